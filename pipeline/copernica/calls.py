@@ -1,0 +1,250 @@
+"""Bring one request to its end: pace, token, attempts, counting (wiring of the client)."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event, Lock
+from urllib.parse import quote
+
+from pipeline.copernica.answers import Failure, Fault, fault_in
+from pipeline.copernica.auth import Credentials, Exchange, QueryToken
+from pipeline.copernica.failures import (
+    ApiError,
+    AuthError,
+    BudgetSpentError,
+    CallLimitError,
+    LostError,
+    NotSentError,
+    RefusedError,
+)
+from pipeline.copernica.gate import RateGate
+from pipeline.copernica.retry import Again, GiveUp, LookUp, Step, Tries, decide
+from pipeline.copernica.transport import Outgoing, Transport
+from pipeline.copernica.versions import Version
+from pipeline.copernica.waiting import Budget, Waiter
+from pipeline.copernica.wire import Connection, Kind, Request, Response, redact
+
+USER_AGENT = "copernica-import"
+# Outcomes after which a request may have been carried out; 503 among them, since the table has it looked up (sheet 18).
+_MAYBE = frozenset({Failure.LOST, Failure.BUSY})
+
+
+@dataclass(frozen=True)
+class Options:
+    """Limits of a client: seconds, calls, calls per second; None for no limit."""
+
+    connect_s: float = 10.0
+    read_s: float = 60.0
+    import_read_s: float = 300.0
+    retry_budget_s: float = 900.0
+    max_calls: int | None = None
+    max_calls_per_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Call:
+    """One attempt that went to the API host, for a log: no query, no body. `status` or `failure` is None."""
+
+    method: str
+    path: str
+    attempt: int
+    status: int | None
+    failure: str | None
+    seconds: float
+    bytes_sent: int
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The outside world of a client, for tests and for who interrupts it.
+
+    `clock` only rises, `now` is seconds since 1970, `random` gives 0 to 1. Without `sleep` a wait ends at once when
+    `cancelled` is set. `on_call` hears of every attempt at the API host, in the thread that made it.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+    random: Callable[[], float] = random.random
+    sleep: Callable[[float], None] | None = None
+    cancelled: Event | None = None
+    on_call: Callable[[Call], None] | None = None
+
+
+@dataclass
+class Counters:
+    """What went to the API host, retries and polls included, the exchange of the token not."""
+
+    calls: int = 0
+    bytes_sent: int = 0
+    lock: Lock = field(default_factory=Lock, repr=False)
+
+
+@dataclass
+class _Course:
+    """How far one request has come."""
+
+    started_s: float
+    attempt: int = 0
+    renewed: bool = False
+    maybe_sent: bool = False
+
+
+class Caller:
+    """Send requests of one version with one token, for up to some dozens of workers at a time."""
+
+    def __init__(self, version: Version, urls: tuple[str, str], token: str, options: Options, outside: Outside) -> None:
+        api_url, self._auth_url = urls
+        self._base = f"{api_url}/{version.name}"
+        self._options, self._outside = options, outside
+        self._transport = Transport(outside.clock)
+        self._gate = RateGate(options.max_calls_per_s)
+        self._budget = Budget(options.retry_budget_s)
+        self._waiter = Waiter(outside.sleep, outside.cancelled)
+        self._token = token
+        self._credentials: Credentials = (
+            Exchange(token, self._fetch_jwt, outside.now) if version.jwt else QueryToken(token)
+        )
+        self.counters = Counters()
+
+    def __repr__(self) -> str:
+        return f"Caller({self._base}, {self.counters.calls} calls)"
+
+    def send(self, request: Request) -> Response:
+        """Send until it succeeds; raises a leaf of `ApiError` (see there for `maybe_sent`)."""
+        return self._attempts(request, lambda attempt: self._once(request, attempt))
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._transport.close()
+
+    def _attempts(self, request: Request, once: Callable[[int], tuple[Response | Fault, bool]]) -> Response:
+        """Try until success; `once` gives the outcome of an attempt and whether the token can be renewed."""
+        course = _Course(self._outside.clock())
+        try:
+            while True:
+                course.attempt += 1
+                outcome, renewable = once(course.attempt)
+                if isinstance(outcome, Response):
+                    self._gate.speed_up()
+                    return outcome
+                step = self._step(request, outcome, course, renewable)
+                if not isinstance(step, Again):
+                    break
+                self._waiter.wait(step.after_s)
+        except ApiError as error:
+            error.maybe_sent = error.maybe_sent or course.maybe_sent
+            raise
+        raise self._error(request, outcome, step, course)
+
+    def _step(self, request: Request, fault: Fault, course: _Course, renewable: bool) -> Step:
+        """Take a fault into account and decide what follows."""
+        now_s = self._outside.clock()
+        if fault.failure in _MAYBE and request.kind is not Kind.READ:
+            course.maybe_sent = True
+        if fault.failure in (Failure.THROTTLED, Failure.BUSY):
+            self._gate.slow_down(now_s, fault.retry_after_s)
+        tries = Tries(
+            course.attempt,
+            now_s - course.started_s,
+            self._budget.left_s(now_s),
+            self._budget.budget_s,
+            self._outside.random(),
+            fault.retry_after_s,
+            course.renewed or not renewable,
+        )
+        step = decide(request.kind, fault.failure, tries)
+        if isinstance(step, Again):
+            course.renewed = course.renewed or fault.failure is Failure.AUTH
+            self._budget.spend(now_s, step.after_s)
+        return step
+
+    def _once(self, request: Request, attempt: int) -> tuple[Response | Fault, bool]:
+        """Make one attempt at the API host."""
+        self._waiter.wait(self._gate.reserve(self._outside.clock()))
+        added = self._credentials.headers()
+        self._count(request, 1)
+        started_s = self._outside.clock()
+        outcome = self._transport.send(self._outgoing(request, added))
+        seconds = self._outside.clock() - started_s
+        if isinstance(outcome, Fault) and outcome.failure in (Failure.NOT_SENT, Failure.UNTRUSTED):
+            self._count(request, -1)  # it never came to be a call
+        status = outcome.status
+        if isinstance(outcome, Response):
+            outcome = fault_in(request, outcome, self._outside.now()) or outcome
+        failure = outcome.failure.value if isinstance(outcome, Fault) else None
+        if self._outside.on_call is not None:
+            sent = len(request.body or b"")
+            self._outside.on_call(Call(request.method, request.path, attempt, status, failure, seconds, sent))
+        refused = isinstance(outcome, Fault) and outcome.failure is Failure.AUTH
+        return outcome, refused and self._credentials.renew(added)
+
+    def _count(self, request: Request, step: int) -> None:
+        """Count a call before it is made, so that the limit holds for all workers together."""
+        with self.counters.lock:
+            most = self._options.max_calls
+            if step > 0 and most is not None and self.counters.calls >= most:
+                raise CallLimitError(
+                    f"the limit of {most} calls is reached: {request.method} {request.path} was not sent"
+                )
+            self.counters.calls += step
+            self.counters.bytes_sent += step * len(request.body or b"")
+
+    def _outgoing(self, request: Request, added: dict[str, str]) -> Outgoing:
+        authorised = Request(request.method, request.path, request.query + self._credentials.query())
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT, **added}
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+        read_s = self._options.import_read_s if request.kind is Kind.IMPORT else self._options.read_s
+        return Outgoing(
+            request.method,
+            self._base + authorised.target,
+            headers,
+            request.body,
+            request.connection,
+            (self._options.connect_s, read_s),
+            request.kind is Kind.READ,
+        )
+
+    def _fetch_jwt(self) -> bytes:
+        """Exchange the token: POST with a form body to the URL as it stands (API sheet 2, ⚠C2); no call is counted."""
+        exchange = Request("POST", "", kind=Kind.READ)
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": USER_AGENT}
+        body = f"access_token={quote(self._token, safe='')}".encode()
+        timeouts_s = (self._options.connect_s, self._options.read_s)
+        outgoing = Outgoing("POST", self._auth_url, headers, body, Connection.POOLED, timeouts_s, reads=True)
+
+        def once(attempt: int) -> tuple[Response | Fault, bool]:  # noqa: ARG001
+            outcome = self._transport.send(outgoing)
+            if isinstance(outcome, Response):
+                outcome = fault_in(exchange, outcome, self._outside.now()) or outcome
+            return outcome, False
+
+        try:
+            return self._attempts(exchange, once).body
+        except RefusedError as error:
+            refusal = AuthError(f"the token could not be exchanged: {error.words}", status=error.status)
+        raise refusal
+
+    def _error(self, request: Request, fault: Fault, step: Step, course: _Course) -> ApiError:
+        attempts, maybe = course.attempt, course.maybe_sent
+        words = redact(fault.words, self._credentials.secrets()) or "no words"
+        what = f"{request.method} {request.path}" if request.path else "the exchange of the token"
+        times = "" if attempts == 1 else f" (attempt {attempts})"
+        status = fault.status
+        if fault.failure is Failure.AUTH:
+            return AuthError(f"{what}: the token is not accepted: {words}", status=status, maybe_sent=maybe)
+        if fault.failure is Failure.REFUSED:
+            message = f"{what} was refused with {status}: {words}"
+            return RefusedError(message, words=words, status=status or 0, maybe_sent=maybe)
+        because = f"{fault.failure.value}{f' ({status})' if status else ''}: {words}{times}"
+        if isinstance(step, GiveUp) and step.spent:
+            message = f"{what}: no success within {self._budget.budget_s:g} s of waiting; last {because}"
+            return BudgetSpentError(message, status=status, maybe_sent=maybe)
+        if fault.failure in (Failure.NOT_SENT, Failure.UNTRUSTED) and not maybe:
+            return NotSentError(f"{what}: {because}", status=status)
+        return LostError(
+            f"{what}: outcome unknown; {because}", status=status, maybe_sent=maybe, look_up=isinstance(step, LookUp)
+        )

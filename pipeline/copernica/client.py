@@ -1,0 +1,345 @@
+"""The client of Copernica's REST API, v1 to v4: what can be asked, in the nouns of the API (wiring).
+
+It knows no files, no frames and no job. Every method may raise a leaf of `failures.ApiError`; after any of them the
+attribute `maybe_sent` tells whether a change may have been carried out. ValueError means that the arguments would have
+made Copernica do something else than they say; nothing was sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from types import TracebackType
+from typing import Any
+
+from pipeline.copernica import endpoints, imports
+from pipeline.copernica.answers import (
+    created_id,
+    ids_of,
+    is_already_removed,
+    is_unknown_id,
+    json_of,
+    made,
+    object_of,
+    page_of,
+)
+from pipeline.copernica.calls import Caller, Options, Outside
+from pipeline.copernica.endpoints import Change
+from pipeline.copernica.failures import RefusedError, StrangerError
+from pipeline.copernica.imports import ImportRequest, ImportStatus
+from pipeline.copernica.paging import by_id, by_offset
+from pipeline.copernica.records import (
+    Identity,
+    Profile,
+    Subprofile,
+    identity_of,
+    names_of,
+    profile_of,
+    subprofile_of,
+    values_of,
+)
+from pipeline.copernica.selector import Selector
+from pipeline.copernica.setup import SetUp
+from pipeline.copernica.structure import Collection, Database, Field, Interest, by_name, field_of, interest_of, whole
+from pipeline.copernica.versions import VERSIONS, safe_url
+from pipeline.copernica.wire import Request, path
+
+API_URL = "https://api.copernica.com"
+AUTH_URL = "https://authenticate.copernica.com"
+
+
+class Client:
+    """One account, one version of the API, one token; may be shared by up to some dozens of threads.
+
+    `auth_url` is used as it stands, for v4 only. Raises ValueError for an unknown version, a URL to which no token may
+    go (see `versions.safe_url`), and a token that cannot be one.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        version: str = "v4",
+        api_url: str = API_URL,
+        auth_url: str = AUTH_URL,
+        options: Options | None = None,
+        outside: Outside | None = None,
+    ) -> None:
+        if version not in VERSIONS:
+            raise ValueError(f"no version of the API: {version!r}; it is one of {', '.join(VERSIONS)}")
+        if not re.fullmatch(r"[\x21-\x7e]+", token):
+            raise ValueError("the token is empty, or has blanks or characters that no token has")
+        self._version = VERSIONS[version]
+        safe_url(auth_url)
+        urls = (safe_url(api_url), auth_url)
+        self._caller = Caller(self._version, urls, token, options or Options(), outside or Outside())
+        self._send = self._caller.send
+        self.set_up = SetUp(self._version, self._send)
+
+    def __repr__(self) -> str:
+        return f"Client({self._version.name})"
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._caller.close()
+
+    @property
+    def version(self) -> str:
+        """`v1` to `v4`."""
+        return self._version.name
+
+    @property
+    def calls(self) -> int:
+        """Requests that went to the API host, retries and polls included, the exchange of the token not."""
+        return self._caller.counters.calls
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes of their bodies."""
+        return self._caller.counters.bytes_sent
+
+    # The account.
+
+    def identity(self) -> Identity:
+        """Tell whose token it is (GET `identity`)."""
+        return identity_of(object_of(self._send(endpoints.get("identity"))))
+
+    def consumption(self, begin: date, end: date) -> Mapping[str, int]:
+        """Count what was used from `begin` to `end` (v2 and later; whether `end` belongs to it is not documented)."""
+        self._version.require(self._version.has_consumption, "consumption")
+        query = (("begin", begin.isoformat()), ("end", end.isoformat()))
+        answer = object_of(self._send(Request("GET", path("consumption"), query)))
+        return {name: whole(count) for name, count in answer.items()}
+
+    # The structure.
+
+    def databases(self) -> Iterator[tuple[int, str]]:
+        """Yield id and name of every database (GET `databases`, a heavy call: each comes with all its fields)."""
+        for row in self._listed("databases"):
+            yield whole(row["ID"]), str(row["name"])
+
+    def structure(self, database: str | int) -> Database:
+        """Read a database with all its fields, collections and interests as they are now.
+
+        `database` is a name (in any case), or an id where it is all digits. Every list is read page by page, never from
+        the copy inside another answer, which is cut (API sheet 5). Raises RefusedError where there is none, and
+        StrangerError where the answer is another one.
+        """
+        wanted = str(database)
+        row = object_of(self._send(endpoints.get("database", wanted)))
+        try:
+            number, name = whole(row["ID"]), str(row["name"])
+            if wanted != str(number) if wanted.isdecimal() else wanted.casefold() != name.casefold():
+                raise StrangerError(f"asked for database {wanted!r}, got {name!r} ({number})")
+            collections = [self._collection(one) for one in self._listed("database", number, "collections")]
+            fields = self.database_fields(number)
+            return Database(number, name, fields, by_name(collections), self.database_interests(number))
+        except (KeyError, TypeError, ValueError):
+            raise StrangerError("the answer holds something that is no database") from None
+
+    def database_fields(self, database_id: int) -> Mapping[str, Field]:
+        """Read the fields of a database."""
+        return by_name(field_of(row) for row in self._listed("database", database_id, "fields"))
+
+    def database_interests(self, database_id: int) -> Mapping[str, Interest]:
+        """Read the interests of a database."""
+        return by_name(interest_of(row) for row in self._listed("database", database_id, "interests"))
+
+    def collection_fields(self, collection_id: int) -> Mapping[str, Field]:
+        """Read the fields of a collection."""
+        return by_name(field_of(row) for row in self._listed("collection", collection_id, "fields"))
+
+    # Imports.
+
+    def post_import(self, wanted: ImportRequest, rows_json: bytes) -> int:
+        """Start an import (v3 and v4) and return its id.
+
+        `rows_json` is a JSON array of objects with the same keys in the same order. It goes out once, on a new
+        connection; LostError (or any error with `maybe_sent`) means that it may run, now or in an hour.
+        """
+        self._version.require(self._version.has_imports, "imports")
+        request = imports.post(wanted, rows_json)
+        return made(request, self._send(request))
+
+    def import_status(self, import_id: int) -> ImportStatus:
+        """Tell how an import stands (v3 and v4); raises StrangerError where it is another import."""
+        self._version.require(self._version.has_imports, "imports")
+        status = imports.status_of(object_of(self._send(endpoints.get("import", import_id))))
+        if status.id != import_id:
+            raise StrangerError(f"asked for import {import_id}, got {status.id}")
+        return status
+
+    # Profiles.
+
+    def profiles(
+        self, database: Database, *selectors: Selector, limit: int | None = None, data_only: bool = False
+    ) -> Iterator[Profile]:
+        """Yield the profiles that match all selectors, by id, at most `limit`; without a selector all of them.
+
+        Removed ones are not among them. `data_only` makes it faster (v2 and later) and leaves out `database`. What
+        comes must still be compared with what was asked for: see data rule 31.
+        """
+        request = self._data_only(endpoints.list_profiles(database, selectors), data_only)
+        return map(profile_of, by_id(self._send, request, self._version.page_rows, limit))
+
+    def count(self, database: Database, *selectors: Selector) -> int:
+        """Count the profiles that match all selectors, with one call."""
+        return self._total(endpoints.list_profiles(database, selectors))
+
+    def profile_ids(self, database_id: int) -> Sequence[int]:
+        """List the ids of a database; whether it is all of them is not documented (API sheet ?U10)."""
+        return ids_of(self._send(endpoints.get("database", database_id, "profileids")))
+
+    def profile(self, profile_id: int) -> Profile:
+        """Read one profile, also a removed one; raises RefusedError for an unknown id, StrangerError for another."""
+        found = profile_of(object_of(self._send(endpoints.get("profile", profile_id))))
+        if found.id != profile_id:
+            raise StrangerError(f"asked for profile {profile_id}, got {found.id}")
+        return found
+
+    def create_profile(
+        self, database: Database, fields: Mapping[str, str], interests: Mapping[str, bool] | None = None
+    ) -> int:
+        """Make a profile, whether there is one like it or not, and return its id; interests not in v1.
+
+        Raises LostError with `look_up` where the answer was lost.
+        """
+        request = endpoints.create_profile(self._version, database, fields, interests)
+        return made(request, self._send(request))
+
+    def update_profile(self, profile_id: int, fields: Mapping[str, str]) -> None:
+        """Change fields of one profile (PUT `profile/$id`). A removed profile is changed without effect."""
+        self._send(endpoints.update("profile", profile_id, fields))
+
+    def put_profiles(self, database: Database, change: Change) -> int | None:
+        """Change **all** profiles that match; return the id where `create` made one.
+
+        None means changed, or nothing matched: the API does not tell them apart.
+        """
+        return created_id(self._send(endpoints.put_profiles(self._version, database, change)))
+
+    def delete_profile(self, profile_id: int) -> bool:
+        """Remove a profile with its subprofiles; False where it was removed before, or never was.
+
+        The delete behaviour of the database may turn this into nothing (API sheet 11.5): read it back.
+        """
+        return self._delete("profile", profile_id)
+
+    def profile_fields(self, profile_id: int) -> Mapping[str, str]:
+        """Read the fields of one profile (GET `profile/$id/fields`)."""
+        return self._fields("profile", profile_id)
+
+    def update_profile_fields(self, profile_id: int, fields: Mapping[str, str]) -> None:
+        """Change fields of one profile (PUT `profile/$id/fields`)."""
+        self._send(endpoints.update_fields("profile", profile_id, fields))
+
+    def interests(self, profile_id: int) -> tuple[str, ...]:
+        """Read which interests of a profile are on."""
+        return names_of(json_of(self._send(endpoints.get("profile", profile_id, "interests"))))
+
+    def set_interests(self, profile_id: int, switches: Mapping[str, bool]) -> None:
+        """Switch these interests on or off and leave the others (POST with an explicit map, data rule 33)."""
+        self._send(endpoints.switch_interests(profile_id, switches))
+
+    def replace_all_interests(self, profile_id: int, names: Sequence[str]) -> None:
+        """Switch these interests on and **every other one off** (PUT). It may withdraw or invent consent."""
+        self._send(endpoints.replace_interests(profile_id, names))
+
+    # Subprofiles.
+
+    def subprofiles(self, profile_id: int, collection: Collection) -> Iterator[Subprofile]:
+        """Yield the subprofiles of one profile in one collection."""
+        request = endpoints.list_subprofiles(profile_id, collection)
+        for found in map(subprofile_of, by_offset(self._send, request, self._version.page_rows)):
+            if found.profile not in (None, profile_id):
+                raise StrangerError(f"asked for subprofiles of profile {profile_id}, got one of {found.profile}")
+            yield found
+
+    def collection_subprofiles(
+        self, collection: Collection, *selectors: Selector, limit: int | None = None, data_only: bool = False
+    ) -> Iterator[Subprofile]:
+        """Yield the subprofiles of a collection that match all selectors, whosever they are, by id."""
+        request = self._data_only(endpoints.list_collection(collection, selectors), data_only)
+        return map(subprofile_of, by_id(self._send, request, self._version.page_rows, limit))
+
+    def count_subprofiles(self, collection: Collection, *selectors: Selector) -> int:
+        """Count the subprofiles of a collection that match all selectors, with one call."""
+        return self._total(endpoints.list_collection(collection, selectors))
+
+    def subprofile_ids(self, collection_id: int) -> Sequence[int]:
+        """List the ids of a collection."""
+        return ids_of(self._send(endpoints.get("collection", collection_id, "subprofileids")))
+
+    def subprofile(self, subprofile_id: int) -> Subprofile:
+        """Read one subprofile, also a removed one; raises as `profile`."""
+        found = subprofile_of(object_of(self._send(endpoints.get("subprofile", subprofile_id))))
+        if found.id != subprofile_id:
+            raise StrangerError(f"asked for subprofile {subprofile_id}, got {found.id}")
+        return found
+
+    def create_subprofile(self, profile_id: int, collection: Collection, fields: Mapping[str, str]) -> int:
+        """Make a subprofile and return its id; raises as `create_profile`."""
+        request = endpoints.create_subprofile(profile_id, collection, fields)
+        return made(request, self._send(request))
+
+    def update_subprofile(self, subprofile_id: int, fields: Mapping[str, str]) -> None:
+        """Change fields of one subprofile (PUT `subprofile/$id/fields`, the one form that every version has)."""
+        self._send(endpoints.update_fields("subprofile", subprofile_id, fields))
+
+    def put_subprofile(self, subprofile_id: int, fields: Mapping[str, str]) -> None:
+        """Change fields of one subprofile (PUT `subprofile/$id`, v2 and later)."""
+        self._version.require(self._version.puts_subprofiles, "PUT of one subprofile")
+        self._send(endpoints.update("subprofile", subprofile_id, fields))
+
+    def put_subprofiles(self, profile_id: int, collection: Collection, change: Change) -> int | None:
+        """Change all subprofiles of one profile that match (v2 and later); return the id where `create` made one.
+
+        None may also mean that one was made: v2 does not name it (API sheet 4.1).
+        """
+        self._version.require(self._version.puts_subprofiles, "PUT of subprofiles")
+        return created_id(self._send(endpoints.put_subprofiles(profile_id, collection, change)))
+
+    def delete_subprofile(self, subprofile_id: int) -> bool:
+        """Remove a subprofile; its profile stays. Returns as `delete_profile`."""
+        return self._delete("subprofile", subprofile_id)
+
+    def subprofile_fields(self, subprofile_id: int) -> Mapping[str, str]:
+        """Read the fields of one subprofile (GET `subprofile/$id/fields`)."""
+        return self._fields("subprofile", subprofile_id)
+
+    def _listed(self, *elements: str | int) -> Iterator[Mapping[str, Any]]:
+        return by_offset(self._send, endpoints.get(*elements), self._version.page_rows)
+
+    def _collection(self, row: Mapping[str, Any]) -> Collection:
+        number = whole(row["ID"])
+        return Collection(number, str(row["name"]), self.collection_fields(number))
+
+    def _data_only(self, request: Request, wanted: bool) -> Request:
+        if not (wanted and self._version.has_data_only):
+            return request
+        return Request(request.method, request.path, (*request.query, ("dataonly", "1")))
+
+    def _total(self, request: Request) -> int:
+        query = (*request.query, ("total", "true"), ("limit", "1"))
+        total = page_of(self._send(Request(request.method, request.path, query))).total
+        if total is None:
+            raise StrangerError(f"{request.path} was asked for its total and told none")
+        return total
+
+    def _fields(self, noun: str, number: int) -> Mapping[str, str]:
+        return values_of(json_of(self._send(endpoints.get(noun, number, "fields"))))
+
+    def _delete(self, noun: str, number: int) -> bool:
+        try:
+            response = self._send(endpoints.delete(noun, number))
+        except RefusedError as error:
+            if is_already_removed(error.words) or is_unknown_id(error.words):
+                return False
+            raise
+        return "x-deleted" in response.headers or response.status == 200

@@ -1,0 +1,72 @@
+"""What the API client raises (pure).
+
+The leaves are the client's own; who uses it in a pipeline translates them into exit codes. No message, argument or
+attribute ever holds a token, a query string or the value of a customer.
+"""
+
+from __future__ import annotations
+
+
+class ApiError(Exception):
+    """Say that a call did not do what was asked.
+
+    `message` is redacted, `status` the HTTP status where there was an answer. `maybe_sent` tells the one thing that a
+    caller must know of a changing request: it is True when Copernica may have carried it out (the answer was lost, or
+    one of several attempts got none), and False when it certainly did not. For a request that only reads it is False.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, maybe_sent: bool = False) -> None:
+        self.message = message
+        self.status = status
+        self.maybe_sent = maybe_sent
+        super().__init__(message)
+
+
+class NotSentError(ApiError):
+    """Nothing reached the API: no connection, no name, no TLS; and it was no use to try again."""
+
+
+class LostError(ApiError):
+    """No answer came, or none that tells the outcome; a changing request may have been carried out.
+
+    `look_up` is True where the way on is to look whether the record is there (by its key), False where only a person or
+    a later look can tell (an import).
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, maybe_sent: bool = True, look_up: bool = False
+    ) -> None:
+        super().__init__(message, status=status, maybe_sent=maybe_sent)
+        self.look_up = look_up
+
+
+class RefusedError(ApiError):
+    """Copernica answered no; `message` ends with its own words, `words` holds nothing else."""
+
+    def __init__(self, message: str, *, words: str, status: int, maybe_sent: bool = False) -> None:
+        super().__init__(message, status=status, maybe_sent=maybe_sent)
+        self.words = words
+
+
+class AuthError(ApiError):
+    """The token is not accepted, also after it was exchanged anew; the run has to end, not the row."""
+
+
+class BudgetSpentError(ApiError):
+    """It was right to try again, but the time for that (`retry_budget_s`) is used up; `message` has the last fault."""
+
+
+class CallLimitError(ApiError):
+    """The next call would be more than `max_calls`; it was not made."""
+
+
+class CancelledError(ApiError):
+    """The run was interrupted while a call waited for its turn or for another attempt."""
+
+
+class StrangerError(ApiError):
+    """The answer does not fit the question: no JSON, another database, rows that the selector excludes."""
+
+
+class UnsupportedError(ApiError):
+    """This version of the API has no such call; nothing was sent."""

@@ -1,0 +1,95 @@
+"""Make databases, collections, fields and interests (API sheet 8).
+
+A set-up POST goes out once. Where its outcome is not known, what it should have made is looked up by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.copernica.answers import is_unknown_id, made, object_of
+from pipeline.copernica.endpoints import get
+from pipeline.copernica.failures import LostError, NotSentError, RefusedError
+from pipeline.copernica.paging import Row, Send, by_offset
+from pipeline.copernica.structure import whole
+from pipeline.copernica.versions import Version
+from pipeline.copernica.wire import Kind, Request, json_body, path
+
+
+@dataclass(frozen=True)
+class NewField:
+    """A field to make. `value` is the default; for a select the options, one per line, a star behind the default."""
+
+    name: str
+    type: str = "text"
+    value: str | None = None
+    length: int | None = None
+    index: bool = False
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is sent: only what was said."""
+        said = {"value": self.value, "length": self.length, "index": self.index or None}
+        return {"name": self.name, "type": self.type} | {key: it for key, it in said.items() if it is not None}
+
+
+class SetUp:
+    """The set-up calls of a client; each returns the id of what it made, and raises LostError where nobody can tell."""
+
+    def __init__(self, version: Version, send: Send) -> None:
+        self._version, self._send = version, send
+
+    def database(self, name: str, description: str = "") -> int:
+        """Make a database."""
+        return self._make(path("databases"), {"name": name, "description": description}, lambda: self._database(name))
+
+    def collection(self, database_id: int, name: str) -> int:
+        """Make a collection; its name has letters and underscores only."""
+        return self._listed(path("database", database_id, "collections"), {"name": name})
+
+    def field(self, database_id: int, field: NewField) -> int:
+        """Make a field of a database; records that exist get the zero of its type, not its default."""
+        return self._listed(path("database", database_id, "fields"), field.body)
+
+    def collection_field(self, collection_id: int, field: NewField) -> int:
+        """Make a field of a collection."""
+        return self._listed(path("collection", collection_id, "fields"), field.body)
+
+    def interest(self, database_id: int, name: str, group: str = "") -> int:
+        """Make an interest."""
+        return self._listed(
+            path("database", database_id, "interests"), {"name": name} | ({"group": group} if group else {})
+        )
+
+    def _listed(self, where: str, body: dict[str, Any]) -> int:
+        return self._make(
+            where,
+            body,
+            lambda: _named(by_offset(self._send, Request("GET", where), self._version.page_rows), body["name"]),
+        )
+
+    def _make(self, where: str, body: dict[str, Any], look: Callable[[], int | None]) -> int:
+        request = Request("POST", where, body=json_body(body), kind=Kind.SET_UP)
+        try:
+            return made(request, self._send(request))
+        except (LostError, NotSentError) as error:
+            lost = error
+        found = look()
+        if found is None:
+            raise lost
+        return found
+
+    def _database(self, name: str) -> int | None:
+        try:
+            row = object_of(self._send(get("database", name)))
+        except RefusedError as error:
+            if is_unknown_id(error.words):
+                return None
+            raise
+        return _named([row], name)
+
+
+def _named(rows: Iterable[Row], name: str) -> int | None:
+    return next((whole(row["ID"]) for row in rows if str(row.get("name", "")).casefold() == name.casefold()), None)

@@ -1,0 +1,101 @@
+"""Everything in which v1, v2, v3 and v4 differ (pure; API sheet 2, 3.1, 4.1, 5, 8-12)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from pipeline.copernica.failures import UnsupportedError
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of the API.
+
+    `page_rows` is the most rows a list answers (API sheet 5). `flat_profiles`: POST and PUT `database/$id/profiles`
+    take the fields themselves instead of `{fields, interests}` (sheet 3.1, ⚠C5); a wrong shape succeeds and writes
+    nothing.
+    """
+
+    name: str
+    jwt: bool
+    flat_profiles: bool
+    page_rows: int
+    has_imports: bool
+    has_data_only: bool
+    has_consumption: bool
+    puts_subprofiles: bool
+
+    def profile_body(self, fields: Mapping[str, str], interests: Mapping[str, bool] | None = None) -> object:
+        """Give the body of POST and PUT `database/$id/profiles`; interests only where they are not None.
+
+        Raises UnsupportedError for interests in v1, whose flat body has no place for them.
+        """
+        if not self.flat_profiles:
+            return {"fields": dict(fields)} | ({} if interests is None else {"interests": dict(interests)})
+        if interests:
+            raise UnsupportedError("v1 takes no interests while it creates a profile; set them afterwards")
+        return dict(fields)
+
+    def require(self, feature: bool, what: str) -> None:
+        """Raise UnsupportedError where this version does not have `feature`."""
+        if not feature:
+            raise UnsupportedError(f"{self.name} of the API has no {what}")
+
+
+VERSIONS: Mapping[str, Version] = {
+    version.name: version
+    for version in (
+        Version("v1", False, True, 100, False, False, False, False),
+        Version("v2", False, False, 1000, False, True, True, True),
+        Version("v3", False, False, 1000, True, True, True, True),
+        Version("v4", True, False, 1000, True, True, True, True),
+    )
+}
+
+
+def is_success(method: str, status: int) -> bool:
+    """Tell whether a status means success, in any version (API sheet 4.1, ⚠C7).
+
+    Reading answers 200. Writing answers 2xx, and 303 for a PUT in v1 and v2; it is taken in every version, since the
+    documents and what was seen disagree. A redirect is never followed: it repeats the token.
+    """
+    if method == "GET":
+        return status == 200
+    return 200 <= status < 300 or status == 303
+
+
+def safe_url(url: str) -> str:
+    """Return `url` without a slash at its end, where a token may be sent to it.
+
+    https anywhere, plain http only to this machine (127.0.0.0/8, ::1, localhost). Raises ValueError, whose text names
+    scheme and host only, for anything else, and for a URL with user, query or fragment.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("the URL of the API cannot be read") from None
+    if parts.username is not None or parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", url):
+        raise ValueError(f"the URL of the API at {host!r} must have no user, query, fragment or blank")
+    if parts.scheme == "https" and host:
+        return url.rstrip("/")
+    if parts.scheme == "http" and is_loopback(host):
+        return url.rstrip("/")
+    if parts.scheme == "http":
+        raise ValueError(f"plain http goes to this machine only, not to {host!r}: use https")
+    raise ValueError(f"the URL of the API must start with https://, not with {parts.scheme!r}")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
