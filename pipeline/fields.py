@@ -1,0 +1,146 @@
+"""Name Copernica's field types for schema modules: what a pandera column cannot say stands in its metadata (pure).
+
+Each function gives a `pa.Field` for a class model, and `column()` turns the same thing into a `pa.Column`:
+
+    class Customers(pa.DataFrameModel):
+        CustomerID: str = Text(20)
+        Email: str = Email(nullable=True)
+        order_id: str = Text(20, alias="Order.OrderID", nullable=True)
+        news: bool = Interest(alias="interest.news", nullable=True)
+
+    customers = pa.DataFrameSchema({"CustomerID": column(Text(20)), "Order.OrderID": column(Text(20, nullable=True))})
+
+Common to all, beside what each function says:
+
+- `nullable` False refuses rows whose cell is empty (for the columns of a collection: in rows that carry it). Say True
+  wherever a cell may be empty; keys never are.
+- `empty` is the text that is sent for an empty cell, in canonical form (`"0"`, `"1900-01-01"`). Without it nothing is
+  sent as "", which Copernica stores as 0 or as a zero date where the field cannot be empty (data rule 11).
+- `alias` names the Copernica column where it is no Python name: `Order.OrderID`, `interest.news`.
+- every other keyword goes to `pa.Field`: `ge`, `le`, `isin`, `str_matches`, `required`, `description` and so on.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pandera.polars as pa
+import polars as pl
+
+# The key of a column's pandera metadata that holds what the pipeline needs beyond pandera.
+METADATA_KEY = "copernica"
+
+_DTYPES: dict[str, type] = {
+    "text": str,
+    "choice": str,
+    "integer": int,
+    "decimal": float,
+    "date": datetime.date,
+    "datetime": datetime.datetime,
+    "yesno": bool,
+}
+
+# RFC 5321 4.5.3.1: a path holds at most 256 characters, two of them the angle brackets; its local part at most 64.
+_EMAIL_MAX_CHARS = 254
+_EMAIL = (
+    r"^[^\s\p{C}@,;:<>()\[\]\\\x22]{1,64}@"
+    r"(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])?\.)+"
+    r"\p{L}[\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}]$"
+)
+_PHONE = r"^\+?[0-9 ()./-]+$"
+# A guess: from short service numbers to the 15 digits of E.164 with a trunk zero and an exit code before them.
+_PHONE_DIGITS = (3, 20)
+
+
+def Text(max_length: int | None = None, *, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
+    """Hold any text of at most `max_length` characters (code points); annotate as `str`."""
+    checks = [] if max_length is None else [pa.Check.str_length(max_value=max_length)]
+    return _field("text", {"empty": empty}, checks, field)
+
+
+def Email(*, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
+    """Hold one e-mail address of at most 254 characters; annotate as `str`.
+
+    One @, no blanks or control characters, a domain of letters, digits and hyphens with at least one dot. Copernica
+    itself takes any text (API sheet 13). Quoted local parts and address literals are refused.
+    """
+    return _field(
+        "text",
+        {"empty": empty, "max_length": _EMAIL_MAX_CHARS},
+        [_check(_is_email, "the check for e-mail addresses")],
+        field,
+    )
+
+
+def Phone(*, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
+    """Hold one phone number, 3 to 20 digits with blanks, `( ) . / -` between and perhaps a + before; a `str`."""
+    return _field("text", {"empty": empty}, [_check(_is_phone, "the check for phone numbers")], field)
+
+
+def Choice(*options: str, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
+    """Hold one of `options`, in exact case, as select fields do (API sheet 13); annotate as `str`."""
+    return _field("choice", {"empty": empty, "choices": options}, [pa.Check.isin(options)], field)
+
+
+def Interest(**field: Any) -> Any:  # noqa: N802
+    """Hold an interest, sent as Yes or No; annotate as `bool`, with `alias="interest.NAME"`.
+
+    An empty cell leaves the interest of the profile as it is (data rule 18), so there is no `empty` here.
+    """
+    return _field("yesno", {"yes_no": ("Yes", "No"), "interest": True}, [], field)
+
+
+def YesNo(true_text: str, false_text: str, *, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
+    """Hold true or false in a select, text or integer field, sent as one of two texts; annotate as `bool`."""
+    return _field("yesno", {"empty": empty, "yes_no": (true_text, false_text)}, [], field)
+
+
+def Integer(*, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
+    """Hold a whole number within 64 bit; annotate as `int`, or as a smaller polars integer for its range."""
+    return _field("integer", {"empty": empty}, [], field)
+
+
+def Decimal(*, exponents: bool = False, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
+    """Hold a number, sent in plain notation made from its text; annotate as `float`.
+
+    `exponents` accepts `1e5` too (data rule 10).
+    """
+    return _field("decimal", {"empty": empty, "exponents": exponents}, [], field)
+
+
+def Date(*, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
+    """Hold a date of the years 1000 to 9999; annotate as `datetime.date`."""
+    return _field("date", {"empty": empty}, [], field)
+
+
+def DateTime(*, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
+    """Hold a date and time of Europe/Amsterdam, to the second; annotate as `datetime.datetime`."""
+    return _field("datetime", {"empty": empty}, [], field)
+
+
+def column(field: Any) -> pa.Column:
+    """Turn one of the fields above into a column of a `pa.DataFrameSchema`, whose key then names it."""
+    properties = field.column_properties(_DTYPES[field.metadata[METADATA_KEY]["kind"]])
+    return pa.Column(**properties)
+
+
+def _field(kind: str, said: dict[str, Any], checks: list[pa.Check], field: dict[str, Any]) -> Any:
+    metadata = {**(field.pop("metadata", None) or {}), METADATA_KEY: {"kind": kind, **said}}
+    made = pa.Field(metadata=metadata, **field)
+    made.checks = [*checks, *made.checks]
+    return made
+
+
+def _check(function: Any, words: str) -> pa.Check:
+    return pa.Check(function, error=words)
+
+
+def _is_email(data: pa.PolarsData) -> pl.LazyFrame:
+    text = pl.col(data.key)
+    return data.lazyframe.select((text.str.len_chars() <= _EMAIL_MAX_CHARS) & text.str.contains(_EMAIL))
+
+
+def _is_phone(data: pa.PolarsData) -> pl.LazyFrame:
+    text = pl.col(data.key)
+    return data.lazyframe.select(text.str.contains(_PHONE) & text.str.count_matches("[0-9]").is_between(*_PHONE_DIGITS))
