@@ -1,0 +1,47 @@
+# Everything runs in the project's own virtual environment; `make help` lists the targets.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOB ?= configs/customers.yaml
+DUMP ?=
+TEST ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint check sandbox nightly clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## make the virtual environment and install what is pinned
+
+$(STAMP): pyproject.toml constraints.txt pipeline/extract/_csv.c
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt setuptools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--no-build-isolation --editable '.[dev]'
+	@touch $(STAMP)
+
+run: $(STAMP) ## import the sample data into a sandbox that is started and stopped for it
+	$(BIN)/python -m pipeline.sandbox --structure configs/sandbox.yaml -- \
+		$(BIN)/copernica-import run $(JOB)
+
+test: $(STAMP) ## run the tests
+	$(BIN)/python -m pytest -n 2 $(TEST)
+
+lint: $(STAMP) ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test ## lint, then test
+
+sandbox: $(STAMP) ## serve the local Copernica of the sample data on port 8765
+	$(BIN)/copernica-import sandbox --structure configs/sandbox.yaml
+
+nightly: $(STAMP) ## for cron: make nightly JOB=configs/my.yaml [DUMP="file ..."]
+	@$(BIN)/copernica-import run $(JOB) $(DUMP)
+
+clean: ## remove what was built and the sandbox runs of the sample jobs
+	rm -rf $(VENV) build *.egg-info pipeline/extract/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf configs/.copernica-import
