@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pipeline.errors import shown
 from pipeline.job import ColumnTarget, Job, Source, format_of
 from pipeline.jobfile.document import Fault, KeyPath, Node
+from pipeline.validate.forms import FormError, compile_form
 
 # What the job file may say one day and the pipeline cannot do today, with what it can do instead.
 NOT_YET: tuple[tuple[KeyPath, Callable[[Any], bool], str], ...] = (
@@ -25,10 +25,6 @@ NOT_YET: tuple[tuple[KeyPath, Callable[[Any], bool], str], ...] = (
     (("guards", "max_unmatched"), lambda said: said is not None, "remove it"),
     (("guards", "unique_keys"), lambda said: said != "sample", "leave it at sample"),
 )
-
-# Codes of strptime that a date form may use, by the part of a date that they give; the others are parts of a time.
-_DATE_CODES = {"Y": "year", "y": "year", "m": "month", "b": "month", "B": "month", "d": "day", "F": "year month day"}
-_TIME_CODES = frozenset("HIMSTRpfz%")
 
 _KEYS: KeyPath = ("target", "key_fields")
 _ACTION: KeyPath = ("target", "action")
@@ -176,20 +172,12 @@ def _reading(path: KeyPath, own: Source | ColumnTarget, source: Source) -> Itera
     for text in sorted(set(true) & set(false)):
         yield fault("true_values", f"{shown(text)} stands for true and for false", "keep it in one of the two")
     for form in own.dates or ():
-        yield from (fault("dates", what, "write a form such as %d-%m-%Y or %Y-%m-%dT%H:%M:%S") for what in _date(form))
+        try:
+            compile_form(form)
+        except FormError as error:
+            yield fault("dates", f"the form {shown(form)} cannot be read: {error}", error.do)
     if own.timezone is not None and not _is_timezone(own.timezone):
         yield fault("timezone", f"there is no time zone {shown(own.timezone)}", "write one such as Europe/Amsterdam")
-
-
-def _date(form: str) -> Iterator[str]:
-    codes = re.findall(r"%(.?)", form, re.DOTALL)
-    unknown = [code for code in codes if code not in _DATE_CODES and code not in _TIME_CODES]
-    if unknown:
-        yield f"{shown(form)} holds %{unknown[0]}, which is not known"
-        return
-    given = [part for code in codes for part in _DATE_CODES.get(code, "").split()]
-    if sorted(given) != ["day", "month", "year"]:
-        yield f"{shown(form)} does not give one year, one month and one day"
 
 
 def _is_timezone(name: str) -> bool:

@@ -1,0 +1,1 @@
+"""Tell what a run did: its summary, its rejects, its progress."""

@@ -1,0 +1,145 @@
+"""Write the rejects file of a run: each row with its original values and why it was set aside (edge).
+
+CSV for CSV sources, NDJSON for JSON sources; both are valid inputs themselves, so that a mended file can be run again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import polars as pl
+
+from pipeline.errors import Problem, UsageError
+from pipeline.records import REJECT_COLUMNS, REJECT_KEYS, Batch, Origin
+from pipeline.report.ndjson import line_of, only_element
+from pipeline.report.partfile import PartFile
+
+_OWN = frozenset({*REJECT_KEYS, "_element"})
+
+
+class RejectsWriter:
+    """Write the rejects of one run to one file, batch by batch; nothing of it is kept in memory.
+
+    `place` without an extension takes that of the source's kind: .csv, or .ndjson for JSON. A place ending in .ndjson
+    takes CSV sources too (objects of the dump's columns); one ending in .csv refuses JSON sources with UsageError. When
+    the `with` block ends the file stands in its place, mode 0600, and `path` names it; without a reject there is none,
+    and after an exception nothing has changed.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self.path: Path | None = None
+        # Rows by their first code.
+        self.codes: dict[str, int] = {}
+        self._place = place
+        self._part: PartFile | None = None if not place.suffix else PartFile(place)
+        self._columns: list[str] = []
+        self._has_header = False
+        self._last_input: Path | None = None
+
+    def write(self, batch: Batch, faults: pl.DataFrame) -> None:
+        """Add what a batch sets aside: its malformed records and the rows that `faults` (FAULTS_SCHEMA) names.
+
+        Every batch is to be given, also one without rejects: the first one sets the order of the columns.
+        """
+        part = self._part_for(batch)
+        new = [name for name in batch.frame.columns if name not in _OWN and name not in self._columns]
+        if new and self._has_header:
+            self._widen(part, new)
+        else:
+            self._columns += new
+        if not faults.height and not batch.malformed.height:
+            return
+        self._count(batch.malformed["_code"])
+        self._count(faults["_code"])
+        if batch.origin is not None:
+            part.file.writelines(_json_lines(batch, batch.origin, faults.sort("_row")))
+        elif part.path.suffix == ".csv":
+            # An empty text would be written as "", a null is written as nothing.
+            blanked = _table(batch, faults, self._columns).with_columns(
+                pl.when(pl.col(pl.String) != "").then(pl.col(pl.String))
+            )
+            blanked.write_csv(part.file, include_header=not self._has_header)
+            self._has_header = True
+        else:
+            _table(batch, faults, self._columns).write_ndjson(part.file)
+
+    def __enter__(self) -> RejectsWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._part is not None:
+            if kind is None:
+                self.path = self._part.finish()
+            else:
+                self._part.discard()
+
+    def _part_for(self, batch: Batch) -> PartFile:
+        """Open the place at the first batch; refuse one of the wrong kind, and one that is a dump of this run."""
+        if self._part is None:
+            suffix = ".csv" if batch.origin is None else ".ndjson"
+            self._part = PartFile(self._place.with_name(self._place.name + suffix))
+        if batch.file.path != self._last_input:
+            self._last_input = batch.file.path
+            path = self._part.path
+            if batch.origin is not None and path.suffix == ".csv":
+                raise UsageError(
+                    Problem(f"rejects of the JSON file {batch.file.name} are no CSV", str(path), "name a file .ndjson")
+                )
+            if path.exists() and path.samefile(batch.file.path):
+                raise UsageError(Problem("the rejects would overwrite a dump", str(path), "name another file"))
+        return self._part
+
+    def _count(self, codes: pl.Series) -> None:
+        first = codes.str.split(" | ").list.first()
+        for code, count in first.value_counts().iter_rows():
+            self.codes[code] = self.codes.get(code, 0) + count
+
+    def _widen(self, part: PartFile, new: list[str]) -> None:
+        """Give the rows written so far the columns that only a later file has; runs once per such file."""
+        self._columns += new
+        old = part.set_aside()
+        blank = [pl.lit(None, pl.String).alias(name) for name in new]
+        rows = pl.scan_csv(old, infer_schema=False).with_columns(blank)
+        rows.select(*self._columns, *REJECT_COLUMNS).sink_csv(part.file)
+        old.unlink()
+
+
+def _table(batch: Batch, faults: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    """Lay out rejects of a CSV batch in file order: `columns` (null where the batch lacks one), then REJECT_COLUMNS."""
+    rows = pl.concat(
+        [
+            pl.concat([batch.frame[faults["_row"]], faults.select("_code", "_column", "_message")], how="horizontal"),
+            batch.malformed,
+        ],
+        how="diagonal",
+    ).sort("_record", maintain_order=True)
+    rows = rows.with_columns(pl.lit(batch.file.name).alias("_file"))
+    absent = [name for name in columns if name not in rows.columns]
+    return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in absent).select(*columns, *REJECT_COLUMNS)
+
+
+def _json_lines(batch: Batch, origin: Origin, faults: pl.DataFrame) -> Iterator[bytes]:
+    """Give the rejects of a JSON batch in file order, each a line: its object with only the rejected element."""
+    lists: dict[int, set[str]] = defaultdict(set)
+    for at, path in zip(origin.object_of_row, origin.list_of_row, strict=True):
+        if path is not None:
+            lists[at].add(path)
+    found: list[tuple[int, dict[str, Any]]] = []
+    why = faults.select("_row", "_code", "_column", "_message").iter_rows()
+    places = batch.frame.select("_line", "_record", "_element")[faults["_row"]].iter_rows()
+    for (row, code, column, message), (line, record, element) in zip(why, places, strict=True):
+        at = origin.object_of_row[row]
+        body = only_element(origin.objects[at], lists[at], origin.list_of_row[row], element)
+        trailer = (batch.file.name, line, record, element, code, column, message, None)
+        found.append((record, body | dict(zip(REJECT_KEYS, trailer, strict=True))))
+    for malformed in batch.malformed.iter_rows(named=True):
+        known = {"_file": batch.file.name, **malformed}
+        found.append((malformed["_record"], {key: known.get(key) for key in REJECT_KEYS}))
+    for _, body in sorted(found, key=lambda pair: pair[0]):
+        yield line_of(body)

@@ -1,0 +1,206 @@
+"""Hold the summary of a run: the counts, the document behind `--json`, the words at the end of a run (pure)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.codes import CODES
+from pipeline.errors import AccountingError, Problem
+
+Status = Literal["running", "validated", "done", "refused", "incomplete", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Records:
+    """Counts of rows (data rules 1-3); None where a count is not known, such as `superseded` of `validate`."""
+
+    read: int = 0
+    malformed: int = 0
+    rejected: int = 0
+    rejected_by_target: int = 0
+    collapsed: int = 0
+    accepted: int = 0
+    superseded: int | None = None
+    profile_conflicts: int | None = None
+    confirmed: int = 0
+    unmatched: int | None = None
+    failed: int = 0
+    unknown: int = 0
+    unsent: int = 0
+
+    def to_dict(self) -> dict[str, int | None]:
+        """Give the counts under their names of the contract."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class FileCount:
+    """A dump of the run: the digest of its stored bytes, its physical lines, objects and rows."""
+
+    path: str
+    sha256: str
+    lines: int
+    elements: int
+    records: int
+
+
+@dataclass(frozen=True)
+class Verify:
+    """How many records were read back and compared (data rule 27)."""
+
+    checked: int = 0
+    equal: int = 0
+    different: int = 0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did and how it ended.
+
+    `chunks` counts chunks by state; `total` is all of them. `forced` names guards. `way` is imports or profiles, None
+    where nothing was to be sent. `seconds` is wall time. Not part of the document: `codes` (rejects by first code),
+    and `go_on`, the line that says what to do next. `problems` say why the run ended as it did; a refused run carries
+    them in the document as `errors`.
+    """
+
+    run: str | None
+    job: str
+    status: Status
+    exit_code: int
+    records: Records
+    files: tuple[FileCount, ...] = ()
+    chunks: Mapping[str, int] = field(default_factory=dict)
+    imports: int = 0
+    writes: int = 0
+    api_calls: int = 0
+    bytes_sent: int = 0
+    verify: Verify = Verify()
+    rebuild: str | None = None
+    way: str | None = None
+    forced: tuple[str, ...] = ()
+    seconds: float = 0.0
+    rejects: Path | None = None
+    report: Path | None = None
+    codes: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    go_on: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the document of `--json` and `run.json`; a refused run has the keys of a refusal too."""
+        document: dict[str, Any] = {
+            "run": self.run,
+            "job": self.job,
+            "status": self.status,
+            "exit_code": int(self.exit_code),
+            "records": self.records.to_dict(),
+            "files": [dataclasses.asdict(file) for file in self.files],
+            "chunks": dict(self.chunks),
+            "imports": self.imports,
+            "writes": self.writes,
+            "api_calls": self.api_calls,
+            "bytes_sent": self.bytes_sent,
+            "verify": dataclasses.asdict(self.verify),
+            "rebuild": self.rebuild,
+            "way": self.way,
+            "forced": sorted(self.forced),
+            "seconds": round(self.seconds, 3),
+            "rejects": None if self.rejects is None else str(self.rejects),
+            "report": None if self.report is None else str(self.report),
+        }
+        if self.status == "refused":
+            document["errors"] = errors_of(self.problems)
+        return document
+
+    def check_sums(self) -> None:
+        """Compare both sums of data rule 2; raises AccountingError where one is off."""
+        rows = self.records
+        first = rows.malformed + rows.rejected + rows.collapsed + rows.accepted
+        second = rows.confirmed + rows.failed + rows.unknown + rows.unsent
+        wrong = []
+        if rows.read != first:
+            wrong.append(f"{rows.read} records read, {first} accounted for")
+        if rows.accepted != second:
+            wrong.append(f"{rows.accepted} records accepted, {second} accounted for")
+        if rows.rejected_by_target > rows.rejected:
+            wrong.append(f"{rows.rejected} records rejected, {rows.rejected_by_target} of them by the target")
+        if wrong:
+            where = "" if self.run is None else f"run {self.run}"
+            raise AccountingError(
+                *(Problem(what, where, "this is a bug: please report it with the run's log") for what in wrong)
+            )
+
+    def text(self) -> str:
+        """Give the report for a person; its last line says how to go on where the run is not done."""
+        return "\n".join((*_headline(self), *_counts(self), *_codes(self), *_places(self), *_last(self))) + "\n"
+
+
+def errors_of(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
+    """Give problems in the shape of the contract: `where`, `what`, `do`."""
+    return [{"where": problem.where, "what": problem.what, "do": problem.do} for problem in problems]
+
+
+def _headline(summary: Summary) -> Iterator[str]:
+    run = "" if summary.run is None else f", run {summary.run}"
+    yield f"{summary.job}{run}: {summary.status} in {summary.seconds:.1f} s (exit {int(summary.exit_code)})"
+    if summary.forced:
+        yield "guards passed by: " + ", ".join(sorted(summary.forced))
+    yield ""
+
+
+def _counts(summary: Summary) -> Iterator[str]:
+    """Lay out the counts as the tree that they add up in; a part that is 0 is left out but for the main ones."""
+    rows = summary.records
+    sent = summary.status not in ("validated", "refused")
+    lines: list[tuple[str, int | None, str]] = [
+        ("read", rows.read, ""),
+        ("  malformed", rows.malformed, ""),
+        ("  rejected", rows.rejected, _aside({"by the target's own limits": rows.rejected_by_target})),
+        ("  collapsed", rows.collapsed or None, "equal rows of one key"),
+        ("  accepted", rows.accepted, _aside({"superseded": rows.superseded, "in conflict": rows.profile_conflicts})),
+        ("    confirmed", rows.confirmed if sent else None, _aside({"unmatched": rows.unmatched})),
+        ("    failed", rows.failed or None, ""),
+        ("    unknown", rows.unknown or None, ""),
+        ("    unsent", rows.unsent if sent and rows.unsent else None, ""),
+        ("imports", summary.imports if sent else None, _aside({"bytes": summary.bytes_sent})),
+        ("other writes", summary.writes or None, ""),
+        ("API calls", summary.api_calls or None, ""),
+        ("read back", summary.verify.checked or None, _aside({"different": summary.verify.different})),
+    ]
+    for title, count, aside in lines:
+        if count is not None:
+            yield f"{title:<14}{count:>13,}  {aside}".rstrip()
+    if summary.rebuild is not None:
+        yield f"{'rebuild':<14}{summary.rebuild:>13}"
+
+
+def _aside(counts: Mapping[str, int | None]) -> str:
+    return ", ".join(f"{count:,} {title}" for title, count in counts.items() if count)
+
+
+def _codes(summary: Summary) -> Iterator[str]:
+    if not summary.codes:
+        return
+    yield ""
+    yield "set aside"
+    for code, count in sorted(summary.codes.items(), key=lambda pair: (-pair[1], pair[0])):
+        title = CODES[code].title if code in CODES else ""
+        yield f"  {code:<17}{count:>8,}  {title}".rstrip()
+
+
+def _places(summary: Summary) -> Iterator[str]:
+    places = [("rejects", summary.rejects), ("report", summary.report)]
+    if any(path is not None for _, path in places):
+        yield ""
+    for title, path in places:
+        if path is not None:
+            yield f"{title + ':':<9}{path}"
+
+
+def _last(summary: Summary) -> Iterator[str]:
+    if summary.go_on:
+        yield ""
+        yield summary.go_on
