@@ -89,6 +89,12 @@ class LockedError(PipelineError):
     exit_code = Exit.LOCKED
 
 
+class InterruptedRunError(PipelineError):
+    """Interrupted by the operator before anything was sent."""
+
+    exit_code = Exit.INTERRUPTED
+
+
 class AccountingError(PipelineError):
     """Break of the accounting sums: a bug of ours, never the operator's."""
 

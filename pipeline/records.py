@@ -214,3 +214,28 @@ class Sets:
         if not dot:
             return True
         return bool(carried & self.bit(column if head == "interest" else head))
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The key fields of the job, told apart by level: of the profile, and per collection of its subprofiles.
+
+    All are target columns (`CustomerID`, `Order.OrderID`), in the order of the job file.
+    """
+
+    profile: tuple[str, ...]
+    collections: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, key_fields: Sequence[str]) -> Keys:
+        """Tell the job's `key_fields` apart by level."""
+        collections: dict[str, tuple[str, ...]] = {}
+        for name in key_fields:
+            collection, dot, _ = name.partition(".")
+            if dot:
+                collections[collection] = (*collections.get(collection, ()), name)
+        return cls(tuple(name for name in key_fields if "." not in name), collections)
+
+    def of_set(self, collections: Sequence[str]) -> tuple[str, ...]:
+        """Give the key fields for rows that carry these collections, profile keys first (data rule 18)."""
+        return (*self.profile, *(key for name in collections for key in self.collections.get(name, ())))

@@ -1,0 +1,124 @@
+"""Say how a run ended: its summary, its problems in words, and what to do next (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import Exit, Problem
+from pipeline.job import Job
+from pipeline.load.chunks import Chunk
+from pipeline.load.outcome import Ending, Outcome
+from pipeline.records import SourceFile
+from pipeline.report.summary import FileCount, Summary, Verify
+from pipeline.tally import Tally
+
+# How many chunks in trouble are named.
+MOST_TROUBLES = 20
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the summary tells beside the counts; paths are None where there is no such file."""
+
+    run: str
+    job: Job
+    files: Sequence[SourceFile]
+    way: str
+    forced: tuple[str, ...]
+    seconds: float
+    api_calls: int
+    bytes_sent: int
+    rejects: Path | None
+    codes: Mapping[str, int]
+
+
+def summarise(facts: RunFacts, tally: Tally) -> Summary:
+    """Put a finished run into its summary."""
+    return Summary(
+        run=facts.run,
+        job=facts.job.job,
+        status=tally.status,
+        exit_code=tally.exit_code,
+        records=tally.records,
+        files=tuple(
+            FileCount(one.file.name, one.sha256, one.lines, one.elements, one.records) for one in tally.intake.facts
+        ),
+        chunks={**tally.load.chunks, "total": sum(tally.load.chunks.values())},
+        imports=tally.load.accepted,
+        api_calls=facts.api_calls,
+        bytes_sent=facts.bytes_sent,
+        verify=Verify(tally.verified.checked, tally.verified.equal, tally.verified.different),
+        rebuild=rebuild(facts.job, tally),
+        way=facts.way,
+        forced=facts.forced,
+        seconds=facts.seconds,
+        rejects=facts.rejects,
+        codes=facts.codes,
+        problems=tuple(problems(facts, tally)),
+        go_on=go_on(tally),
+    )
+
+
+def rebuild(job: Job, tally: Tally) -> str:
+    """Say what became of the rebuilding of selections (data rule 24)."""
+    if not job.target.rebuild or not tally.staged.accepted:
+        return "not asked"
+    return "done" if tally.load.rebuilt else "not done"
+
+
+def problems(facts: RunFacts, tally: Tally) -> Iterator[Problem]:
+    """Name everything that kept the run from being done."""
+    if tally.refusal is not None:
+        yield from tally.refusal.problems
+    for chunk, outcome in tally.load.troubles[:MOST_TROUBLES]:
+        yield trouble(chunk, outcome, facts.files)
+    if len(tally.load.troubles) > MOST_TROUBLES:
+        yield Problem(f"{len(tally.load.troubles) - MOST_TROUBLES} more chunks are not confirmed")
+    if held := tally.load.chunks.get("held"):
+        yield Problem(f"{held} chunks were held: they share customers with a chunk that is not confirmed")
+    if tally.load.stopped is not None:
+        yield Problem(tally.load.stopped.message, "Copernica", "nothing more was sent")
+    if tally.verified.different:
+        columns = ", ".join(tally.verified.places)
+        yield Problem(
+            f"{tally.verified.different} of {tally.verified.checked} records read back are not what was sent: {columns}",
+            "verify",
+            "look at these columns in Copernica; another process may have changed them meanwhile",
+        )
+    yield from tally.problems
+
+
+def trouble(chunk: Chunk, outcome: Outcome, files: Sequence[SourceFile]) -> Problem:
+    """Name a chunk that is not confirmed, its files and lines, and what to do by hand."""
+    (first_file, first_line), (last_file, last_line) = chunk.places
+    where = (
+        f"chunk {chunk.ordinal}, {chunk.rows.height} rows between {files[first_file].name} line {first_line}"
+        f" and {files[last_file].name} line {last_line}"
+    )
+    what = {
+        Ending.FAILED: f"the import failed, what arrived of it is not known: {outcome.message}",
+        Ending.UNKNOWN: f"the answer was lost, the import may run or not: {outcome.message}",
+        Ending.SUBMITTED: f"the import is not final yet: {outcome.message}",
+    }.get(outcome.ending, outcome.message)
+    do = {
+        Ending.FAILED: "mend what Copernica names and run the job again",
+        Ending.UNKNOWN: "look for the import by its name in Copernica before you send anything again",
+        Ending.SUBMITTED: "wait until Copernica shows the import as ended, then run the job again",
+    }.get(outcome.ending, "")
+    return Problem(what, where, do)
+
+
+def go_on(tally: Tally) -> str:
+    """Give the last line of the report: how to go on where the run is not done."""
+    code = tally.exit_code
+    if code in (Exit.INCOMPLETE, Exit.INTERRUPTED):
+        if tally.staged.accepted and tally.all_confirmed:
+            return "Every row is confirmed; look at what differs above."
+        return "Not every row is confirmed; see what to do above before the job runs again."
+    if code is not Exit.OK:
+        return "Nothing was sent."
+    if tally.intake.malformed or tally.intake.rejected:
+        return "All accepted rows are confirmed; mend the rejects and run them again."
+    return "All rows are confirmed."

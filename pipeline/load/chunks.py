@@ -1,0 +1,115 @@
+"""Cut lanes into chunks within row and byte limits, never between two rows of one profile key without need (pure)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.records import Keys, Sets
+from pipeline.stage.lanes import Lane, Lanes
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Most rows and most bytes of JSON of one chunk; a single row over the bytes is a chunk of its own (data rule 22)."""
+
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The rows of one import: `ordinal` from 1 within the run, its lane, and the rows in the staged layout with `_seq`."""
+
+    ordinal: int
+    lane: Lane
+    columns: tuple[str, ...]
+    key_fields: tuple[str, ...]
+    rows: pl.DataFrame
+    body: bytes
+
+    @property
+    def digest(self) -> str:
+        """Prove the content: SHA-256 over the JSON of the rows, which names the columns too."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    @property
+    def places(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Give (file, line) of the row that comes first in the input and of the one that comes last."""
+        ordered = self.rows.select("_seq", "_file", "_line")
+        first = ordered.row(int(self.rows["_seq"].arg_min() or 0))
+        last = ordered.row(int(self.rows["_seq"].arg_max() or 0))
+        return (first[1], first[2]), (last[1], last[2])
+
+
+def cut(lanes: Lanes, sets: Sets, keys: Keys, limits: Limits) -> Iterator[Chunk]:
+    """Cut all lanes into chunks, in the order of sending.
+
+    The result is a function of the staged files and the limits, so that a later process cuts the same chunks again.
+    """
+    ordinal = 0
+    for lane in lanes.lanes():
+        columns = sets.columns_of(lane.carried)
+        key_fields = keys.of_set(sets.collections_of(lane.carried))
+        for rows in _slices(lanes.frames(lane), limits.rows):
+            for part, body in _within_bytes(rows, columns, limits.bytes):
+                ordinal += 1
+                yield Chunk(ordinal, lane, columns, key_fields, part, body)
+
+
+def rows_json(rows: pl.DataFrame, columns: tuple[str, ...]) -> bytes:
+    """Write the JSON array for `source`: the same columns in the same order in every row, empty cells as ""."""
+    buffer = io.BytesIO()
+    rows.select(pl.col(columns).fill_null("")).write_json(buffer)
+    return buffer.getvalue()
+
+
+def _slices(frames: Iterable[pl.DataFrame], most_rows: int) -> Iterator[pl.DataFrame]:
+    """Cut a lane into slices of at most `most_rows` rows that end between two keys where that is possible.
+
+    A key with more rows than a slice holds is spread over slices of its own order: a chain (data rule 22).
+    """
+    rest: pl.DataFrame | None = None
+    for frame in frames:
+        rows = frame if rest is None else pl.concat([rest, frame])
+        while rows.height > most_rows:
+            end = _key_boundary(rows["_key"], most_rows)
+            yield rows.slice(0, end)
+            rows = rows.slice(end)
+        rest = rows
+    if rest is not None and rest.height:
+        yield rest
+
+
+def _key_boundary(keys: pl.Series, most_rows: int) -> int:
+    """Give the last position up to `most_rows` at which a new key starts; `most_rows` itself inside one long key.
+
+    `keys` is longer than `most_rows`. Key 0 means that the job has no profile key: any position will do.
+    """
+    if keys[most_rows] != keys[most_rows - 1] or keys[most_rows] == 0:
+        return most_rows
+    window = keys.slice(0, most_rows + 1)
+    starts = (window != window.shift()).fill_null(False).arg_true()
+    return int(starts[-1]) if starts.len() else most_rows
+
+
+def _within_bytes(
+    rows: pl.DataFrame, columns: tuple[str, ...], most_bytes: int
+) -> Iterator[tuple[pl.DataFrame, bytes]]:
+    """Split a slice further until each part's JSON is within the limit or is a single row."""
+    body = rows_json(rows, columns)
+    if len(body) <= most_bytes or rows.height == 1:
+        yield rows, body
+        return
+    sizes = rows.select(
+        pl.struct(pl.col(columns).fill_null("")).struct.json_encode().str.len_bytes().cast(pl.UInt64) + 1
+    ).to_series()
+    fits = int((sizes.cum_sum() + 1 <= most_bytes).sum())
+    end = 1 if fits == 0 else fits if fits == rows.height else _key_boundary(rows["_key"], fits)
+    end = min(max(end, 1), rows.height - 1)
+    yield from _within_bytes(rows.slice(0, end), columns, most_bytes)
+    yield from _within_bytes(rows.slice(end), columns, most_bytes)

@@ -1,0 +1,99 @@
+"""Choose the rows to read back after a load: half at random, half the riskiest (pure; data rule 27)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from pipeline.records import Keys, Sets
+from pipeline.validate.keys import maybe_same
+
+ASTRAL = r"[\x{10000}-\x{10FFFF}]"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What the database must hold once all is sent.
+
+    `profile` are the profile columns of the last row of all keys that are maybe the same as the sampled row's;
+    `subprofiles` per carried collection the columns of the last row of that full key. Null cells stay None.
+    """
+
+    profile: dict[str, str | None]
+    subprofiles: dict[str, dict[str, str | None]]
+
+
+@dataclass
+class Sampler:
+    """Collect candidates partition by partition, in memory that depends on the sample's size only.
+
+    `size` keys in all. The random half are the keys with the smallest hash under `seed` (the run id).
+    """
+
+    size: int
+    seed: int
+    sets: Sets
+    keys: Keys
+    _random: list[tuple[int, Expectation]] = field(default_factory=list)
+    _risky: dict[str, tuple[int, Expectation]] = field(default_factory=dict)
+
+    def look(self, rows: pl.DataFrame) -> None:
+        """Take candidates from a settled partition (staged layout, file order); all rows of a key are in it."""
+        if not self.size or not self.keys.profile or rows.is_empty():
+            return
+        ranks = rows["_key"].hash(self.seed)
+        few = (self.size + 1) // 2
+        for position in ranks.unique().bottom_k(few).to_list():
+            row = int(ranks.index_of(position) or 0)
+            self._random.append((position, self._expectation(rows, row)))
+        self._random = sorted(self._random, key=lambda pair: pair[0])[:few]
+        for reason, row, weight in self._risks(rows):
+            if reason not in self._risky or weight > self._risky[reason][0]:
+                self._risky[reason] = (weight, self._expectation(rows, row))
+
+    def chosen(self) -> tuple[Expectation, ...]:
+        """Give the sample: random ones first, no profile twice unless another of its subprofiles is looked at."""
+        found: list[Expectation] = []
+        for expectation in [pair[1] for pair in self._random] + [pair[1] for pair in self._risky.values()]:
+            if expectation not in found:
+                found.append(expectation)
+        return tuple(found[: self.size])
+
+    def _risks(self, rows: pl.DataFrame) -> Sequence[tuple[str, int, int]]:
+        """Name the riskiest rows: 4-byte characters, the longest text per column (and so the most extreme number), the
+        last row of a superseded key."""
+        risks: list[tuple[str, int, int]] = []
+        superseded = rows["_full"].is_duplicated() & rows["_full"].is_last_distinct()
+        if superseded.any():
+            risks.append(("superseded", int(superseded.arg_max() or 0), 1))
+        for name in self.sets.columns:
+            size = rows[name].str.len_bytes()
+            longest = size.arg_max()
+            if longest is None:
+                continue
+            if size.sum() != rows[name].str.len_chars().sum():
+                astral = rows[name].str.contains(ASTRAL).fill_null(False)
+                if astral.any():
+                    risks.insert(0, ("4-byte characters", int(astral.arg_max() or 0), 1))
+            risks.append((f"longest {name}", int(longest), int(size[longest])))
+        return risks
+
+    def _expectation(self, rows: pl.DataFrame, row: int) -> Expectation:
+        sampled = rows.row(row, named=True)
+        same_key = rows.filter(pl.col("_key") == sampled["_key"])
+        profile = same_key.row(-1, named=True)
+        subprofiles = {}
+        for name in self.sets.collections_of(sampled["_set"]):
+            columns = [column for column in self.sets.columns if column.startswith(f"{name}.")]
+            key = _loose(sampled, self.keys.collections.get(name, ()))
+            carried = same_key.filter((pl.col("_set") & self.sets.bit(name)) > 0)
+            last = next(other for other in reversed(carried.rows(named=True)) if _loose(other, key_names := self.keys.collections.get(name, ())) == key)
+            subprofiles[name] = {column: last[column] for column in columns}
+        profile_columns = [name for name in self.sets.columns if "." not in name or name.startswith("interest.")]
+        return Expectation({name: profile[name] for name in profile_columns}, subprofiles)
+
+
+def _loose(row: dict[str, str | None], keys: Sequence[str]) -> tuple[str, ...]:
+    return tuple(maybe_same(row[key] or "") for key in keys)

@@ -1,0 +1,63 @@
+"""Prepare a job for work: schema, link and files, everything that needs no network (wiring)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import JobError
+from pipeline.extract import Extraction, find_files
+from pipeline.job import Job
+from pipeline.records import Keys, LiveField, SourceFile
+from pipeline.stage.settle import Rules
+from pipeline.validate.batch import Validator
+from pipeline.validate.checks import SchemaChecks
+from pipeline.validate.fit import check_schema_for_job
+from pipeline.validate.link import Link
+from pipeline.validate.schema import TargetSchema, load_schema
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job with its schema, the link from dump columns to target columns, and the files of this run."""
+
+    job: Job
+    schema: TargetSchema
+    link: Link
+    files: tuple[SourceFile, ...]
+
+    @property
+    def rules(self) -> Rules:
+        """Give what settling and sending need to know of the job."""
+        target = self.job.target
+        return Rules(target.action, Keys.of(target.key_fields), self.link.sets, target.ignore_empty_fields)
+
+    def extraction(self, limit: int | None = None) -> Extraction:
+        """Give a fresh reading of the files."""
+        return Extraction(self.files, self.job.source, self.link.expected, limit=limit, lists=self.link.lists)
+
+    def validator(self, live: Mapping[str, LiveField] | None) -> Validator:
+        """Give a validator; `live` None means that no live structure is known (`validate`)."""
+        checks = SchemaChecks(self.schema, self.link.columns)
+        return Validator(self.job, self.link, self.schema.specs, checks, live)
+
+
+def prepare(job: Job, files: Sequence[str] | None) -> Plan:
+    """Load the schema, link it to the job and find the files; `files` as written on the command line, or the job's own.
+
+    Raises JobError for a schema that does not fit the job and InputError for files that cannot be read. With `files` None
+    the plan is made without any (`check`).
+    """
+    schema = load_schema(job.schema_path, job.folder)
+    problems = check_schema_for_job(job, schema)
+    if problems:
+        raise JobError(*problems)
+    link = Link.compile(job, schema.specs)
+    if files is None:
+        found: tuple[SourceFile, ...] = ()
+    elif files:
+        found = find_files(files, Path.cwd())
+    else:
+        found = find_files(job.source.files, job.folder)
+    return Plan(job, schema, link, found)

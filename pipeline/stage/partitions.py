@@ -1,0 +1,77 @@
+"""Spread accepted rows over partition files by profile key, in file order (edge: the run's folder)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+# A partition is read whole, so its share of the input decides the memory of a run, whatever the size of the input.
+PARTITION_BYTES = 32 * 1024**2
+MOST_PARTITIONS = 1024
+# Rows held back until they are worth a file per partition.
+BUFFERED_ROWS = 200_000
+
+
+def partition_count(input_bytes: int) -> int:
+    """Say how many partitions an input of this many bytes (decompressed, an estimate will do) is spread over."""
+    return max(1, min(MOST_PARTITIONS, -(-input_bytes // PARTITION_BYTES)))
+
+
+class Partitions:
+    """Append frames in the staged layout, read them back a partition at a time.
+
+    Rows of one profile key ("maybe the same", data rule 15) are always in one partition, in the order in which they came;
+    `_seq` UInt64 numbers all rows of the run from 0 in that order.
+    """
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._folder = folder
+        self._count = count
+        self._buffers: list[list[pl.DataFrame]] = [[] for _ in range(count)]
+        self._buffered = 0
+        self._segments = [0] * count
+        self.rows = 0
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Append accepted rows; raises OSError when the disk is full."""
+        if rows.is_empty():
+            return
+        rows = rows.with_columns(pl.int_range(self.rows, self.rows + rows.height, dtype=pl.UInt64).alias("_seq"))
+        self.rows += rows.height
+        if self._count == 1:
+            self._buffers[0].append(rows)
+        else:
+            home = (pl.col("_key") % self._count).alias("_home")
+            rows = rows.with_columns(home)
+            for number, buffer in enumerate(self._buffers):
+                part = rows.filter(pl.col("_home") == number)
+                if part.height:
+                    buffer.append(part.drop("_home"))
+        self._buffered += rows.height
+        if self._buffered >= BUFFERED_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        for number, buffer in enumerate(self._buffers):
+            if buffer:
+                pl.concat(buffer).write_ipc(self._path(number, self._segments[number]), compression="uncompressed")
+                self._segments[number] += 1
+                buffer.clear()
+        self._buffered = 0
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Give each partition that has rows as one frame, and delete its files once the next one is asked for."""
+        self.flush()
+        for number, segments in enumerate(self._segments):
+            paths = [self._path(number, segment) for segment in range(segments)]
+            if paths:
+                yield pl.concat([pl.read_ipc(path) for path in paths], rechunk=False)
+            for path in paths:
+                path.unlink()
+
+    def _path(self, number: int, segment: int) -> Path:
+        return self._folder / f"{number:04d}-{segment:06d}.arrow"

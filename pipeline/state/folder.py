@@ -1,0 +1,64 @@
+"""Lay out the state folder and a run's folder in it, private to the user (edge)."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import JobError, Problem
+
+
+def new_run_id(job: str, now: datetime) -> str:
+    """Name a run after its job and its start in UTC, with four random digits against two starts in one second."""
+    return f"{job}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+class RunFolder:
+    """The files of one run: `run.json`, rejects, and `staged/` while rows are needed.
+
+    Folders are 0700, files 0600: they hold customers' data.
+    """
+
+    def __init__(self, state_dir: Path, run: str) -> None:
+        self.path = state_dir / "runs" / run
+        self.run = run
+
+    @property
+    def summary_path(self) -> Path:
+        """Give the path of the run's summary."""
+        return self.path / "run.json"
+
+    @property
+    def staged(self) -> Path:
+        """Give the folder of staged rows."""
+        return self.path / "staged"
+
+    def create(self) -> None:
+        """Make the folder; raises JobError when the state folder cannot be written."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.path.parent.parent, self.path.parent, self.path):
+                folder.chmod(0o700)
+        except OSError as error:
+            raise JobError(
+                Problem(
+                    f"the state folder cannot be written: {error.strerror}",
+                    where=str(self.path),
+                    do="make it writable or name another one with --state-dir",
+                )
+            ) from None
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write `run.json` beside its place and rename it."""
+        part = self.summary_path.with_suffix(".part")
+        part.touch(mode=0o600)
+        part.write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        part.replace(self.summary_path)
+
+    def drop_staged(self) -> None:
+        """Delete the staged rows."""
+        shutil.rmtree(self.staged, ignore_errors=True)

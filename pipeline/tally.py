@@ -1,0 +1,102 @@
+"""Keep the account of one run while it goes, stage by stage (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pipeline.errors import AccountingError, Exit, PipelineError, Problem
+from pipeline.intake import Intake
+from pipeline.load.loop import LoadReport
+from pipeline.load.verify import Verified
+from pipeline.report.summary import Records, Status
+from pipeline.stage.settle import Place, Settled
+
+# How many places of profile conflicts are named.
+MOST_PLACES = 5
+
+
+@dataclass
+class Staged:
+    """What settling the partitions found, over the whole run (data rules 3, 21)."""
+
+    accepted: int = 0
+    collapsed: int = 0
+    superseded: int = 0
+    conflicts: int = 0
+    conflict_places: tuple[Place, ...] = ()
+
+    def add(self, settled: Settled) -> None:
+        """Add one partition."""
+        self.accepted += settled.rows.height
+        self.collapsed += settled.collapsed
+        self.superseded += settled.superseded
+        self.conflicts += settled.conflicts
+        self.conflict_places = (*self.conflict_places, *settled.conflict_places)[:MOST_PLACES]
+
+
+@dataclass
+class Tally:
+    """What the summary tells of a run; each part is filled by its stage."""
+
+    intake: Intake = field(default_factory=Intake)
+    staged: Staged = field(default_factory=Staged)
+    load: LoadReport = field(default_factory=LoadReport)
+    verified: Verified = field(default_factory=lambda: Verified(0, 0, 0))
+    refusal: PipelineError | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Compare the first sum of data rule 2, before anything is sent; one that is off is a bug."""
+        intake, staged = self.intake, self.staged
+        if intake.read != intake.malformed + intake.rejected + staged.collapsed + staged.accepted:
+            raise AccountingError(
+                Problem(
+                    f"{intake.read} records were read, but {intake.malformed} malformed, {intake.rejected} rejected,"
+                    f" {staged.collapsed} collapsed and {staged.accepted} accepted ones were counted",
+                    do="nothing was sent; please report this with the run's log",
+                )
+            )
+
+    @property
+    def records(self) -> Records:
+        """Give the counts of data rules 2 and 3; `unsent` are rows not sent, held, or sent and not yet final."""
+        rows = self.load.rows
+        confirmed, failed, unknown = (rows.get(ending, 0) for ending in ("confirmed", "failed", "unknown"))
+        return Records(
+            read=self.intake.read,
+            malformed=self.intake.malformed,
+            rejected=self.intake.rejected,
+            rejected_by_target=self.intake.rejected_by_target,
+            collapsed=self.staged.collapsed,
+            accepted=self.staged.accepted,
+            superseded=self.staged.superseded,
+            profile_conflicts=self.staged.conflicts,
+            confirmed=confirmed,
+            failed=failed,
+            unknown=unknown,
+            unsent=self.staged.accepted - confirmed - failed - unknown,
+        )
+
+    @property
+    def all_confirmed(self) -> bool:
+        """Say whether every accepted row is confirmed."""
+        return self.refusal is None and self.load.rows.get("confirmed", 0) == self.staged.accepted
+
+    @property
+    def exit_code(self) -> Exit:
+        """Say how the run ended."""
+        if self.refusal is not None:
+            return self.refusal.exit_code
+        if self.load.interrupted:
+            return Exit.INTERRUPTED
+        if self.load.stopped is not None and not (self.load.accepted or self.load.troubles):
+            return Exit.API
+        if not self.all_confirmed or self.verified.different or self.problems:
+            return Exit.INCOMPLETE
+        return Exit.OK
+
+    @property
+    def status(self) -> Status:
+        """Say how the run ended, in the summary's words."""
+        words: dict[Exit, Status] = {Exit.OK: "done", Exit.INCOMPLETE: "incomplete", Exit.INTERRUPTED: "interrupted"}
+        return words.get(self.exit_code, "refused")

@@ -1,0 +1,85 @@
+"""Meet the live database: account, structure, and whether the job fits it (edge: the API client)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
+from typing import TypeVar
+
+from pipeline.copernica import ApiError, Client, Database, Identity, NotSentError, Options, Outside
+from pipeline.environment import Environment
+from pipeline.errors import ApiRefusedError, Problem
+from pipeline.job import Job
+from pipeline.records import LiveField
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LiveTarget:
+    """The database that a run goes to, as it is now; `live` by target column (`City`, `Order.Total`, `interest.news`)."""
+
+    client: Client
+    identity: Identity
+    database: Database
+    live: Mapping[str, LiveField]
+
+
+@contextmanager
+def connected(job: Job, environment: Environment, stop: Event | None = None) -> Iterator[Client]:
+    """Make the client of a run and close it at the end; no request is sent yet."""
+    options = Options(
+        connect_s=job.http.connect_s,
+        read_s=job.http.read_s,
+        import_read_s=job.http.import_read_s,
+        retry_budget_s=job.http.retry_budget_s,
+        max_calls=job.guards.max_calls,
+        max_calls_per_s=job.load.max_calls_per_s,
+    )
+    with Client(
+        environment.token.reveal(),
+        job.target.api,
+        environment.api_url,
+        environment.auth_url,
+        options,
+        Outside(cancelled=stop),
+    ) as client:
+        yield client
+
+
+def meet(client: Client, job: Job) -> LiveTarget:
+    """Read account and structure; raises ApiRefusedError for a wrong token, account or database, or a dead server."""
+    identity = asked("the token", client.identity)
+    if job.target.account is not None and identity.id != job.target.account:
+        raise ApiRefusedError(
+            Problem(
+                f"the token belongs to account {identity.id} ({identity.name}), the job is for {job.target.account}",
+                where="target.account",
+                do="use the token of that account",
+            )
+        )
+    database = asked(f"database {job.target.database!r}", lambda: client.structure(job.target.database))
+    return LiveTarget(client, identity, database, live_fields(database))
+
+
+def live_fields(database: Database) -> dict[str, LiveField]:
+    """Lay out everything that a column may be called, by exact spelling."""
+    found = {name: LiveField(field.type, field.length, field.choices) for name, field in database.fields.items()}
+    for name in database.interests:
+        found[f"interest.{name}"] = LiveField("interest")
+    for name, collection in database.collections.items():
+        for inner, field in collection.fields.items():
+            found[f"{name}.{inner}"] = LiveField(field.type, field.length, field.choices)
+    return found
+
+
+def asked(what: str, question: Callable[[], T]) -> T:
+    """Ask the API before anything is sent; a failure refuses the run in the words of the client."""
+    try:
+        return question()
+    except ApiError as error:
+        do = "is the server up, and COPERNICA_API_URL right?" if isinstance(error, NotSentError) else ""
+        raise ApiRefusedError(Problem(error.message, where=what, do=do)) from None
