@@ -1,0 +1,6 @@
+"""Read dump files into batches of text, without losing or bending a record."""
+
+from pipeline.extract.extraction import Extraction
+from pipeline.extract.files import find_files
+
+__all__ = ["Extraction", "find_files"]

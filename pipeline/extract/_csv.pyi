@@ -1,0 +1,41 @@
+"""Split CSV bytes into Arrow columns."""
+
+from typing import Final
+
+MORE: Final[int]
+HEADER: Final[int]
+FULL: Final[int]
+DONE: Final[int]
+
+class Table:
+    """Rows as an Arrow struct array; to be taken once."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+class Scanner:
+    """Split the bytes of one CSV file into records (data rules 5 and 6).
+
+    Feed blocks, call `scan()` and act on what it says: MORE (feed the next block; an empty last one with `final`),
+    HEADER (take `header()`, then `begin`), FULL and DONE (`take()` the batch). Without a header in the file call `begin`
+    first. Between HEADER and `header()` nothing may be fed. Sizes are in bytes; delimiter and quote are ASCII.
+    """
+
+    batch_rows: int
+    def __init__(
+        self, *, delimiter: str, quote: str, max_record_bytes: int, skip_lines: int, batch_rows: int, batch_bytes: int
+    ) -> None: ...
+    def feed(self, data: bytes, final: bool, /) -> None: ...
+    def scan(self) -> int: ...
+    def header(self) -> tuple[tuple[bytes, ...], int]: ...
+    def begin(self, names: tuple[bytes, ...], labels: tuple[bytes, ...], /) -> None: ...
+    def take(self) -> tuple[Table, list[tuple[int, int, int, int, int, int, int, bytes]]]:
+        """Give the rows, and per malformed line: line, record, code, fields found, first and last line of its record,
+        length in bytes, and the bytes themselves (at most 64 KiB)."""
+    def counts(self) -> dict[str, int]:
+        """Give lines, record_lines, blank_lines, header_lines, skipped_lines, records (malformed ones too), the bytes
+        `visited` by the automaton, and the bytes `unread` in the buffer."""
+    @property
+    def ends(self) -> str | None:
+        """What ends a line beside LF and CRLF: a bare CR, or nothing ("\\n"); None before it is known."""
+    @property
+    def unread(self) -> bytes: ...

@@ -1,0 +1,44 @@
+"""Check the header of a CSV dump against the columns that the job knows (pure)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from pipeline.errors import Problem
+from pipeline.extract.refusal import listed
+from pipeline.records import REJECT_COLUMNS, Expected
+
+# Columns that we made ourselves: those of a rejects file, and the one that a JSON rejects file has besides.
+OURS = frozenset((*REJECT_COLUMNS, "_element"))
+
+
+def is_rejects_header(names: Sequence[str]) -> bool:
+    """Say whether a file with this header is a rejects file of ours."""
+    return tuple(names[-len(REJECT_COLUMNS) :]) == REJECT_COLUMNS
+
+
+def dump_columns(names: Sequence[str]) -> tuple[str, ...]:
+    """Give the columns without those of a rejects file."""
+    return tuple(name for name in names if name not in OURS)
+
+
+def header_problems(names: Sequence[str], expected: Expected, where: str) -> Iterator[Problem]:
+    """Name what is wrong with a header: blank or double names, columns that are missing or not known (data rule 7)."""
+    blank = [str(at) for at, name in enumerate(names, 1) if not name.strip()]
+    if blank:
+        yield Problem(f"the header has no name for column {listed(blank)}", where, "name every column")
+    double = [name for name, count in Counter(names).items() if count > 1 and name.strip()]
+    if double:
+        yield Problem(f"the header has a column twice: {listed(double)}", where, "give every column a name of its own")
+    columns = dump_columns(names)
+    there = set(columns)
+    missing = [name for name in expected.required if name not in there]
+    if missing:
+        what = f"column missing: {listed(missing)}; there are {listed(columns)}"
+        yield Problem(what, where, "see whether the delimiter is right, or rename the column in the job")
+    known = {*expected.required, *expected.optional, *expected.ignored}
+    unknown = [name for name in columns if name not in known and name.strip()]
+    if unknown:
+        what = f"column not known to the job: {listed(dict.fromkeys(unknown))}"
+        yield Problem(what, where, "name it under columns or ignore")

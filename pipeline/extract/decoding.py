@@ -1,0 +1,92 @@
+"""Turn blocks of any encoding into blocks of UTF-8, with undecodable bytes marked, not lost (pure)."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+
+from pipeline.errors import JobError, Problem, shown
+from pipeline.extract.refusal import Refused
+
+_MARK = "pipeline.mark"
+_BOM = codecs.BOM_UTF8
+_MARKED = re.compile("[\udc00-\udcff]")
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    """Put U+DC00 + byte in the place of each undecodable byte: no text in UTF-8 can hold that."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(_MARK, _mark)
+
+
+def check_encoding(name: str) -> None:
+    """Raise JobError for a name that is no text encoding."""
+    try:
+        decoder = codecs.getincrementaldecoder(name)(_MARK)
+        if not isinstance(decoder.decode(b"a", final=True), str):
+            raise LookupError
+    except (LookupError, UnicodeError, ValueError, AssertionError) as error:
+        raise JobError(
+            Problem(f"unknown encoding {shown(name)}", "source.encoding", "such as utf-8, cp1252, latin-1 or utf-16")
+        ) from error
+
+
+def is_utf8(name: str) -> bool:
+    """Say whether the bytes can be read as they are."""
+    return codecs.lookup(name).name in ("utf-8", "utf-8-sig")
+
+
+def utf8_blocks(blocks: Iterator[bytes], encoding: str, name: str) -> Iterator[bytes]:
+    """Give the blocks in UTF-8 without a byte order mark.
+
+    UTF-8 itself passes unchecked: the reader looks at each record. A byte that another encoding cannot decode becomes a
+    lone surrogate, which is no UTF-8, so that its record is found. Raises Refused where UTF-16 comes as UTF-8.
+    """
+    if is_utf8(encoding):
+        yield from _without_bom(blocks, name)
+        return
+    decoder = codecs.getincrementaldecoder(encoding)(_MARK)
+    first = True
+    try:
+        for block in blocks:
+            text = decoder.decode(block)
+            if first and text:
+                text = text.removeprefix("\ufeff")
+                first = False
+            if text:
+                yield text.encode("utf-8", "surrogatepass")
+        if rest := decoder.decode(b"", final=True):
+            yield rest.encode("utf-8", "surrogatepass")
+    except UnicodeError as error:
+        problem = Problem(f"does not decode as {encoding}: {error}", name, "name its encoding in source.encoding")
+        raise Refused(problem) from error
+
+
+def _without_bom(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head) >= len(_BOM):
+            break
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise Refused(Problem("begins with the byte order mark of UTF-16", name, "set source.encoding: utf-16"))
+    head = head.removeprefix(_BOM)
+    if head:
+        yield head
+    yield from blocks
+
+
+def readable(raw: bytes, encoding: str) -> str:
+    r"""Give a line for a person to mend: text, with each byte that did not decode as `\xNN`."""
+    if is_utf8(encoding):
+        return raw.decode("utf-8", "backslashreplace")
+    try:
+        text = raw.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:  # the line was cut within a character
+        return raw.decode("utf-8", "backslashreplace")
+    return _MARKED.sub(lambda mark: f"\\x{ord(mark[0]) - 0xDC00:02x}", text)

@@ -1,0 +1,88 @@
+"""Read the dump files of a run, one after the other, and tell what is wrong with all of them (wiring)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+from pipeline.errors import InputError, Problem
+from pipeline.extract.csv_dump import read_csv
+from pipeline.extract.decoding import check_encoding
+from pipeline.extract.files import format_of
+from pipeline.extract.reading import Batches, Found, Task
+from pipeline.extract.refusal import Refused, grouped
+from pipeline.extract.stored import BLOCK_BYTES, StoredFile
+from pipeline.job import Source
+from pipeline.records import Batch, Expected, FileFacts, SourceFile
+
+
+class Extraction:
+    """Read files into batches of at most `batch_rows` rows; `limit` takes the first rows over all files.
+
+    `lists` are the JSON paths whose elements are rows of a collection. Iterate once; then `facts` is complete. Raises
+    JobError for an unknown encoding at once, and InputError with the refusals of all files at the end.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[SourceFile],
+        source: Source,
+        expected: Expected,
+        *,
+        batch_rows: int = 50_000,
+        limit: int | None = None,
+        lists: frozenset[str] = frozenset(),
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        check_encoding(source.encoding)
+        self._files = tuple(files)
+        self._source = source
+        self._expected = expected
+        self._lists = lists
+        self._batch_rows = batch_rows
+        self._left = limit
+        self._block_bytes = block_bytes
+        self._read_before = 0
+        self._current: StoredFile | None = None
+        self._problems: list[Problem] = []
+        self.bytes_total = sum(file.size_bytes for file in self._files)
+        self.facts: tuple[FileFacts, ...] = ()
+        self.header: tuple[str, ...] = ()
+
+    @property
+    def bytes_read(self) -> int:
+        """Give the stored bytes that were read so far."""
+        return self._read_before + (self._current.bytes_read if self._current else 0)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Give the batches in file order. After a refusal the rest of the files is read and checked, but not given."""
+        for file in self._files:
+            if self._left == 0:
+                break
+            for batch in self._read(file):
+                if self._left is not None:
+                    self._left -= batch.frame.height + batch.malformed.height
+                if not self._problems:
+                    yield batch
+        if self._problems:
+            raise InputError(*grouped(self._problems))
+
+    def _read(self, file: SourceFile) -> Batches:
+        found = Found()
+        try:
+            with closing(StoredFile(file, self._block_bytes)) as stored:
+                self._current = stored
+                yield from self._batches(file, stored, found)
+                self.header = self.header or found.header
+                stored.finish()
+                self.facts += (FileFacts(file, stored.digest, **vars(found.counts)),)
+        except Refused as refused:
+            found.problems += refused.problems
+        self._problems += found.problems
+        self._read_before += file.size_bytes
+        self._current = None
+
+    def _batches(self, file: SourceFile, stored: StoredFile, found: Found) -> Batches:
+        task = Task(file, self._source, self._expected, self._lists, self._batch_rows, self._left)
+        format_of(file.name, self._source.format)
+        yield from read_csv(task, stored.blocks(), found)

@@ -1,0 +1,93 @@
+"""Find the dump files of a run: globs, natural order, names as the operator wrote them (edge: the file system)."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pipeline.errors import InputError, Problem
+from pipeline.extract.refusal import Refused, grouped
+from pipeline.records import SourceFile
+
+Format = Literal["csv", "json", "ndjson"]
+
+_FORMATS: dict[str, Format] = {
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson",
+}  # fmt: skip
+_ARCHIVES = (".gz", ".zst")
+
+
+def find_files(patterns: Sequence[str], folder: Path) -> tuple[SourceFile, ...]:
+    """Find the files that the patterns name, relative to `folder` or absolute (data rule 7).
+
+    Files stand in the order of the patterns, within a glob in natural order (`d2` before `d10`); one that is named
+    twice stands once. A pattern that is the name of an existing file is that file, whatever brackets it holds. Raises
+    InputError naming every pattern without a file and every file that is a folder, unreadable or empty.
+    """
+    problems: list[Problem] = []
+    found: dict[str, SourceFile] = {}
+    for pattern in patterns:
+        names = _matches(pattern, folder)
+        if not names:
+            problems.append(Problem("no file of that name", pattern, "mend the name, or see whether the dump arrived"))
+        for name in names:
+            path = Path(os.path.abspath(folder / name))  # noqa: PTH100 - resolve() would follow links
+            problem = _problem(path, name)
+            if problem is not None:
+                problems.append(problem)
+                continue
+            facts = path.stat()
+            real = os.path.realpath(path)
+            found.setdefault(real, SourceFile(path, name, len(found), facts.st_size, facts.st_mtime_ns))
+    if problems:
+        raise InputError(*grouped(problems))
+    return tuple(found.values())
+
+
+def _matches(pattern: str, folder: Path) -> list[str]:
+    if os.path.lexists(folder / pattern):
+        return [pattern]
+    return sorted(glob.glob(pattern, root_dir=folder, recursive=True), key=_natural)  # noqa: PTH207 - keeps the spelling
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(0, int(part), part) if part[0] in "0123456789" else (1, 0, part) for part in parts]
+
+
+def _problem(path: Path, name: str) -> Problem | None:
+    try:
+        facts = path.stat()
+        if stat.S_ISDIR(facts.st_mode):
+            return Problem("is a folder", name, f"name its files, such as {name.rstrip('/')}/*.csv")
+        if not stat.S_ISREG(facts.st_mode):
+            return Problem("is no regular file", name, "write the dump to a file first")
+        if facts.st_size == 0:
+            return Problem("is empty (0 bytes)", name, "see whether the export went wrong; a header alone is fine")
+        with path.open("rb"):
+            return None
+    except OSError as error:
+        return Problem(f"cannot be read: {error.strerror}", name, "see that it exists and may be read")
+
+
+def archive_of(name: str) -> str:
+    """Give the extension of the compression that a file's name promises: `.gz`, `.zst`, or nothing."""
+    suffix = Path(name).suffix.lower()
+    return suffix if suffix in _ARCHIVES else ""
+
+
+def format_of(name: str, said: Format | None) -> Format:
+    """Give the format that the job says, else that of the extension before `.gz` or `.zst`; Refused for another one."""
+    if said is not None:
+        return said
+    archive = archive_of(name)
+    suffix = Path(name[: len(name) - len(archive)]).suffix.lower()
+    if suffix not in _FORMATS:
+        what = f"the extension {suffix!r} names no format" if suffix else "has no extension, so no known format"
+        raise Refused(Problem(what, name, "set source.format to csv, json or ndjson"))
+    return _FORMATS[suffix]

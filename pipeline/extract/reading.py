@@ -1,0 +1,54 @@
+"""Hold what the reading of one file needs, and what it found (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from pipeline.errors import Problem
+from pipeline.job import Source
+from pipeline.records import Batch, Expected, SourceFile
+
+# A batch ends before its rows when their text is this long, so that memory does not grow with the length of records.
+BATCH_BYTES = 48 << 20
+
+
+@dataclass
+class Counts:
+    """The counts of data rule 2 for one file, as in FileFacts."""
+
+    lines: int = 0
+    record_lines: int = 0
+    blank_lines: int = 0
+    header_lines: int = 0
+    skipped_lines: int = 0
+    elements: int = 0
+    records: int = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to read and how: `limit` rows of this file at most, `batch_rows` and `block_bytes` at a time."""
+
+    file: SourceFile
+    source: Source
+    expected: Expected
+    lists: frozenset[str] = frozenset()
+    batch_rows: int = 50_000
+    limit: int | None = None
+
+    def with_source(self, **words: object) -> Task:
+        """Give the same task in another dialect."""
+        return replace(self, source=self.source.model_copy(update=words))
+
+
+@dataclass
+class Found:
+    """What a reader fills in while it goes: counts, the columns, late refusals (data rule 7)."""
+
+    counts: Counts = field(default_factory=Counts)
+    header: tuple[str, ...] = ()
+    problems: list[Problem] = field(default_factory=list)
+
+
+Batches = Iterator[Batch]

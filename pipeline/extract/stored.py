@@ -1,0 +1,154 @@
+"""Read the stored bytes of one file: digest, decompression, changes meanwhile (edge: the file system)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import zstandard
+
+from pipeline.errors import Problem
+from pipeline.extract.files import archive_of
+from pipeline.extract.refusal import Refused
+from pipeline.records import SourceFile
+
+BLOCK_BYTES = 1 << 20
+# Stored bytes that are decompressed at a time. 4 KiB of zstd give 128 MiB at the very worst, and some 20 KiB as a rule.
+_ZST_SLICE = 4096
+
+# How files begin that are not text; what they are and what to do with them.
+_NOT_TEXT = (
+    (b"PK\x03\x04", "a zip archive or a workbook", "unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old office document", "save the sheet as CSV"),
+    (b"\x1f\x8b", "gzip data", "name the file .gz"),
+    (b"\x28\xb5\x2f\xfd", "zstd data", "name the file .zst"),
+    (b"BZh", "bzip2 data", "unpack it, or compress with gzip or zstd"),
+    (b"\xfd7zXZ\x00", "xz data", "unpack it, or compress with gzip or zstd"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it"),
+    (b"PAR1", "a parquet file", "export it as CSV or NDJSON"),
+    (b"SQLite format 3\x00", "an SQLite database", "export it as CSV or NDJSON"),
+    (b"%PDF-", "a PDF", "export the data as CSV"),
+    (b"\x89PNG", "an image", "see whether this is the right file"),
+    (b"\xff\xd8\xff", "an image", "see whether this is the right file"),
+    (b"GIF8", "an image", "see whether this is the right file"),
+)
+
+
+class StoredFile:
+    """One file while it is read: `bytes_read` of its stored bytes so far; `digest` is known after `finish`."""
+
+    def __init__(self, file: SourceFile, block_bytes: int = BLOCK_BYTES) -> None:
+        self.file = file
+        self.bytes_read = 0
+        self.digest = ""
+        self._sha256 = hashlib.sha256()
+        self._block_bytes = block_bytes
+        try:
+            self._handle: BinaryIO = file.path.open("rb", buffering=0)
+        except OSError as error:
+            raise Refused(Problem(f"cannot be read: {error.strerror}", file.name)) from error
+
+    def blocks(self) -> Iterator[bytes]:
+        """Give the bytes, decompressed; Refused for an archive that is broken and for data that is no text at all."""
+        archive = archive_of(self.file.name)
+        stored = self._stored()
+        blocks = {"": _plain, ".gz": self._gunzip, ".zst": self._unzst}[archive](stored)
+        head = b""
+        for block in blocks:
+            if len(head) < 16:
+                head += block[:16]
+                self._refuse_not_text(head)
+            yield block
+
+    def finish(self) -> None:
+        """Read what is left, close the file and give its digest; Refused where it changed since it was found."""
+        for _ in self._stored():
+            pass
+        now = os.fstat(self._handle.fileno())
+        self._handle.close()
+        file = self.file
+        try:
+            named = file.path.stat()
+        except OSError:
+            named = None
+        before = (file.size_bytes, file.mtime_ns)
+        if (
+            named is None
+            or named.st_ino != now.st_ino
+            or before != (now.st_size, now.st_mtime_ns)
+            or self.bytes_read != now.st_size
+        ):
+            raise Refused(Problem("changed while it was read", file.name, "run again when the export has ended"))
+        self.digest = self._sha256.hexdigest()
+
+    def close(self) -> None:
+        """Close the file of a reading that was given up."""
+        self._handle.close()
+
+    def _stored(self) -> Iterator[bytes]:
+        try:
+            while block := self._handle.read(self._block_bytes):
+                self._sha256.update(block)
+                self.bytes_read += len(block)
+                yield block
+        except OSError as error:
+            raise Refused(Problem(f"reading failed: {error.strerror}", self.file.name)) from error
+
+    def _gunzip(self, stored: Iterator[bytes]) -> Iterator[bytes]:
+        """Decompress gzip, several members too; zeros behind the last one are padding."""
+        inflate, inside, members = zlib.decompressobj(wbits=31), False, 0
+        for block in stored:
+            while block:
+                if not inside:
+                    block = block.lstrip(b"\0") if members else block
+                    if not block:
+                        break
+                    inflate, inside, members = zlib.decompressobj(wbits=31), True, members + 1
+                try:
+                    piece = inflate.decompress(block, BLOCK_BYTES)
+                except zlib.error as error:
+                    raise self._broken("gzip", str(error)) from error
+                if piece:
+                    yield piece
+                inside = not inflate.eof
+                block = inflate.unconsumed_tail if inside else inflate.unused_data
+        if inside:
+            raise self._broken("gzip", "it breaks off")
+
+    def _unzst(self, stored: Iterator[bytes]) -> Iterator[bytes]:
+        """Decompress zstd, several frames too."""
+        make = zstandard.ZstdDecompressor().decompressobj
+        frame = make()
+        began = False
+        for block in stored:
+            for at in range(0, len(block), _ZST_SLICE):
+                rest = block[at : at + _ZST_SLICE]
+                while rest:
+                    try:
+                        piece = frame.decompress(rest)
+                    except zstandard.ZstdError as error:
+                        raise self._broken("zstd", str(error)) from error
+                    began = not frame.eof
+                    rest = frame.unused_data if frame.eof else b""
+                    if frame.eof:
+                        frame = make()
+                    if piece:
+                        yield piece
+        if began:
+            raise self._broken("zstd", "it breaks off")
+
+    def _broken(self, kind: str, why: str) -> Refused:
+        what = f"the {kind} archive is broken after about {self.bytes_read:,} stored bytes: {why}"
+        return Refused(Problem(what, self.file.name, "copy or export it again"))
+
+    def _refuse_not_text(self, head: bytes) -> None:
+        for begin, what, do in _NOT_TEXT:
+            if head.startswith(begin):
+                raise Refused(Problem(f"is {what}", self.file.name, do))
+
+
+def _plain(stored: Iterator[bytes]) -> Iterator[bytes]:
+    return stored
