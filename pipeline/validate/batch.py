@@ -1,0 +1,226 @@
+"""Validate batches: read every value, judge keys, collections and rows, give accepted rows and faults (pure).
+
+The order is that of the data rules: cells to null (9), values by type (10), carried collections (17), keys (16), empty
+values (9, 11), the schema's lengths and checks (12, 13), the live fields (12), the size of the row (22).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.errors import JobError
+from pipeline.job import Job
+from pipeline.records import Batch, Checked, FieldSpec, Keys, LiveField
+from pipeline.validate.checks import SchemaChecks
+from pipeline.validate.constants import Constant, read_constants
+from pipeline.validate.faults import Faults
+from pipeline.validate.keys import fold, hashed, key_faults
+from pipeline.validate.limits import live_faults, size_faults, too_long
+from pipeline.validate.link import Link
+from pipeline.validate.parse import Parsed, Parser, Reading, parser
+
+_ABSENT = "is missing: with ignore_empty_fields: false that would empty the field"
+
+
+@dataclass
+class _Rows:
+    """A batch on its way: per target column the cells (null where empty) and what parsing made of them."""
+
+    height: int
+    cells: dict[str, pl.Series]
+    parsed: dict[str, Parsed]
+    # Per collection the rows that carry it, by a column that comes from the dump (data rule 17).
+    carried: dict[str, pl.Series]
+
+
+class Validator:
+    """Validate the batches of one run; it keeps nothing between batches."""
+
+    def __init__(
+        self,
+        job: Job,
+        link: Link,
+        specs: Sequence[FieldSpec],
+        checks: SchemaChecks | None,
+        live: Mapping[str, LiveField] | None,
+    ) -> None:
+        """Take what the run knows; `live` None where no live structure is known.
+
+        Raises JobError for constants that are at fault themselves.
+        """
+        self._job = job
+        self._link = link
+        self._checks = checks
+        self._live = live or {}
+        self._keys = Keys.of(job.target.key_fields)
+        self._key_columns = frozenset(job.target.key_fields)
+        by_name = {spec.name: spec for spec in specs}
+        self._specs = tuple(by_name[name] for name in link.columns)
+        self._sources = {spec.name: link.source_of(spec.name) for spec in self._specs}
+        self._readings: dict[str, Reading] = {
+            name: job.source if source is None else job.reading(source) for name, source in self._sources.items()
+        }
+        self._parsers: dict[str, Parser] = {spec.name: parser(spec, self._readings[spec.name]) for spec in self._specs}
+        constants, problems = read_constants(job, self._specs, self._parsers, checks, self._live)
+        if problems:
+            raise JobError(*problems)
+        self._constants: Mapping[str, Constant] = constants
+
+    def check(self, batch: Batch) -> Checked:
+        """Tell the rows of a batch apart: accepted ones in the staged layout, and the faults of the others."""
+        rows = self._read(batch)
+        faults = Faults.of(rows.height, self._sources)
+        self._judge_keys(rows, faults)
+        for spec in self._specs:
+            self._judge_column(spec, batch, rows, faults)
+        self._run_checks(rows, faults)
+        sent = {spec.name: self._sent(spec, rows) for spec in self._specs}
+        for spec in self._specs:
+            faults.add(spec.name, live_faults(sent[spec.name], self._live.get(spec.name)), live=True)
+        sets = self._sets(rows, sent)
+        frame = pl.DataFrame({**sent, "_set": sets})
+        for name, bad in size_faults(frame, faults.rejected, self._link.sets, self._job.load.max_row_bytes):
+            faults.add(name, bad)
+        return Checked(self._staged(batch, frame, faults.rejected), faults.frame())
+
+    def _read(self, batch: Batch) -> _Rows:
+        height = batch.frame.height
+        rows = _Rows(height, {}, {}, {})
+        for spec in self._specs:
+            source = self._sources[spec.name]
+            if source is None:
+                continue
+            cells = _cells(batch.frame, source, self._readings[spec.name])
+            rows.cells[spec.name] = cells
+            rows.parsed[spec.name] = self._parsers[spec.name](cells)
+            if spec.collection:
+                there = cells.is_not_null()
+                known = rows.carried.get(spec.collection)
+                rows.carried[spec.collection] = there if known is None else known | there
+        for name, constant in self._constants.items():
+            rows.parsed[name] = constant.repeated(height)
+        return rows
+
+    def _judge_keys(self, rows: _Rows, faults: Faults) -> None:
+        """Refuse keys that must not leave (data rule 16), and rows that name nothing to delete (data rule 34)."""
+        for name in self._keys.profile:
+            faults.add(name, key_faults(rows.cells[name], None), key=True)
+        for collection, names in self._keys.collections.items():
+            for name in names:
+                faults.add(name, key_faults(rows.cells[name], rows.carried[collection]), key=True)
+        if self._job.target.delete_target == "subprofile" and self._keys.collections:
+            carries = pl.DataFrame(rows.carried).select(pl.any_horizontal(pl.all())).to_series()
+            first = next(iter(self._keys.collections.values()))[0]
+            faults.add(first, _bad(~carries, "nothing_to_delete", "the row carries no collection"), key=True)
+
+    def _judge_column(self, spec: FieldSpec, batch: Batch, rows: _Rows, faults: Faults) -> None:
+        """Refuse absent and empty cells, values that did not parse and texts that are too long for the schema."""
+        source = self._sources[spec.name]
+        if source is None:
+            return
+        cells, parsed = rows.cells[spec.name], rows.parsed[spec.name]
+        empty = cells.is_null() if cells.null_count() else None
+        if empty is not None and spec.collection:
+            empty &= rows.carried[spec.collection]
+        if empty is not None and self._link.expected.track_absent:
+            absent = _absent(batch, source) & empty
+            faults.add(spec.name, _bad(absent, "column_absent", _ABSENT))
+        if empty is not None and not spec.nullable and spec.empty is None and spec.name not in self._key_columns:
+            faults.add(
+                spec.name, _bad(empty, "blank_value", "the value is empty, and the schema says that it may not be")
+            )
+        faults.add(spec.name, parsed.bad)
+        faults.add(spec.name, too_long(parsed.text, spec.max_length))
+
+    def _run_checks(self, rows: _Rows, faults: Faults) -> None:
+        if self._checks is None:
+            return
+        typed = pl.DataFrame({spec.name: rows.parsed[spec.name].typed for spec in self._specs})
+        found = self._checks.faults(typed, rows.carried)
+        for (target,), bad in found.partition_by("column", as_dict=True, maintain_order=True).items():
+            faults.add(str(target), bad)
+
+    def _sent(self, spec: FieldSpec, rows: _Rows) -> pl.Series:
+        """Give the canonical text of a column as it is sent, null where empty or in rows without its collection."""
+        text = rows.parsed[spec.name].text
+        constant = spec.name in self._constants
+        fills = spec.empty is not None and spec.name not in self._key_columns
+        if fills and not constant:
+            text = text.fill_null(spec.empty)
+        if spec.collection and (constant or fills):
+            text = text.set(~rows.carried[spec.collection], None)
+        return text.alias(spec.name)
+
+    def _sets(self, rows: _Rows, sent: Mapping[str, pl.Series]) -> pl.Series:
+        """Give `_set`: the collections that each row carries and the interests that it knows (data rules 17, 18)."""
+        sets = self._link.sets
+        known = {**{name: rows.carried[name] for name in sets.collections}}
+        known |= {name: sent[name].is_not_null() for name in sets.interests}
+        if not known:
+            return pl.zeros(rows.height, dtype=pl.UInt64, eager=True)
+        bits = [pl.col(name).cast(pl.UInt64) * pl.lit(sets.bit(name), pl.UInt64) for name in known]
+        return pl.DataFrame(known).select(pl.sum_horizontal(bits).cast(pl.UInt64).alias("_set")).to_series()
+
+    def _staged(self, batch: Batch, frame: pl.DataFrame, rejected: pl.Series) -> pl.DataFrame:
+        """Lay the accepted rows out as `STAGED` says."""
+        origin = batch.frame.select("_line", "_record", "_element")
+        frame = pl.concat([frame, origin], how="horizontal")
+        if rejected.any():
+            frame = frame.filter(~rejected)
+        key, full = self._hashes(frame)
+        return frame.select(
+            *self._link.columns,
+            pl.lit(batch.file.index, pl.UInt32).alias("_file"),
+            pl.col("_line").cast(pl.UInt64),
+            pl.col("_record").cast(pl.UInt64),
+            pl.col("_element").cast(pl.UInt32),
+            "_set",
+            key.alias("_key"),
+            full.alias("_full"),
+        )
+
+    def _hashes(self, frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+        """Give `_key` and `_full` of accepted rows, 0 where the job has no profile key (data rules 3, 15)."""
+        if not self._keys.profile:
+            none = pl.zeros(frame.height, dtype=pl.UInt64, eager=True)
+            return none, none
+        kinds = {spec.name: spec.kind for spec in self._specs}
+        key = hashed([fold(frame[name], kinds[name]) for name in self._keys.profile])
+        same = [frame[name] for name in self._keys.profile]
+        # A key of a collection that the row does not carry is null, so the texts tell which ones are carried, too.
+        same += [frame[name] for names in self._keys.collections.values() for name in names]
+        return key, hashed(same)
+
+
+def _cells(frame: pl.DataFrame, source: str, reading: Reading) -> pl.Series:
+    """Give the cells of a dump column, null where they are empty (data rule 9), trimmed where the job says so."""
+    if source not in frame.columns:
+        return pl.repeat(None, frame.height, dtype=pl.String, eager=True)
+    cells = frame[source]
+    if cells.dtype != pl.String:
+        cells = cells.cast(pl.String)
+    if reading.trim:
+        cells = cells.str.strip_chars()
+    for text in ("", *reading.null_values):
+        empty = cells == text
+        if empty.any():
+            cells = cells.set(empty, None)
+    return cells
+
+
+def _absent(batch: Batch, source: str) -> pl.Series:
+    """Say in which rows the dump does not have the column at all (data rule 9)."""
+    height = batch.frame.height
+    if batch.absent is not None and source in batch.absent.columns:
+        return batch.absent[source]
+    return pl.repeat(source not in batch.frame.columns, height, dtype=pl.Boolean, eager=True)
+
+
+def _bad(wrong: pl.Series, code: str, message: str) -> pl.DataFrame | None:
+    if not wrong.any():
+        return None
+    rows = wrong.arg_true().cast(pl.UInt32).alias("_row").to_frame()
+    return rows.with_columns(pl.lit(code).alias("code"), pl.lit(message).alias("message"))

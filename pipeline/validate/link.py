@@ -1,0 +1,155 @@
+"""Link dump columns to target columns: renames, constants, ignored columns, collections and interests (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import JobError, Problem, shown
+from pipeline.job import Job
+from pipeline.records import STAGED, Expected, FieldSpec, Sets
+from pipeline.validate.reading import reading_problems
+
+# `_set` is a UInt64: one bit per collection and one per interest column.
+_MOST_BITS = 64
+
+
+@dataclass(frozen=True)
+class Link:
+    """Which dump column feeds which target column, compiled once per run.
+
+    `expected` tells extract which dump columns there are. `columns` are the target columns of the run in schema order:
+    the one column order (invariant 4). `sets` gives meaning to `_set`; for `delete` it sends key columns only (data
+    rule 34). `lists` are the paths of nested JSON whose elements are rows of a collection (`Orders`; data rule 20).
+    """
+
+    expected: Expected
+    columns: tuple[str, ...]
+    sets: Sets
+    lists: frozenset[str]
+    _sources: Mapping[str, str]
+
+    @classmethod
+    def compile(cls, job: Job, specs: Sequence[FieldSpec]) -> Link:
+        """Link the columns of a job to the columns of its schema.
+
+        A target column is fed by the dump column that `columns` names for it, by a constant, or by the dump column of
+        its own name. An optional column of the schema whose dump column is ignored or goes elsewhere is not part of the
+        run. Raises JobError with every column, constant, key and reading word that does not fit.
+        """
+        sources = _sources(job, specs)
+        columns = tuple(spec.name for spec in specs if spec.name in sources or spec.name in job.constants)
+        problems = [*_target_problems(job, specs, columns), *_key_problems(job, columns), *reading_problems(job)]
+        kept = [spec for spec in specs if spec.name in columns]
+        collections = tuple(dict.fromkeys(spec.collection for spec in kept if spec.collection))
+        interests = tuple(spec.name for spec in kept if spec.interest)
+        problems += _collection_problems(collections, interests, sources)
+        if problems:
+            raise JobError(*problems)
+        return cls(_expected(job, kept, sources), columns, _sets(job, columns, collections, interests),
+                   _lists(kept, sources), sources)  # fmt: skip
+
+    def source_of(self, target: str) -> str | None:
+        """Give the dump column that feeds a target column, None for a constant."""
+        return self._sources.get(target)
+
+
+def _sources(job: Job, specs: Sequence[FieldSpec]) -> dict[str, str]:
+    renamed = {own.to: column for column, own in job.columns.items()}
+    taken = {*job.columns, *job.ignore}
+    sources = {}
+    for spec in specs:
+        if spec.name in renamed:
+            sources[spec.name] = renamed[spec.name]
+        elif spec.name not in job.constants and spec.name not in taken:
+            sources[spec.name] = spec.name
+    return sources
+
+
+def _expected(job: Job, specs: Sequence[FieldSpec], sources: Mapping[str, str]) -> Expected:
+    fed = [spec for spec in specs if spec.name in sources]
+    needed = {spec.name for spec in fed if spec.required or spec.name in job.target.key_fields}
+    return Expected(
+        required=tuple(sources[spec.name] for spec in fed if spec.name in needed),
+        optional=tuple(sources[spec.name] for spec in fed if spec.name not in needed),
+        ignored=frozenset(job.ignore),
+        track_absent=not job.target.ignore_empty_fields and job.source.missing_keys is None,
+    )
+
+
+def _sets(job: Job, columns: tuple[str, ...], collections: tuple[str, ...], interests: tuple[str, ...]) -> Sets:
+    """Give the sets of the run; `delete` sends key columns only (data rule 34)."""
+    if job.target.action == "delete":
+        return Sets(tuple(name for name in columns if name in job.target.key_fields), collections)
+    return Sets(columns, collections, interests)
+
+
+def _lists(specs: Sequence[FieldSpec], sources: Mapping[str, str]) -> frozenset[str]:
+    """Give the longest path that all dump columns of a collection share, for each collection (data rule 20).
+
+    So `Orders.OrderID` and `Orders.address.city` belong to the list `Orders`. Where they share none, the first part of
+    each is taken.
+    """
+    paths: dict[str, list[list[str]]] = {}
+    for spec in specs:
+        if spec.collection and spec.name in sources:
+            paths.setdefault(spec.collection, []).append(sources[spec.name].split(".")[:-1])
+    found = set()
+    for of_collection in paths.values():
+        shared = _shared(of_collection)
+        found |= {".".join(shared)} if shared else {path[0] for path in of_collection if path}
+    return frozenset(found)
+
+
+def _shared(paths: list[list[str]]) -> list[str]:
+    shared = []
+    for parts in zip(*paths, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return shared
+
+
+def _target_problems(job: Job, specs: Sequence[FieldSpec], columns: tuple[str, ...]) -> Iterator[Problem]:
+    known = {spec.name for spec in specs}
+    add = "add it to the schema, or mend the name"
+    for column, own in job.columns.items():
+        if own.to not in known:
+            yield Problem(f"the schema has no column {shown(own.to)}", f"columns.{column}", add)
+        if own.to in job.constants:
+            yield Problem(
+                f"{own.to} is fed by a column and by a constant", f"columns.{column}", "remove one of the two"
+            )
+        if column in job.ignore:
+            yield Problem(f"{column} is both used and ignored", "ignore", "remove it from one of the two")
+    for name in job.constants:
+        if name not in known:
+            yield Problem(f"the schema has no column {shown(name)}", f"constants.{name}", add)
+        if name in job.target.key_fields:
+            yield Problem(f"the key {name} is a constant", f"constants.{name}", "a key comes from the dump")
+    for spec in specs:
+        if spec.name in STAGED:
+            yield Problem(f"a column cannot be called {spec.name}", job.schema_path, "rename it")
+        if spec.name not in columns and spec.required and spec.name not in job.target.key_fields:
+            why = "is ignored" if spec.name in job.ignore else f"goes to {job.columns[spec.name].to}"
+            do = "name its dump column under columns, give a constant, or say required=False in the schema"
+            yield Problem(f"nothing feeds {spec.name}: the dump column of that name {why}", job.schema_path, do)
+
+
+def _key_problems(job: Job, columns: tuple[str, ...]) -> Iterator[Problem]:
+    for name in job.target.key_fields:
+        if name not in columns:
+            do = "add it to the schema, and see that a dump column feeds it"
+            yield Problem(f"the key {shown(name)} is no column of the run", "target.key_fields", do)
+
+
+def _collection_problems(
+    collections: tuple[str, ...], interests: tuple[str, ...], sources: Mapping[str, str]
+) -> Iterator[Problem]:
+    for name in collections:
+        if not any(target.startswith(f"{name}.") for target in sources):
+            do = "feed at least one of its columns from the dump: constants alone never make a subprofile"
+            yield Problem(f"all columns of {name} are constants, so no row carries it", "constants", do)
+    if len(collections) + len(interests) > _MOST_BITS:
+        do = "split the job in two"
+        yield Problem(f"more than {_MOST_BITS} collections and interests", "schema", do)
