@@ -1,0 +1,192 @@
+"""Serve API and control over HTTP: one Starlette application in front of one `World` (edge: HTTP)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from pipeline.sandbox import control, dispatch
+from pipeline.sandbox.answers import Answer, ApiError
+from pipeline.sandbox.calls import Call
+from pipeline.sandbox.connections import Connections
+from pipeline.sandbox.faults import Hit, Rule
+from pipeline.sandbox.wire import Request, elements_of, nested
+from pipeline.sandbox.world import World
+
+_VERSION = re.compile(r"v([1-4])")
+_SECRET_PARAMETER = re.compile(r"(access_token=)[^&]*")
+_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
+_REASON = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout", 429: "Too Many Requests"}
+
+
+class Gate:
+    """Take each request: faults first, then control, authentication or API; write the journal."""
+
+    def __init__(self, world: World, connections: Connections) -> None:
+        self._world = world
+        self._connections = connections
+
+    async def handle(self, http: HttpRequest) -> Response:
+        """Answer one request."""
+        path = http.scope.get("raw_path", http.scope["path"].encode()).split(b"?")[0].decode("latin-1")
+        elements = elements_of(path)
+        if elements[:1] == ["_sandbox"]:
+            return _sent(
+                await to_thread.run_sync(control.answer, self._world, http.method, elements[1:], await _query(http))
+            )
+        hit = self._world.faults.hit(http.method, path)
+        request = _read(http, path, elements)
+        entry = {**self._entry(http, path), "fault": hit.named()}
+        try:
+            return await self._faulted(http, request, hit, entry)
+        finally:
+            self._world.journal.write(entry, request.notes)
+
+    def _entry(self, http: HttpRequest, path: str) -> dict[str, Any]:
+        version = _VERSION.match(path.lstrip("/"))
+        return {
+            "n": self._world.journal.next_number(), "at": self._world.clock.stamp(),
+            "version": version[0] if version else "", "method": http.method, "path": path,
+            "query": _redacted(http), "body": None, "status": None, "created": [],
+            "connection": self._connections.number(http.scope.get("client")),
+        }  # fmt: skip
+
+    async def _faulted(self, http: HttpRequest, request: Request, hit: Hit, entry: dict[str, Any]) -> Response:
+        """Let a fault of the connection happen before, instead of or after the work."""
+        rule = hit.rule
+        if rule is None:
+            return _sent(await self._worked(http, request, hit, entry))
+        if rule.kind in ("refuse", "empty"):
+            if rule.kind == "empty":
+                await _body(http)
+            if rule.for_s:
+                self._connections.close_for(rule.for_s)
+            return await self._cut(http)
+        if rule.kind in ("429", "502", "503", "504"):
+            await _body(http)
+            answer = self._broken(int(rule.kind), rule)
+            entry["status"] = answer.status
+            return _sent(answer)
+        if rule.kind == "expire":
+            self._world.tokens.expire()
+        answer = await self._worked(http, request, hit, entry)
+        if rule.kind == "slow":
+            await asyncio.sleep(rule.seconds)
+        if rule.kind == "cut":
+            entry["status"] = None
+            return await self._cut(http)
+        return _sent(answer)
+
+    def _broken(self, status: int, rule: Rule) -> Answer:
+        headers = [("Content-Type", "text/html")]
+        if rule.retry_after is not None:
+            # The client's clock is the real one, so the date is too.
+            at = datetime.now(UTC) + timedelta(seconds=rule.retry_after)
+            headers.append(
+                ("Retry-After", format_datetime(at, usegmt=True) if rule.http_date else str(rule.retry_after))
+            )
+        page = f"<html><head><title>Loadbalancer Error</title></head><body><h1>{status} {_REASON[status]}</h1></body></html>"
+        return Answer(status, headers, page.encode())
+
+    async def _cut(self, http: HttpRequest) -> Response:
+        """End the TCP connection without an answer."""
+        self._connections.cut(http.scope.get("client"))
+        return _Nothing()
+
+    async def _worked(self, http: HttpRequest, request: Request, hit: Hit, entry: dict[str, Any]) -> Answer:
+        try:
+            request.raw_body = await _body(http)
+        except ClientDisconnect:
+            return Answer(400)
+        authorization = http.headers.get("authorization", "")
+        answer = await to_thread.run_sync(self._work, request, hit, authorization, entry)
+        entry["status"] = answer.status
+        entry["created"] = [answer.created] if answer.created else []
+        return answer
+
+    def _work(self, request: Request, hit: Hit, authorization: str, entry: dict[str, Any]) -> Answer:
+        """Do the work of a request, on a thread of its own."""
+        if entry["path"].rstrip("/") == "/authenticate":
+            return self._authenticate(request)
+        request.number = entry["n"]
+        call = Call(self._world, request, hit)
+        try:
+            request.parse()
+            if request.method in ("POST", "PUT", "DELETE"):
+                entry["body"] = control.summary(request)
+            dispatch.authorise(call, authorization)
+            with self._world.store.writing():
+                self._world.store.count_call(self._world.clock.stamp()[:10])
+            with self._world.store.writing():
+                answer = dispatch.answer(call)
+        except ApiError as error:
+            answer = error.answer() if error.status != 204 else Answer(204)
+        finally:
+            if request.notes.as_list() or "imports" in request.elements:
+                self._world.journal.watch(entry, request.notes)
+        self._world.imports.wake()
+        return answer
+
+    def _authenticate(self, request: Request) -> Answer:
+        """Exchange the token of a form body for a JWT, a bare text (API sheet 2, C2)."""
+        form = request.content_type.split(";")[0].strip().lower() == "application/x-www-form-urlencoded"
+        given = nested(request.raw_body.decode("utf-8", "replace")).get("access_token") if form else None
+        if request.method != "POST" or not self._world.tokens.is_token(given):
+            return ApiError("Invalid access token").answer()
+        return Answer(200, [("Content-Type", "text/plain; charset=utf-8")], self._world.tokens.issue().encode())
+
+
+class _Nothing(Response):
+    """Send nothing at all: the connection is gone."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def _sent(answer: Answer) -> Response:
+    response = Response(answer.body, answer.status)
+    length = [] if answer.status in (204, 304) else [("Content-Length", str(len(answer.body)))]
+    response.raw_headers = [(name.encode(), value.encode()) for name, value in [*answer.headers, *length]]
+    return response
+
+
+def _read(http: HttpRequest, path: str, elements: list[str]) -> Request:
+    version = _VERSION.fullmatch(elements[0]) if elements else None
+    base = f"http://{http.headers.get('host', '127.0.0.1')}"
+    # Without a version the API answers too; as version 1, by all that is known (API sheet 2).
+    return Request(
+        int(version[1]) if version else 1, http.method, elements[1:] if version else elements,
+        http.scope["query_string"].decode("latin-1"), content_type=http.headers.get("content-type", ""), base_url=base,
+    )  # fmt: skip
+
+
+def _redacted(http: HttpRequest) -> list[list[str]]:
+    text = _SECRET_PARAMETER.sub(r"\1***", http.scope["query_string"].decode("latin-1"))
+    return [list(pair) for pair in parse_qsl(text, keep_blank_values=True, errors="replace")]
+
+
+async def _body(http: HttpRequest) -> bytes:
+    return await http.body()
+
+
+async def _query(http: HttpRequest) -> control.Asked:
+    return control.Asked(dict(http.query_params), await http.body())
+
+
+def make_app(world: World, connections: Connections) -> Starlette:
+    """Make the application: every path goes through the one gate."""
+    gate = Gate(world, connections)
+    return Starlette(routes=[Route("/{rest:path}", gate.handle, methods=list(_METHODS))])

@@ -1,0 +1,189 @@
+"""What every endpoint is given and needs: the located entities, paging, bodies of fields and interests (wiring)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.sandbox import selectors
+from pipeline.sandbox.answers import Answer, ApiError, as_json, wrapped
+from pipeline.sandbox.faults import Hit
+from pipeline.sandbox.hazards import Notes
+from pipeline.sandbox.model import Database, Interest, Owner, Record
+from pipeline.sandbox.query import Wish
+from pipeline.sandbox.selectors import Condition
+from pipeline.sandbox.values import coerce, initial
+from pipeline.sandbox.wire import Request, boolean, integer
+from pipeline.sandbox.world import World
+
+NO_COLLECTION = "No collection with given ID"
+NO_DATABASE = "No database with supplied ID"
+BAD_DATA = "Invalid data provided"
+
+
+@dataclass
+class Call:
+    """Carry one request with the entities its path names; `owner` is the database or collection of the record."""
+
+    world: World
+    request: Request
+    hit: Hit
+    owner: Owner | None = None
+    record: Record | None = None
+    interest: Interest | None = None
+
+    @property
+    def notes(self) -> Notes:
+        """Give the notes of the request."""
+        return self.request.notes
+
+    @property
+    def database(self) -> Database:
+        """Give the database that the path leads to."""
+        assert self.owner is not None  # noqa: S101 (the router located it)
+        return self.world.store.catalogue.database_of(self.owner)
+
+    def entity(self) -> tuple[Owner, Record]:
+        """Give the located profile or subprofile with its owner."""
+        assert self.owner is not None  # noqa: S101 (the router located it)
+        assert self.record is not None  # noqa: S101
+        return self.owner, self.record
+
+
+@dataclass(frozen=True)
+class Paging:
+    """Carry `start`, the `limit` that holds, the one that is echoed, and whether `total` is wanted."""
+
+    start: int
+    limit: int
+    echo: int
+    total: bool
+
+
+def paging(call: Call) -> Paging:
+    """Read the paging parameters: at most 100 in v1, 1000 later; larger ones are capped silently (API sheet 5)."""
+    query = call.request.query
+    start, limit = integer(query.get("start"), 0), integer(query.get("limit"), 100)
+    if start < 0 or limit < 1:
+        call.notes.note("paging_out_of_range", f"start {start}, limit {limit}")
+    capped = min(limit, 100 if call.request.version == 1 else 1000)
+    echo = limit if call.world.switches["limit_echo"] == "requested" else capped
+    total = query.get("total")
+    return Paging(start, capped, echo, total is None or boolean(total))
+
+
+def listed(call: Call, data: list[Any]) -> Answer:
+    """Answer with one page of a list that is at hand."""
+    page = paging(call)
+    some = data[page.start : page.start + page.limit] if page.limit >= 1 and page.start >= 0 else []
+    return as_json(wrapped(some, page.start, page.echo, len(data) if page.total else None))
+
+
+def wish(call: Call, owner: Owner, page: Paging) -> Wish:
+    """Read the order (API sheet 6.2): unknown fields are ignored, only desc and descending descend."""
+    by, order = call.request.query.get("orderby"), call.request.query.get("order")
+    target: Any = "id"
+    if isinstance(by, str):
+        special = by.lower() if by.lower() in ("id", "modified", "random") else None
+        known = owner.field_with_id(int(by)) if by.isdigit() else owner.field_named(by)
+        target = special or known or "id"
+    descending = isinstance(order, str) and order.lower() in ("desc", "descending")
+    return Wish(page.start, page.limit, page.total, target, descending)
+
+
+def expressions(call: Call) -> list[str] | None:
+    """Take the `fields` parameter; None when it is absent, nothing when it is no array (API sheet 6.1)."""
+    found = call.request.query.get("fields")
+    if found is None:
+        return None
+    if not isinstance(found, Mapping):
+        call.notes.note("selector_scalar", "fields", found)
+        return []
+    return [one if isinstance(one, str) else "" for one in found.values()]
+
+
+def conditions(call: Call, owner: Owner, texts: list[str]) -> list[Condition]:
+    """Read selectors as the account's API would: it may have forgotten a field (switch lookups_drop)."""
+    found = selectors.read(texts, owner, call.world.clock.now(), call.notes)
+    dropped = call.world.switches.dropped
+    return [one for one in found if isinstance(one.target, str) or one.target.name.lower() not in dropped]
+
+
+def selected_for_update(call: Call, owner: Owner, strict: bool = False) -> list[Condition]:
+    """Read the selectors of an update; without a valid one it hits everything, unless an illegal one is an error."""
+    texts = expressions(call)
+    if texts is None:
+        raise ApiError("URL parameter fields is required")
+    found = conditions(call, owner, texts)
+    if strict or call.world.switches["unknown_selector_fields"] == "error":
+        known = selectors.read(texts, owner, call.world.clock.now(), Notes())
+        if len(known) < len(texts):
+            raise ApiError("Invalid selector in URL parameter fields")
+    if not found:
+        call.notes.note("update_of_all", owner.name)
+    return found
+
+
+def values(call: Call, owner: Owner, given: Mapping[str, Any]) -> dict[str, str]:
+    """Normalise a map of field names to values; unknown names are dropped, of two spellings the last wins."""
+    found: dict[str, str] = {}
+    now = call.world.clock.now()
+    for name, raw in given.items():
+        field = owner.field_named(name)
+        if field is None:
+            call.notes.note("unknown_body_field", name)
+            continue
+        if field.key in found:
+            call.notes.note("duplicate_body_field", name)
+        if isinstance(raw, Mapping):
+            raw = dict(raw)
+        text, hazard = coerce(field, raw, now)
+        if hazard:
+            call.notes.note(hazard, field.name, raw)
+            if hazard == "text_too_long" and call.world.switches["long_text"] == "fail":
+                raise ApiError(BAD_DATA)
+        found[field.key] = text
+    return found
+
+
+def fresh_values(call: Call, owner: Owner, given: dict[str, str]) -> dict[str, str]:
+    """Add the defaults of the fields that are not given: what a new record holds."""
+    now = call.world.clock.now()
+    return {**{field.key: initial(field, now) for field in owner.fields}, **given}
+
+
+def interest_wishes(call: Call, spec: object) -> dict[int, bool]:
+    """Read a list (on) or map (on or off) of interests; unknown ones are ignored, made or refused by a switch."""
+    pairs: list[tuple[str, object]] = []
+    if isinstance(spec, list):
+        pairs = [(str(name), True) for name in spec]
+    elif isinstance(spec, Mapping):
+        plain = all(name.isdigit() for name in spec)
+        pairs = [(str(value), True) if plain else (name, value) for name, value in spec.items()]
+    found = {}
+    for name, value in pairs:
+        interest = call.database.interest_named(name)
+        if interest is None:
+            call.notes.note("unknown_interest", name)
+            if call.world.switches["unknown_interests"] == "error":
+                raise ApiError("No interest with supplied name")
+            if call.world.switches["unknown_interests"] == "ignore":
+                continue
+            interest = call.world.store.catalogue.add_interest(call.database, name, "")
+        found[interest.id] = boolean(value)
+    return found
+
+
+def set_interests(call: Call, record: Record, wishes: dict[int, bool], replace: bool) -> bool:
+    """Switch interests; with `replace` what is not mentioned goes off. Says whether anything changed."""
+    before = set(record.interests)
+    after = {number for number, on in wishes.items() if on}
+    if not replace:
+        after |= {number for number in before if wishes.get(number, True)}
+    for number in before - after:
+        if number not in wishes:
+            name = next(one.name for one in call.database.interests if one.id == number)
+            call.notes.note("interest_switched_off", f"profile {record.id}, {name}")
+    record.interests = after
+    return after != before

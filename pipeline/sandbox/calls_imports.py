@@ -1,0 +1,31 @@
+"""Answer the calls on imports (endpoint; API sheet 11, 12)."""
+
+from __future__ import annotations
+
+from pipeline.sandbox.answers import Answer, ApiError, as_json, created
+from pipeline.sandbox.calls import NO_DATABASE, Call
+from pipeline.sandbox.import_plan import Options, plan_import
+
+
+def create_import(call: Call) -> Answer:
+    """POST imports: refuse what is wrong at once, queue the rest; most mistakes show only in lasterror."""
+    world, body = call.world, call.request.body
+    if world.switches["imports"] == "refuse":
+        raise ApiError("You are not allowed to import files")
+    number = body.get("database")
+    is_id = isinstance(number, (int, str)) and not isinstance(number, bool) and str(number).isdigit()
+    database = world.store.catalogue.databases.get(int(str(number))) if is_id else None
+    if database is None:
+        raise ApiError(NO_DATABASE)
+    options = Options(str(world.switches["row_order"]), str(world.switches["unknown_columns"]))
+    plan = plan_import(body, database, options, call.notes)
+    job = world.imports.add(plan, call.notes, call.hit.script(len(plan.rows)), call.request.raw_body)
+    return created(call.request, f"import/{job.id}", job.id)
+
+
+def get_import(call: Call) -> Answer:
+    """GET import/ID; every poll counts for a scripted number of polls."""
+    status = call.world.imports.poll(call.request.elements[1])
+    if status is None:
+        raise ApiError("No import with supplied ID")
+    return as_json(status)

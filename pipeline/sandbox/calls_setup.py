@@ -1,0 +1,256 @@
+"""Answer the calls on databases, collections, fields, interests and the account (endpoint; API sheet 8)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pipeline.sandbox.answers import Answer, ApiError, as_json, created, deleted, updated
+from pipeline.sandbox.calls import BAD_DATA, Call, listed
+from pipeline.sandbox.copying import copy_database
+from pipeline.sandbox.model import TYPES, Collection, Database, Field, Interest, Owner
+from pipeline.sandbox.shapes import collection_json, database_json, field_json, interest_json
+from pipeline.sandbox.structure import COLLECTION_NAME, FIELD_NAME, RESERVED
+from pipeline.sandbox.values import coerce
+from pipeline.sandbox.wire import boolean
+
+_FIELD_KEYS = frozenset({
+    "name", "type", "value", "displayed", "ordered", "length", "textlines", "hidden", "index", "lock", "description",
+})  # fmt: skip
+
+
+def get_databases(call: Call) -> Answer:
+    """GET databases: full databases with everything in them."""
+    return listed(call, [database_json(one) for one in call.world.store.catalogue.databases.values()])
+
+
+def create_database(call: Call) -> Answer:
+    """POST databases."""
+    catalogue = call.world.store.catalogue
+    name = _name(call, re.compile(r".+"))
+    if any(one.name.lower() == name.lower() for one in catalogue.databases.values()):
+        raise ApiError(BAD_DATA)
+    body = call.request.body
+    database = Database(0, name, str(body.get("description") or ""), archived=boolean(body.get("archived", False)))
+    database.created = call.world.clock.stamp()
+    catalogue.add_database(database)
+    return created(call.request, f"database/{database.id}", database.id)
+
+
+def get_database(call: Call) -> Answer:
+    """GET database/X."""
+    return as_json(database_json(call.database))
+
+
+def get_collection(call: Call) -> Answer:
+    """GET collection/C."""
+    return as_json(collection_json(_collection(call)))
+
+
+def update_owner(call: Call) -> Answer:
+    """PUT database/X and collection/C; an empty POST does nothing and says 2xx (API sheet 3)."""
+    owner, body = _owner(call), call.request.body
+    if not body and call.request.method == "POST":
+        return Answer(204 if call.request.version >= 3 else 200)
+    if body.get("name"):
+        owner.name = str(body["name"])
+    if "description" in body:
+        owner.description = str(body["description"] or "")
+    if isinstance(owner, Database) and "archived" in body:
+        owner.archived = boolean(body["archived"])
+    call.world.store.catalogue.save(owner)
+    return updated(call.request)
+
+
+def copy(call: Call) -> Answer:
+    """POST database/X/copy: structure, and as `options` say profiles and subprofiles; done at once here."""
+    name = _name(call, re.compile(r".+"))
+    options = call.request.body.get("options")
+    wanted = {key: boolean(one) for key, one in options.items()} if isinstance(options, Mapping) else {}
+    copied = copy_database(call.world.store, call.database, name, wanted, call.world.clock.stamp())
+    return created(call.request, f"database/{copied.id}", copied.id)
+
+
+def get_fields(call: Call) -> Answer:
+    """GET database/X/fields and collection/C/fields."""
+    return listed(call, [field_json(one) for one in _owner(call).fields])
+
+
+def create_field(call: Call) -> Answer:
+    """POST database/X/fields and collection/C/fields."""
+    owner = _owner(call)
+    name = _name(call, FIELD_NAME)
+    if name.lower() in RESERVED or name.lower() in _taken(owner):
+        raise ApiError(BAD_DATA)
+    field = call.world.store.catalogue.add_field(owner, _described(call, Field(key="", id=0, name=name)))
+    return created(call.request, f"{_place(owner)}/field/{field.id}", field.id)
+
+
+def update_field(call: Call) -> Answer:
+    """PUT database/X/field/F and collection/C/field/F; values are bent into a new type at once."""
+    owner, old = _owner(call), _field(call, by_name=False)
+    name = str(call.request.body.get("name") or old.name)
+    if not FIELD_NAME.fullmatch(name) or (name.lower() != old.name.lower() and name.lower() in _taken(owner)):
+        raise ApiError(BAD_DATA)
+    new = _described(call, replace(old, name=name))
+    call.world.store.catalogue.replace_field(owner, new)
+    if (old.type, old.value, old.length) != (new.type, new.value, new.length):
+        _bend(call, owner, new)
+    return updated(call.request)
+
+
+def _bend(call: Call, owner: Owner, field: Field) -> None:
+    records, now = call.world.store.records, call.world.clock.now()
+    records.forget(field)
+    changed = []
+    for record in list(records.many(owner.kind, "owner = ? AND removed = ''", (owner.id,))):
+        if field.key in record.values:
+            record.values[field.key] = coerce(field, record.values[field.key], now).text
+            changed.append(record)
+    records.save(changed)
+
+
+def delete_field(call: Call) -> Answer:
+    """DELETE database/X/field/F and collection/C/field/F, by id or name."""
+    owner, field = _owner(call), _field(call, by_name=True)
+    call.world.store.catalogue.remove_field(owner, field)
+    call.world.store.records.forget(field)
+    return deleted(call.request, f"field {field.id}")
+
+
+def get_collections(call: Call) -> Answer:
+    """GET database/X/collections."""
+    return listed(call, [collection_json(one) for one in call.database.collections])
+
+
+def create_collection(call: Call) -> Answer:
+    """POST database/X/collections: names of letters and underscores."""
+    name = _name(call, COLLECTION_NAME)
+    if name.lower() in _taken(call.database):
+        raise ApiError(BAD_DATA)
+    collection = Collection(0, name, str(call.request.body.get("description") or ""))
+    collection.created = call.world.clock.stamp()
+    call.world.store.catalogue.add_collection(call.database, collection)
+    return created(call.request, f"collection/{collection.id}", collection.id)
+
+
+def get_interests(call: Call) -> Answer:
+    """GET database/X/interests."""
+    return listed(call, [interest_json(one) for one in call.database.interests])
+
+
+def create_interest(call: Call) -> Answer:
+    """POST database/X/interests."""
+    name = _name(call, re.compile(r".+"))
+    if name.lower() in _taken(call.database):
+        raise ApiError(BAD_DATA)
+    group = str(call.request.body.get("group") or "")
+    interest = call.world.store.catalogue.add_interest(call.database, name, group)
+    return created(call.request, f"interest/{interest.id}", interest.id)
+
+
+def update_interest(call: Call) -> Answer:
+    """PUT interest/I."""
+    old, body = _interest(call), call.request.body
+    new = Interest(old.id, str(body.get("name") or old.name), str(body.get("group", old.group) or ""))
+    call.database.interests[:] = [new if one.id == old.id else one for one in call.database.interests]
+    call.world.store.catalogue.save(call.database)
+    return updated(call.request)
+
+
+def delete_interest(call: Call) -> Answer:
+    """DELETE interest/I."""
+    call.database.interests.remove(_interest(call))
+    call.world.store.catalogue.save(call.database)
+    return deleted(call.request, f"interest {_interest(call).id}")
+
+
+def get_identity(call: Call) -> Answer:
+    """GET identity: flat, with more keys from v3 on."""
+    account = call.world.account
+    content: dict[str, Any] = account.model_dump(include={"id", "name", "description", "company"})
+    if call.request.version >= 3:
+        content |= {"customer": account.id, "usedBy": [], "license": "sandbox"}
+    return as_json(content)
+
+
+def get_consumption(call: Call) -> Answer:
+    """GET consumption: only API calls are counted; begin and end are both included."""
+    begin, end = (call.request.query.get(name) for name in ("begin", "end"))
+    if not isinstance(begin, str) or not isinstance(end, str):
+        raise ApiError("URL parameters begin and end are required")
+    names = ("emails", "texts", "fax", "webpages", "apicalls", "litmustests", "twofiftyoktests")
+    calls = call.world.store.calls(begin, end)
+    return as_json({name: calls if name == "apicalls" else 0 for name in names})
+
+
+def _owner(call: Call) -> Owner:
+    assert call.owner is not None  # noqa: S101 (the router located it)
+    return call.owner
+
+
+def _collection(call: Call) -> Collection:
+    assert isinstance(call.owner, Collection)  # noqa: S101 (the router located it)
+    return call.owner
+
+
+def _interest(call: Call) -> Interest:
+    assert call.interest is not None  # noqa: S101 (the router located it)
+    return call.interest
+
+
+def _place(owner: Owner) -> str:
+    return f"{'database' if isinstance(owner, Database) else 'collection'}/{owner.id}"
+
+
+def _taken(owner: Owner) -> set[str]:
+    """List the names that a new field, interest or collection may not have (API sheet 13)."""
+    names = [field.name for field in owner.fields]
+    if isinstance(owner, Database):
+        names += [one.name for one in owner.interests] + [one.name for one in owner.collections]
+    return {name.lower() for name in names}
+
+
+def _name(call: Call, pattern: re.Pattern[str]) -> str:
+    name = call.request.body.get("name")
+    if not isinstance(name, str) or not pattern.fullmatch(name):
+        raise ApiError(BAD_DATA)
+    return name
+
+
+def _field(call: Call, by_name: bool) -> Field:
+    wanted = call.request.elements[3]
+    field = _owner(call).field_with_id(int(wanted)) if wanted.isdigit() else None
+    if field is None and by_name:
+        field = _owner(call).field_named(wanted)
+    if field is None:
+        raise ApiError("Failed to get the field")
+    return field
+
+
+def _described(call: Call, field: Field) -> Field:
+    """Change what the body mentions; unknown keys are ignored, a type that does not exist is refused."""
+    body = call.request.body
+    for name in body:
+        if name not in _FIELD_KEYS:
+            call.notes.note("unknown_body_key", name)
+    changes: dict[str, Any] = {}
+    if "type" in body:
+        if body["type"] not in TYPES:
+            raise ApiError(BAD_DATA)
+        changes["type"] = body["type"]
+    if "value" in body:
+        value = body["value"]
+        lines = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
+        changes["value"] = "\n".join("" if one is None else str(one) for one in lines).replace("\r\n", "\n")
+    for name in ("length", "textlines"):
+        if str(body.get(name, "")).isdigit():
+            changes[name] = int(str(body[name]))
+    for name in ("displayed", "ordered", "hidden", "index"):
+        if name in body:
+            changes[name] = boolean(body[name])
+    if "description" in body:
+        changes["description"] = str(body["description"] or "")
+    return replace(field, **changes)

@@ -1,0 +1,61 @@
+"""Keep the sandbox's virtual clock: real time plus an offset, told as Copernica's naive Amsterdam time (edge: clock)."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+STAMP = "%Y-%m-%d %H:%M:%S"
+
+
+class Clock:
+    """Tell the time; it runs with the real one until it is advanced, set or frozen."""
+
+    def __init__(self) -> None:
+        self._offset_s = 0.0
+        self._frozen_at: float | None = None
+
+    def epoch_s(self) -> float:
+        """Give the virtual time in seconds since 1970 UTC."""
+        return self._frozen_at if self._frozen_at is not None else time.time() + self._offset_s
+
+    def now(self) -> datetime:
+        """Give the virtual time as a naive datetime of Europe/Amsterdam (API sheet 4.3)."""
+        return datetime.fromtimestamp(self.epoch_s(), AMSTERDAM).replace(tzinfo=None)
+
+    def stamp(self) -> str:
+        """Give the virtual time as `YYYY-MM-DD hh:mm:ss`, the form of `created` and `modified`."""
+        return self.now().strftime(STAMP)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock by `seconds`; negative ones move it back."""
+        if self._frozen_at is not None:
+            self._frozen_at += seconds
+        else:
+            self._offset_s += seconds
+
+    def set(self, moment: datetime) -> None:
+        """Move the clock to `moment`, a naive time of Europe/Amsterdam."""
+        self.advance(moment.replace(tzinfo=AMSTERDAM).timestamp() - self.epoch_s())
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop the clock where it stands, or let it run on from there."""
+        at = self.epoch_s()
+        self._frozen_at = at if frozen else None
+        self._offset_s = at - time.time()
+
+    def reset(self) -> None:
+        """Go back to real time."""
+        self._offset_s, self._frozen_at = 0.0, None
+
+    def as_json(self) -> dict[str, object]:
+        """Describe the clock for `GET /_sandbox/clock`."""
+        utc = datetime.fromtimestamp(self.epoch_s(), UTC)
+        return {
+            "now": self.stamp(),
+            "utc": (utc - timedelta(microseconds=utc.microsecond)).isoformat(),
+            "ahead_s": round(self.epoch_s() - time.time(), 3),
+            "frozen": self._frozen_at is not None,
+        }

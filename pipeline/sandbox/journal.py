@@ -1,0 +1,60 @@
+"""Keep the journal of requests and their hazards in memory (stateful, no I/O)."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Any
+
+from pipeline.sandbox.hazards import Notes
+
+# Requests that are kept; hazards are kept however old. A long run must not fill the memory.
+MOST_ENTRIES = 100_000
+
+
+class Journal:
+    """Number requests from 1 and remember each, with the notes that may still grow while an import runs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: deque[tuple[dict[str, Any], Notes]] = deque(maxlen=MOST_ENTRIES)
+        self._with_hazards: list[tuple[dict[str, Any], Notes]] = []
+        self._number = 0
+
+    def next_number(self) -> int:
+        """Take the number of the next request."""
+        with self._lock:
+            self._number += 1
+            return self._number
+
+    def write(self, entry: dict[str, Any], notes: Notes) -> None:
+        """Remember a request that was answered; `entry` has at least `n`."""
+        with self._lock:
+            self._entries.append((entry, notes))
+
+    def entries(self) -> list[dict[str, Any]]:
+        """List the requests by number, each with its hazards so far."""
+        with self._lock:
+            kept = sorted(self._entries, key=lambda pair: int(pair[0]["n"]))
+        return [{**entry, "hazards": notes.as_list()} for entry, notes in kept]
+
+    def watch(self, entry: dict[str, Any], notes: Notes) -> None:
+        """Keep the hazards of a request however old it becomes."""
+        with self._lock:
+            self._with_hazards.append((entry, notes))
+
+    def hazards(self) -> list[dict[str, Any]]:
+        """List the hazards of all requests, each with the request's number, method and path."""
+        with self._lock:
+            watched = list(self._with_hazards)
+        return [
+            {"n": entry["n"], "method": entry["method"], "path": entry["path"], **hazard}
+            for entry, notes in sorted(watched, key=lambda pair: int(pair[0]["n"]))
+            for hazard in notes.as_list()
+        ]
+
+    def clear(self) -> None:
+        """Forget all requests and hazards; numbers go on."""
+        with self._lock:
+            self._entries.clear()
+            self._with_hazards.clear()

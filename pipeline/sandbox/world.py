@@ -1,0 +1,90 @@
+"""Put together everything one sandbox is: store, clock, switches, journal, faults, tokens, imports (wiring)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import JobError
+from pipeline.sandbox import switches as switch_rules
+from pipeline.sandbox.auth import Tokens
+from pipeline.sandbox.clock import Clock
+from pipeline.sandbox.faults import Faults, read_faults
+from pipeline.sandbox.imports import Imports
+from pipeline.sandbox.journal import Journal
+from pipeline.sandbox.store import Store
+from pipeline.sandbox.structure import Structure, build, read_structure
+from pipeline.sandbox.switches import Switches
+
+StructureSource = Path | str | Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Say how a sandbox starts; `faults` is a file, or a list of rules."""
+
+    structure: StructureSource = None
+    token: str = "sandbox"  # noqa: S105 (the well-known token of a server that only listens on loopback)
+    store: Path | None = None
+    faults: Path | str | list[dict[str, Any]] | None = None
+    switches: Mapping[str, object] | None = None
+
+
+class World:
+    """Hold the state of one sandbox. Raises JobError for a bad structure, fault or switch, or an unusable store."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._structure: Structure = read_structure(setup.structure)
+        rules = read_faults(setup.faults)
+        problems = switch_rules.problems(setup.switches or {})
+        if problems:
+            raise JobError(*problems)
+        self.account = self._structure.account
+        self.clock = Clock()
+        self.switches = Switches()
+        self.journal = Journal()
+        self.faults = Faults(rules)
+        self.tokens = Tokens(setup.token, self.account.id, self.clock)
+        self.store = Store(Path(setup.store) if setup.store else None)
+        self.imports = Imports(self.store, self.clock, self.switches)
+        self._rules = rules
+        self._choose()
+        with self.store.writing():
+            build(self._structure, self.store, self.clock.stamp())
+
+    def reset(self) -> None:
+        """Go back to the start: structure without data, no journal, first faults and switches, real time."""
+        self.imports.clear()
+        self.store.clear()
+        self.clock.reset()
+        self.faults.set(self._rules)
+        self._choose()
+        with self.store.writing():
+            build(self._structure, self.store, self.clock.stamp())
+        self.journal.clear()
+
+    def set_switches(self, wanted: Mapping[str, object]) -> None:
+        """Choose other behaviours; call `switches.problems` first."""
+        with self.store.writing():
+            self.switches.choose(wanted)
+            self._collate()
+
+    def close(self) -> None:
+        """End the import worker and close the store."""
+        self.imports.close()
+        self.store.close()
+
+    def _choose(self) -> None:
+        self.switches.reset()
+        self.switches.choose(self._structure.switches)
+        self.switches.choose(self._setup.switches or {})
+        self._collate()
+
+    def _collate(self) -> None:
+        accents = self.switches["collation"] == "accents"
+        if accents != self.store.records.accents:
+            self.store.records.accents = accents
+            self.store.records.forget()
