@@ -30,6 +30,7 @@ class RunFacts:
     seconds: float
     api_calls: int
     bytes_sent: int
+    imports: int
     rejects: Path | None
     codes: Mapping[str, int]
 
@@ -46,7 +47,7 @@ def summarise(facts: RunFacts, tally: Tally) -> Summary:
             FileCount(one.file.name, one.sha256, one.lines, one.elements, one.records) for one in tally.intake.facts
         ),
         chunks={**tally.load.chunks, "total": sum(tally.load.chunks.values())},
-        imports=tally.load.accepted,
+        imports=facts.imports,
         api_calls=facts.api_calls,
         bytes_sent=facts.bytes_sent,
         verify=Verify(tally.verified.checked, tally.verified.equal, tally.verified.different),
@@ -78,8 +79,8 @@ def problems(facts: RunFacts, tally: Tally) -> Iterator[Problem]:
         yield Problem(f"{len(tally.load.troubles) - MOST_TROUBLES} more chunks are not confirmed")
     if held := tally.load.chunks.get("held"):
         yield Problem(f"{held} chunks were held: they share customers with a chunk that is not confirmed")
-    if tally.load.stopped is not None:
-        yield Problem(tally.load.stopped.message, "Copernica", "nothing more was sent")
+    if tally.load.stopped and not tally.load.interrupted:
+        yield Problem(tally.load.stopped, "Copernica", "nothing more was sent")
     if tally.verified.different:
         columns = ", ".join(tally.verified.places)
         yield Problem(

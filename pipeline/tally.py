@@ -74,6 +74,7 @@ class Tally:
             confirmed=confirmed,
             failed=failed,
             unknown=unknown,
+            unmatched=self.load.unmatched,
             unsent=self.staged.accepted - confirmed - failed - unknown,
         )
 
@@ -89,7 +90,7 @@ class Tally:
             return self.refusal.exit_code
         if self.load.interrupted:
             return Exit.INTERRUPTED
-        if self.load.stopped is not None and not (self.load.accepted or self.load.troubles):
+        if self.load.stopped and not self.load.anything_sent:
             return Exit.API
         if not self.all_confirmed or self.verified.different or self.problems:
             return Exit.INCOMPLETE

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pipeline.copernica import Client, ImportRequest, ImportStatus
+from pipeline.copernica import ApiError, Client, ImportRequest, ImportStatus
 from pipeline.job import Poll
 from pipeline.load.chunks import Chunk
-from pipeline.load.outcome import Ending, Outcome
+from pipeline.load.outcome import ChunkLog, Ending, Outcome
 
 # Of an import with an error and counters that stand still (data rule 26).
 STILL_POLLS = 10
@@ -49,14 +49,27 @@ class Imports:
         self._settings = settings
         self._clock = clock
         self._last_import_s = 0.0
+        self.accepted = 0
 
-    def send(self, chunk: Chunk, *, last: bool) -> int:
-        """Post the chunk and give the id of its import; only the last import of a run carries `rebuild` (data rule 24).
+    def carry(self, chunk: Chunk, log: ChunkLog, *, last: bool) -> Outcome:
+        """Post the chunk and ask until its import is final; only the last import of a run carries `rebuild` (rule 24)."""
+        log.sending()
+        try:
+            import_id = self._client.post_import(self._request(chunk, last), chunk.body)
+        except ApiError as error:
+            # A fault of the wire that certainly sent nothing, and any refusal, concern the imports to come as well.
+            ending = Ending.UNKNOWN if error.maybe_sent else Ending.UNSENT
+            outcome = Outcome.whole(ending, chunk, error.message, stop=not error.maybe_sent)
+        else:
+            self.accepted += 1
+            log.submitted(import_id)
+            outcome = self.settle(import_id, chunk)
+        log.ended(outcome)
+        return outcome
 
-        Raises ApiError; its `maybe_sent` tells whether Copernica may have taken the import.
-        """
+    def _request(self, chunk: Chunk, last: bool) -> ImportRequest:
         settings = self._settings
-        request = ImportRequest(
+        return ImportRequest(
             database_id=settings.database_id,
             name=f"{settings.run}/{chunk.ordinal:06d}",
             action=settings.action,
@@ -66,26 +79,27 @@ class Imports:
             followups=settings.followups,
             rebuild=settings.rebuild and last,
         )
-        return self._client.post_import(request, chunk.body)
 
-    def settle(self, import_id: int, rows: int) -> Outcome:
+    def settle(self, import_id: int, chunk: Chunk) -> Outcome:
         """Ask for the import until it is final (data rule 26), the job's patience ends, or the run is interrupted."""
         started = self._clock.now()
         still = Stillness()
-        for wait_s in waits(self._settings.poll, self._last_import_s):
-            if self._clock.wait(wait_s):
-                return Outcome(Ending.SUBMITTED, "interrupted while the import ran")
-            status = self._client.import_status(import_id)
-            elapsed_s = self._clock.now() - started
-            outcome = judge(status, rows, stuck=still.seen(status, elapsed_s))
-            if outcome is not None:
-                self._last_import_s = elapsed_s
-                return outcome
-            if elapsed_s >= self._settings.poll.give_up_s:
-                break
-        return Outcome(
-            Ending.SUBMITTED, f"import {import_id} was not final after {self._settings.poll.give_up_s:g} s"
-        )
+        message = f"import {import_id} was not final after {self._settings.poll.give_up_s:g} s"
+        try:
+            for wait_s in waits(self._settings.poll, self._last_import_s):
+                if self._clock.wait(wait_s):
+                    return Outcome.whole(Ending.SUBMITTED, chunk, f"interrupted, import {import_id} goes on", stop=True)
+                status = self._client.import_status(import_id)
+                elapsed_s = self._clock.now() - started
+                verdict = judge(status, chunk.rows.height, stuck=still.seen(status, elapsed_s))
+                if verdict is not None:
+                    self._last_import_s = elapsed_s
+                    return Outcome.whole(verdict[0], chunk, verdict[1])
+                if elapsed_s >= self._settings.poll.give_up_s:
+                    break
+        except ApiError as error:
+            message = f"import {import_id} was taken, but asking for it failed: {error.message}"
+        return Outcome.whole(Ending.SUBMITTED, chunk, message, stop=True)
 
 
 @dataclass
@@ -106,16 +120,16 @@ class Stillness:
         return self._polls >= STILL_POLLS and elapsed_s - self._since_s >= STILL_S
 
 
-def judge(status: ImportStatus, rows: int, *, stuck: bool) -> Outcome | None:
+def judge(status: ImportStatus, rows: int, *, stuck: bool) -> tuple[Ending, str] | None:
     """Say how the import ended, None while it is not final (data rule 26; never by the status word)."""
     if status.last_run is None and not stuck:
         return None
     counters = f"{status.processed} of {status.total} lines processed, {rows} rows sent"
     if status.last_error is not None:
-        return Outcome(Ending.FAILED, f"Copernica says {status.last_error!r}; {counters}")
+        return Ending.FAILED, f"import {status.id}: Copernica says {status.last_error!r}; {counters}"
     if not status.total == status.processed == rows:
-        return Outcome(Ending.FAILED, f"the counters do not add up: {counters}")
-    return Outcome(Ending.CONFIRMED)
+        return Ending.FAILED, f"import {status.id}: the counters do not add up: {counters}"
+    return Ending.CONFIRMED, ""
 
 
 def waits(poll: Poll, last_import_s: float) -> Iterator[float]:

@@ -10,10 +10,8 @@ from typing import TypeVar
 import polars as pl
 import structlog
 
-from pipeline.copernica import ApiError
 from pipeline.load.chunks import Chunk
-from pipeline.load.imports import Imports
-from pipeline.load.outcome import Ending, Outcome
+from pipeline.load.outcome import Ending, Outcome, Way
 from pipeline.state.ledger import ChunkEntry, Ledger
 
 T = TypeVar("T")
@@ -21,24 +19,32 @@ T = TypeVar("T")
 
 @dataclass
 class LoadReport:
-    """What became of the staged rows: chunks and rows by ending, and what a person has to know of the rest.
+    """What became of the staged rows: chunks by ending, rows by outcome, and what a person has to know of the rest.
 
-    `stopped` is the fault that ended the loading early, `accepted` counts the imports that Copernica took, `rebuilt` says
-    whether the last import ended confirmed.
+    `rows` has confirmed, failed and unknown; what is missing from the accepted rows is unsent. `rebuilt` says whether the
+    last chunk ended confirmed, `stopped` why nothing more was sent.
     """
 
     chunks: dict[str, int] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+    unmatched: int | None = None
     troubles: list[tuple[Chunk, Outcome]] = field(default_factory=list)
-    stopped: ApiError | None = None
+    stopped: str = ""
     interrupted: bool = False
-    accepted: int = 0
     rebuilt: bool = False
 
-    def count(self, ending: str, rows: int) -> None:
+    @property
+    def anything_sent(self) -> bool:
+        """Say whether any chunk may have reached Copernica."""
+        return any(ending not in ("unsent", "held") for ending in self.chunks)
+
+    def count(self, ending: str, outcome: Outcome) -> None:
         """Count one chunk."""
         self.chunks[ending] = self.chunks.get(ending, 0) + 1
-        self.rows[ending] = self.rows.get(ending, 0) + rows
+        for name in ("confirmed", "failed", "unknown"):
+            self.rows[name] = self.rows.get(name, 0) + getattr(outcome, name)
+        if outcome.unmatched is not None:
+            self.unmatched = (self.unmatched or 0) + outcome.unmatched
 
 
 @dataclass(frozen=True)
@@ -47,70 +53,42 @@ class Loading:
 
     run: str
     ledger: Ledger
-    way: Imports
+    way: Way
     advance: Callable[[int], None]
     interrupted: Callable[[], bool]
 
 
 def load(chunks: Iterable[Chunk], loading: Loading) -> LoadReport:
-    """Send the chunks in order, one import at a time.
+    """Send the chunks in order, one at a time.
 
     A chunk that shares a profile key with one that is not confirmed is held: later values must not be followed by
     earlier ones (data rule 23). A fault that concerns the whole run (token, budget, refusal) ends the loop.
     """
     report = LoadReport()
-    blocked: list[pl.Series] = []
+    open_keys: list[pl.Series] = []
     for chunk, last in with_last(ahead(chunks)):
         if loading.interrupted():
             report.interrupted = True
             break
-        entry = entry_of(chunk)
-        if any(chunk.rows["_key"].is_in(keys.implode()).any() for keys in blocked):
-            loading.ledger.held(loading.run, entry, loading.way.name)
-            report.count("held", chunk.rows.height)
-            blocked.append(chunk.rows["_key"].unique())
+        record = loading.ledger.chunk(loading.run, entry_of(chunk), loading.way.name)
+        if any(chunk.rows["_key"].is_in(keys.implode()).any() for keys in open_keys):
+            record.hold()
+            open_keys.append(chunk.rows["_key"].unique())
+            report.chunks["held"] = report.chunks.get("held", 0) + 1
             continue
-        outcome = _send(chunk, entry, last, loading, report)
-        if outcome is None:
-            break
-        report.count(outcome.ending, chunk.rows.height)
+        outcome = loading.way.carry(chunk, record, last=last)
+        report.count(outcome.ending, outcome)
         loading.advance(chunk.rows.height)
         _log(chunk, outcome)
-        if outcome.ending is Ending.CONFIRMED:
-            report.rebuilt = last
-            continue
-        report.troubles.append((chunk, outcome))
-        blocked.append(chunk.rows["_key"].unique())
-        if outcome.ending is Ending.SUBMITTED:
+        report.rebuilt = last and outcome.ending is Ending.CONFIRMED
+        if outcome.open_keys is not None:
+            report.troubles.append((chunk, outcome))
+            open_keys.append(outcome.open_keys)
+        if outcome.stop:
+            report.stopped = outcome.message
             break
+    report.interrupted = report.interrupted or loading.interrupted()
     return report
-
-
-def _send(chunk: Chunk, entry: ChunkEntry, last: bool, loading: Loading, report: LoadReport) -> Outcome | None:
-    """Send one chunk and wait for its end; None when the loop has to stop before the chunk was taken."""
-    ledger, run, ordinal = loading.ledger, loading.run, chunk.ordinal
-    ledger.sending(run, entry, loading.way.name)
-    try:
-        import_id = loading.way.send(chunk, last=last)
-    except ApiError as error:
-        if error.maybe_sent:
-            ledger.unknown(run, ordinal, error.message)
-            return Outcome(Ending.UNKNOWN, error.message)
-        ledger.not_sent(run, ordinal, error.message)
-        report.stopped = error
-        return None
-    ledger.submitted(run, ordinal, import_id)
-    report.accepted += 1
-    try:
-        outcome = loading.way.settle(import_id, chunk.rows.height)
-    except ApiError as error:
-        report.stopped = error
-        return Outcome(Ending.SUBMITTED, f"import {import_id} was taken, but asking for it failed: {error.message}")
-    if outcome.ending is Ending.CONFIRMED:
-        ledger.confirmed(run, ordinal)
-    elif outcome.ending is Ending.FAILED:
-        ledger.failed(run, ordinal, outcome.message)
-    return outcome
 
 
 def entry_of(chunk: Chunk) -> ChunkEntry:

@@ -1,23 +1,73 @@
-"""Say how a chunk ended (pure)."""
+"""Say how a chunk ended, and what a way of loading must offer (pure)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
+
+import polars as pl
+
+from pipeline.load.chunks import Chunk
 
 
 class Ending(StrEnum):
-    """How far a chunk came: final (confirmed or failed), lost (unknown), or still on its way (submitted)."""
+    """How far a chunk came: final (confirmed or failed), lost (unknown), still on its way (submitted), or not sent."""
 
     CONFIRMED = "confirmed"
     FAILED = "failed"
     UNKNOWN = "unknown"
     SUBMITTED = "submitted"
+    UNSENT = "unsent"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a chunk ended, and Copernica's words or ours where it is not confirmed."""
+    """How a chunk ended.
+
+    Its rows add up: confirmed + failed + unknown + unsent = rows of the chunk; an import ends as a whole, the profile way
+    row by row. `unmatched` are confirmed rows for which an `update` found no record, None where that is not known.
+    `open_keys` are the `_key` values of rows that are not confirmed: what shares one with them must wait (data rule 23).
+    `message` is Copernica's words or ours where something is not confirmed. `stop` says that the fault concerns the
+    whole run (token, budget, interrupt), so that nothing more may be sent.
+    """
 
     ending: Ending
+    confirmed: int = 0
+    failed: int = 0
+    unknown: int = 0
+    unsent: int = 0
+    unmatched: int | None = None
     message: str = ""
+    open_keys: pl.Series | None = None
+    stop: bool = False
+
+    @classmethod
+    def whole(cls, ending: Ending, chunk: Chunk, message: str = "", *, stop: bool = False) -> Outcome:
+        """Give the outcome of a chunk that ended as a whole; a submitted one counts as unsent until it is final."""
+        counted = {"confirmed": 0, "failed": 0, "unknown": 0, "unsent": 0}
+        counted["unsent" if ending is Ending.SUBMITTED else ending.value] = chunk.rows.height
+        keys = None if ending is Ending.CONFIRMED else chunk.rows["_key"].unique()
+        return cls(ending, **counted, message=message, open_keys=keys, stop=stop)
+
+
+class ChunkLog(Protocol):
+    """The ledger's verbs for one chunk; each is on disk when it returns (invariant 7)."""
+
+    def sending(self) -> None:
+        """Record that the chunk may be on the wire from now on."""
+
+    def submitted(self, import_id: int) -> None:
+        """Record that Copernica took the import."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """Record how the chunk ended; `submitted` and `unsent` leave it to be gone on with."""
+
+
+class Way(Protocol):
+    """A way of loading: imports or profiles. Neither knows the other (data rule 25)."""
+
+    name: str
+
+    def carry(self, chunk: Chunk, log: ChunkLog, *, last: bool) -> Outcome:
+        """Send a chunk and wait for its end, with `log` a step ahead of the wire; never raises ApiError."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import JobError, Problem
+from pipeline.load.outcome import Ending, Outcome
 from pipeline.records import FileFacts
 
 SCHEMA_VERSION = 1
@@ -34,7 +35,8 @@ CREATE TABLE chunk (
     run TEXT NOT NULL REFERENCES run, ordinal INTEGER NOT NULL, phase INTEGER NOT NULL, carried INTEGER NOT NULL,
     rows INTEGER NOT NULL, digest TEXT NOT NULL, first_file INTEGER NOT NULL, first_line INTEGER NOT NULL,
     last_file INTEGER NOT NULL, last_line INTEGER NOT NULL, way TEXT NOT NULL, state TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, import_id INTEGER, message TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0, import_id INTEGER, message TEXT, confirmed INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0, unknown INTEGER NOT NULL DEFAULT 0, unmatched INTEGER,
     sending_at TEXT, submitted_at TEXT, ended_at TEXT, PRIMARY KEY (run, ordinal)
 ) STRICT;
 """
@@ -67,9 +69,9 @@ LEGAL = {
     ChunkState.UNSENT: (ChunkState.SENDING,),
     ChunkState.SUBMITTED: (ChunkState.SENDING,),
     ChunkState.UNKNOWN: (ChunkState.SENDING,),
-    ChunkState.CONFIRMED: (ChunkState.SUBMITTED,),
+    ChunkState.CONFIRMED: (ChunkState.SUBMITTED, ChunkState.SENDING),
     ChunkState.FAILED: (ChunkState.SUBMITTED, ChunkState.SENDING),
-    ChunkState.HELD: (ChunkState.UNSENT,),
+    ChunkState.HELD: (ChunkState.UNSENT, ChunkState.HELD),
 }
 
 
@@ -186,65 +188,78 @@ class Ledger:
             "UPDATE run SET state=?, ended_at=?, records=? WHERE id=?", (state, _now(), json.dumps(records), run)
         )
 
-    # -- chunks -------------------------------------------------------------------------------------------------------
-
-    def sending(self, run: str, chunk: ChunkEntry, way: str) -> None:
-        """Record that the chunk may be on the wire from now on; the same ordinal must have the same digest."""
-        self._enter(run, chunk, way, ChunkState.SENDING)
-
-    def held(self, run: str, chunk: ChunkEntry, way: str) -> None:
-        """Record that the chunk waits behind one that shares a key with it (data rule 23)."""
-        self._enter(run, chunk, way, ChunkState.HELD)
-
-    def not_sent(self, run: str, ordinal: int, message: str) -> None:
-        """Record that the request certainly did not reach Copernica."""
-        self._move(run, ordinal, ChunkState.UNSENT, "message = ?", message)
-
-    def submitted(self, run: str, ordinal: int, import_id: int) -> None:
-        """Record that Copernica took the import and its id."""
-        self._move(run, ordinal, ChunkState.SUBMITTED, "import_id = ?, submitted_at = ?", import_id, _now())
-
-    def unknown(self, run: str, ordinal: int, message: str) -> None:
-        """Record that the answer was lost: the import may or may not run."""
-        self._move(run, ordinal, ChunkState.UNKNOWN, "message = ?", message)
-
-    def confirmed(self, run: str, ordinal: int) -> None:
-        """Record that the import ended with all its rows counted."""
-        self._move(run, ordinal, ChunkState.CONFIRMED, "ended_at = ?", _now())
-
-    def failed(self, run: str, ordinal: int, message: str) -> None:
-        """Record that the import ended otherwise, or was refused; what arrived is not known."""
-        self._move(run, ordinal, ChunkState.FAILED, "message = ?, ended_at = ?", message, _now())
+    def chunk(self, run: str, entry: ChunkEntry, way: str) -> ChunkRecord:
+        """Give the record of one chunk, whose verbs change its state."""
+        return ChunkRecord(self._db, run, entry, way)
 
     def rows_by_state(self, run: str) -> dict[ChunkState, tuple[int, int]]:
         """Count (chunks, rows) by state."""
         found = self._db.execute("SELECT state, count(*), sum(rows) FROM chunk WHERE run=? GROUP BY state", (run,))
         return {ChunkState(state): (chunks, rows) for state, chunks, rows in found}
 
-    def _enter(self, run: str, chunk: ChunkEntry, way: str, to: ChunkState) -> None:
-        legal = LEGAL[to]
+
+class ChunkRecord:
+    """The record of one chunk of one run; each verb is one legal move and is on disk when it returns."""
+
+    def __init__(self, db: sqlite3.Connection, run: str, entry: ChunkEntry, way: str) -> None:
+        self._db, self._run, self._entry, self._way = db, run, entry, way
+
+    def sending(self) -> None:
+        """Record that the chunk may be on the wire from now on; the same ordinal must have the same digest."""
+        self._enter(ChunkState.SENDING)
+
+    def hold(self) -> None:
+        """Record that the chunk waits behind one that shares a key with it (data rule 23)."""
+        self._enter(ChunkState.HELD)
+
+    def submitted(self, import_id: int) -> None:
+        """Record that Copernica took the import and its id."""
+        self._move(ChunkState.SUBMITTED, "import_id = ?, submitted_at = ?", import_id, _now())
+
+    def ended(self, outcome: Outcome) -> None:
+        """Record how the chunk ended; one that is not final stays submitted, with the reason."""
+        if outcome.ending is Ending.SUBMITTED:
+            self._db.execute(
+                "UPDATE chunk SET message = ? WHERE run = ? AND ordinal = ?",
+                (outcome.message, self._run, self._entry.ordinal),
+            )
+            return
+        self._move(
+            ChunkState(outcome.ending.value),
+            "message = ?, ended_at = ?, confirmed = ?, failed = ?, unknown = ?, unmatched = ?",
+            outcome.message or None,
+            _now(),
+            outcome.confirmed,
+            outcome.failed,
+            outcome.unknown,
+            outcome.unmatched,
+        )
+
+    def _enter(self, to: ChunkState) -> None:
+        chunk, legal = self._entry, LEGAL[to]
         changed = self._db.execute(
             "INSERT INTO chunk (run, ordinal, phase, carried, rows, digest, first_file, first_line, last_file, last_line,"
             " way, state, attempts, sending_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
             " ON CONFLICT (run, ordinal) DO UPDATE SET state = excluded.state, attempts = attempts + excluded.attempts,"
-            f" sending_at = excluded.sending_at WHERE state IN ({','.join('?' * len(legal))}) AND digest = excluded.digest",
+            " way = excluded.way, sending_at = excluded.sending_at"
+            f" WHERE state IN ({','.join('?' * len(legal))}) AND digest = excluded.digest",
             (
-                run, chunk.ordinal, chunk.phase, chunk.carried, chunk.rows, chunk.digest, *chunk.first, *chunk.last,
-                way, to, int(to is ChunkState.SENDING), _now(), *legal,
+                self._run, chunk.ordinal, chunk.phase, chunk.carried, chunk.rows, chunk.digest, *chunk.first, *chunk.last,
+                self._way, to, int(to is ChunkState.SENDING), _now(), *legal,
             ),
         ).rowcount  # fmt: skip
         if changed != 1:
-            raise ValueError(f"chunk {chunk.ordinal} of {run} cannot become {to}")
+            raise ValueError(f"chunk {chunk.ordinal} of {self._run} cannot become {to}")
 
-    def _move(self, run: str, ordinal: int, to: ChunkState, assignments: str, *values: object) -> None:
+    def _move(self, to: ChunkState, assignments: str, *values: object) -> None:
         legal = LEGAL[to]
         changed = self._db.execute(
             f"UPDATE chunk SET state = ?, {assignments} WHERE run = ? AND ordinal = ?"  # noqa: S608 - our own words
             f" AND state IN ({','.join('?' * len(legal))})",
-            (to, *values, run, ordinal, *legal),
+            (to, *values, self._run, self._entry.ordinal, *legal),
         ).rowcount
         if changed != 1:
-            raise ValueError(f"chunk {ordinal} of {run} cannot become {to}")
+            raise ValueError(f"chunk {self._entry.ordinal} of {self._run} cannot become {to}")
 
 
 def _now() -> str:
