@@ -11,12 +11,11 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
-from urllib.parse import urlsplit
 
 from pipeline.copernica.failures import LostError, StrangerError
 from pipeline.copernica.structure import whole
 from pipeline.copernica.versions import is_success
-from pipeline.copernica.wire import Request, Response
+from pipeline.copernica.wire import Kind, Request, Response
 
 
 class Failure(Enum):
@@ -116,35 +115,29 @@ def retry_after_s(header: str | None, now_s: float) -> float | None:
     return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now_s)
 
 
-# What an id may follow at the end of a Location: one thing, never a list (API sheet 4.1: a PUT of v1 and v2 repeats the
-# URL of the request, which may end in the id of a collection).
-_ONE = frozenset({"profile", "subprofile", "import", "imports", "database", "collection", "field", "interest"})
+def created_id(response: Response, noun: str) -> int | None:
+    """Give the id of the `noun` (profile, import, field...) that was made, or None.
 
-
-def created_id(response: Response) -> int | None:
-    """Give the id of what was made, or None.
-
-    `X-Created` first, else the last element of `X-location` or `Location` (API sheet 4.1). The version in such a URL is
-    not looked at, and its query, which may hold the token, is thrown away.
+    `X-Created` first, else the end of `X-location` or `Location` where it is `noun/ID` (API sheet 4.1: a PUT of v1 and
+    v2 repeats the URL of the request, which may end in another id). The version in such a URL is not looked at, and its
+    query, which may hold the token, is thrown away.
     """
     created = response.headers.get("x-created", "").strip()
     if re.fullmatch(r"[0-9]{1,18}", created):
         return int(created)
     for name in ("x-location", "location"):
-        elements = urlsplit(response.headers.get(name, "").split("?")[0]).path.rstrip("/").split("/")
-        if len(elements) > 1 and re.fullmatch(r"[0-9]{1,18}", elements[-1]) and elements[-2] in _ONE:
+        elements = response.headers.get(name, "").split("?")[0].rstrip("/").split("/")
+        if len(elements) > 1 and re.fullmatch(r"[0-9]{1,18}", elements[-1]) and elements[-2] in (noun, f"{noun}s"):
             return int(elements[-1])
     return None
 
 
-def made(request: Request, response: Response) -> int:
+def made(request: Request, response: Response, noun: str) -> int:
     """Give the id of what a POST made; raises LostError where the success names none: it must not go out again."""
-    number = created_id(response)
+    number = created_id(response, noun)
     if number is None:
-        what = (
-            f"{request.method} {request.path} was answered with {response.status}, but without the id of what it made"
-        )
-        raise LostError(what, status=response.status, look_up=True)
+        what = f"{request.method} {request.path} was answered with {response.status}, but without the id of the {noun}"
+        raise LostError(what, status=response.status, look_up=request.kind is not Kind.IMPORT)
     return number
 
 
@@ -153,7 +146,8 @@ def json_of(response: Response) -> Any:
     try:
         return json.loads(response.body)
     except (ValueError, RecursionError):
-        raise StrangerError("the answer is no JSON", status=response.status) from None
+        stranger = StrangerError("the answer is no JSON", status=response.status)
+    raise stranger  # outside: the error of json holds the whole answer
 
 
 def object_of(response: Response) -> Mapping[str, Any]:
@@ -168,7 +162,7 @@ def page_of(response: Response) -> Page:
     """Read a page: the list wrapper, or a bare array (API sheet 5, ⚠C20); raises StrangerError."""
     answer = json_of(response)
     wrapper: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
-    rows = wrapper.get("data") if wrapper else answer
+    rows = wrapper.get("data") if isinstance(answer, dict) else answer
     if isinstance(rows, dict):  # a list with gaps may come as an object
         rows = list(rows.values())
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

@@ -165,7 +165,7 @@ class Client:
         """
         self._version.require(self._version.has_imports, "imports")
         request = imports.post(wanted, rows_json)
-        return made(request, self._send(request))
+        return made(request, self._send(request), "import")
 
     def import_status(self, import_id: int) -> ImportStatus:
         """Tell how an import stands (v3 and v4); raises StrangerError where it is another import."""
@@ -211,7 +211,7 @@ class Client:
         Raises LostError with `look_up` where the answer was lost.
         """
         request = endpoints.create_profile(self._version, database, fields, interests)
-        return made(request, self._send(request))
+        return made(request, self._send(request), "profile")
 
     def update_profile(self, profile_id: int, fields: Mapping[str, str]) -> None:
         """Change fields of one profile (PUT `profile/$id`). A removed profile is changed without effect."""
@@ -222,7 +222,7 @@ class Client:
 
         None means changed, or nothing matched: the API does not tell them apart.
         """
-        return created_id(self._send(endpoints.put_profiles(self._version, database, change)))
+        return created_id(self._send(endpoints.put_profiles(self._version, database, change)), "profile")
 
     def delete_profile(self, profile_id: int) -> bool:
         """Remove a profile with its subprofiles; False where it was removed before, or never was.
@@ -286,7 +286,7 @@ class Client:
     def create_subprofile(self, profile_id: int, collection: Collection, fields: Mapping[str, str]) -> int:
         """Make a subprofile and return its id; raises as `create_profile`."""
         request = endpoints.create_subprofile(profile_id, collection, fields)
-        return made(request, self._send(request))
+        return made(request, self._send(request), "subprofile")
 
     def update_subprofile(self, subprofile_id: int, fields: Mapping[str, str]) -> None:
         """Change fields of one subprofile (PUT `subprofile/$id/fields`, the one form that every version has)."""
@@ -303,7 +303,7 @@ class Client:
         None may also mean that one was made: v2 does not name it (API sheet 4.1).
         """
         self._version.require(self._version.puts_subprofiles, "PUT of subprofiles")
-        return created_id(self._send(endpoints.put_subprofiles(profile_id, collection, change)))
+        return created_id(self._send(endpoints.put_subprofiles(profile_id, collection, change)), "subprofile")
 
     def delete_subprofile(self, subprofile_id: int) -> bool:
         """Remove a subprofile; its profile stays. Returns as `delete_profile`."""

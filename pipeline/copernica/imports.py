@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +71,7 @@ def post(wanted: ImportRequest, rows_json: bytes) -> Request:
     ValueError where the bytes are no array, or an empty one.
     """
     rows = rows_json.strip()
-    if not (rows.startswith(b"[") and rows.endswith(b"]")) or not rows[1:-1].strip():
+    if not (re.match(rb"\[\s*[^\s\]]", rows) and rows.endswith(b"]")):
         raise ValueError("the rows of an import must be a JSON array with at least one row")
     head: dict[str, object] = {"database": wanted.database_id, "name": wanted.name, "action": wanted.action}
     if wanted.key_fields:

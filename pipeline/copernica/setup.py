@@ -43,37 +43,35 @@ class SetUp:
 
     def database(self, name: str, description: str = "") -> int:
         """Make a database."""
-        return self._make(path("databases"), {"name": name, "description": description}, lambda: self._database(name))
+        where, body = path("databases"), {"name": name, "description": description}
+        return self._make("database", where, body, lambda: self._database(name))
 
     def collection(self, database_id: int, name: str) -> int:
         """Make a collection; its name has letters and underscores only."""
-        return self._listed(path("database", database_id, "collections"), {"name": name})
+        return self._listed("collection", ("database", database_id), {"name": name})
 
     def field(self, database_id: int, field: NewField) -> int:
         """Make a field of a database; records that exist get the zero of its type, not its default."""
-        return self._listed(path("database", database_id, "fields"), field.body)
+        return self._listed("field", ("database", database_id), field.body)
 
     def collection_field(self, collection_id: int, field: NewField) -> int:
         """Make a field of a collection."""
-        return self._listed(path("collection", collection_id, "fields"), field.body)
+        return self._listed("field", ("collection", collection_id), field.body)
 
     def interest(self, database_id: int, name: str, group: str = "") -> int:
         """Make an interest."""
-        return self._listed(
-            path("database", database_id, "interests"), {"name": name} | ({"group": group} if group else {})
-        )
+        return self._listed("interest", ("database", database_id), {"name": name} | ({"group": group} if group else {}))
 
-    def _listed(self, where: str, body: dict[str, Any]) -> int:
-        return self._make(
-            where,
-            body,
-            lambda: _named(by_offset(self._send, Request("GET", where), self._version.page_rows), body["name"]),
-        )
+    def _listed(self, noun: str, parent: tuple[str, int], body: dict[str, Any]) -> int:
+        where = path(*parent, f"{noun}s")
+        rows = by_offset(self._send, Request("GET", where), self._version.page_rows)
+        return self._make(noun, where, body, lambda: _named(rows, body["name"]))
 
-    def _make(self, where: str, body: dict[str, Any], look: Callable[[], int | None]) -> int:
+    def _make(self, noun: str, where: str, body: dict[str, Any], look: Callable[[], int | None]) -> int:
+        """Post once; where the outcome is not known, `look` for what is there now."""
         request = Request("POST", where, body=json_body(body), kind=Kind.SET_UP)
         try:
-            return made(request, self._send(request))
+            return made(request, self._send(request), noun)
         except (LostError, NotSentError) as error:
             lost = error
         found = look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as member
@@ -115,9 +116,9 @@ def interest_of(row: Mapping[str, object]) -> Interest:
 
 def whole(value: object) -> int:
     """Read an id or counter that may be a number or its digits (API sheet 4.3); raises ValueError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,18}", str(value)):
         raise ValueError("no whole number")
-    return int(value)
+    return int(str(value))
 
 
 def truth(value: object) -> bool:
