@@ -42,7 +42,7 @@ class PartFile:
         return old
 
     def finish(self) -> Path | None:
-        """Put the file in its place and give its path; where nothing was written remove what stands there, give None."""
+        """Put the file in its place and give its path; where nothing was written remove what stands there."""
         if self._file is None:
             self.path.unlink(missing_ok=True)
             return None

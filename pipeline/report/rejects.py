@@ -27,15 +27,15 @@ class RejectsWriter:
     `place` without an extension takes that of the source's kind: .csv, or .ndjson for JSON. A place ending in .ndjson
     takes CSV sources too (objects of the dump's columns); one ending in .csv refuses JSON sources with UsageError. When
     the `with` block ends the file stands in its place, mode 0600, and `path` names it; without a reject there is none,
-    and after an exception nothing has changed.
+    and after an exception nothing has changed. With `place` None rejects are only counted.
     """
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path | None) -> None:
         self.path: Path | None = None
         # Rows by their first code.
         self.codes: dict[str, int] = {}
         self._place = place
-        self._part: PartFile | None = None if not place.suffix else PartFile(place)
+        self._part = None if place is None or not place.suffix else PartFile(place)
         self._columns: list[str] = []
         self._has_header = False
         self._last_input: Path | None = None
@@ -45,7 +45,12 @@ class RejectsWriter:
 
         Every batch is to be given, also one without rejects: the first one sets the order of the columns.
         """
-        part = self._part_for(batch)
+        self._count(batch.malformed["_code"])
+        self._count(faults["_code"])
+        if self._place is not None:
+            self._add(self._part_for(batch, self._place), batch, faults)
+
+    def _add(self, part: PartFile, batch: Batch, faults: pl.DataFrame) -> None:
         new = [name for name in batch.frame.columns if name not in _OWN and name not in self._columns]
         if new and self._has_header:
             self._widen(part, new)
@@ -53,8 +58,6 @@ class RejectsWriter:
             self._columns += new
         if not faults.height and not batch.malformed.height:
             return
-        self._count(batch.malformed["_code"])
-        self._count(faults["_code"])
         if batch.origin is not None:
             part.file.writelines(_json_lines(batch, batch.origin, faults.sort("_row")))
         elif part.path.suffix == ".csv":
@@ -79,11 +82,11 @@ class RejectsWriter:
             else:
                 self._part.discard()
 
-    def _part_for(self, batch: Batch) -> PartFile:
+    def _part_for(self, batch: Batch, place: Path) -> PartFile:
         """Open the place at the first batch; refuse one of the wrong kind, and one that is a dump of this run."""
         if self._part is None:
             suffix = ".csv" if batch.origin is None else ".ndjson"
-            self._part = PartFile(self._place.with_name(self._place.name + suffix))
+            self._part = PartFile(place.with_name(place.name + suffix))
         if batch.file.path != self._last_input:
             self._last_input = batch.file.path
             path = self._part.path

@@ -1,0 +1,73 @@
+"""Run the command line: `copernica-import`, or `python -m pipeline` (wiring).
+
+Every command ends here: with its exit code, or with an error that is turned into words and an exit code.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from pipeline.cli import cli
+from pipeline.errors import Exit, PipelineError, Problem
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what the command line says (`words` take the place of the program's own) and give the exit code."""
+    words = list(sys.argv[1:] if words is None else words)
+    _take_any_text()
+    as_json = "--json" in words[: words.index("--")] if "--" in words else "--json" in words
+    try:
+        return int(cli.main(words, "copernica-import", standalone_mode=False) or 0)
+    except PipelineError as error:
+        return _refuse(error.problems, error.exit_code, as_json)
+    except click.ClickException as error:
+        return _misused(error, as_json)
+    except (click.Abort, KeyboardInterrupt):
+        return _refuse((Problem("interrupted"),), Exit.INTERRUPTED, as_json)
+    except Exception as error:  # noqa: BLE001 - the one place for a bug of ours
+        return _bug(error, as_json)
+
+
+def _take_any_text() -> None:
+    """Let a name that the terminal's encoding does not know be written in escapes, and not end a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _misused(error: click.ClickException, as_json: bool) -> int:
+    """Turn wrong words into the shape of every refusal; a command without any words gets its help."""
+    context = getattr(error, "ctx", None)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
+        error.show()
+        return Exit.USAGE
+    program = context.command_path if isinstance(context, click.Context) else "copernica-import"
+    what = "no command is named" if isinstance(error, click.exceptions.NoArgsIsHelpError) else error.format_message()
+    return _refuse((Problem(what, program, f"see {program} --help"),), Exit.USAGE, as_json)
+
+
+def _bug(error: Exception, as_json: bool) -> int:
+    import structlog
+
+    from pipeline.environment import known_secrets
+    from pipeline.log import configure
+
+    configure(known_secrets(os.environ))
+    structlog.get_logger().error("bug", kind=type(error).__name__, exc_info=error)
+    problem = Problem(f"this is a bug ({type(error).__name__})", "", "please report it with the traceback in the log")
+    return _refuse((problem,), Exit.BUG, as_json)
+
+
+def _refuse(problems: Sequence[Problem], exit_code: Exit, as_json: bool) -> int:
+    from pipeline.cli.output import refuse
+
+    return refuse(problems, exit_code, as_json=as_json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

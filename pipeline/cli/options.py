@@ -1,0 +1,43 @@
+"""Hold the options that commands share, and find the state folder (wiring)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+STATE_FOLDER = ".copernica-import"
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+job: Decorator = click.argument("job", type=click.Path(path_type=Path))
+files: Decorator = click.argument("files", nargs=-1, metavar="[FILE]...")
+settings: Decorator = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY.PATH=VALUE",
+    help="Put a value (YAML) over the job file's; a part with dots is quoted. Repeatable.",
+)
+state_dir: Decorator = click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help=f"Where runs are kept.  [default: {STATE_FOLDER} beside the job file]",
+)
+as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout.")
+
+
+def state_folder(said: Path | None, job: Path | None = None) -> Path:
+    """Find the state folder: what was said, else beside the job file, so that cron and a person meet in the same one.
+
+    For commands without a job: COPERNICA_STATE_DIR, else the folder in the working folder.
+    """
+    if said is not None:
+        return said
+    if job is not None:
+        return job.parent / STATE_FOLDER
+    return Path(os.environ.get("COPERNICA_STATE_DIR") or STATE_FOLDER)

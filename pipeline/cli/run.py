@@ -1,0 +1,53 @@
+"""The command `run` (wiring)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli import options
+from pipeline.cli.output import show
+from pipeline.request import GUARDS, RunRequest
+
+
+@click.command("run")
+@options.job
+@options.files
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N rows.")
+@click.option(
+    "--force",
+    "forced",
+    type=click.Choice(GUARDS),
+    multiple=True,
+    metavar="GUARD",
+    help=f"Pass by a guard, on the record. Repeatable. One of {', '.join(GUARDS)}.",
+)
+@options.settings
+@options.state_dir
+@options.as_json
+def command(
+    job: Path,
+    files: tuple[str, ...],
+    limit: int | None,
+    forced: tuple[str, ...],
+    settings: tuple[str, ...],
+    state_dir: Path | None,
+    as_json: bool,
+) -> int:
+    """Do the whole job: read the dumps, check every record, send what is right, read a sample back.
+
+    FILEs take the place of the job's own source.files, in the order given.
+    """
+    from pipeline.jobfile import read_job
+    from pipeline.report.progress import Reporter
+    from pipeline.run import run
+
+    request = RunRequest(
+        job=read_job(job, settings),
+        files=files,
+        limit=limit,
+        forced=frozenset(forced),
+        state_dir=options.state_folder(state_dir, job),
+    )
+    return show(run(request, Reporter()), as_json=as_json)

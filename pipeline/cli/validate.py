@@ -1,0 +1,69 @@
+"""The command `validate` (wiring)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli import options
+from pipeline.cli.output import show
+from pipeline.request import ValidateRequest
+
+
+def _table(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:  # noqa: ARG001
+    if path is not None and path.suffix not in (".csv", ".ndjson"):
+        raise click.BadParameter(f"{str(path)!r} ends neither in .csv nor in .ndjson")
+    return path
+
+
+@click.command("validate")
+@options.job
+@options.files
+@click.option(
+    "--accepted",
+    type=click.Path(path_type=Path),
+    callback=_table,
+    metavar="PATH",
+    help="Write the accepted rows to PATH.csv or PATH.ndjson, as they would be sent.",
+)
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path),
+    callback=_table,
+    metavar="PATH",
+    help="Write what is set aside to PATH.csv (CSV dumps only) or PATH.ndjson.",
+)
+@click.option("--origin", is_flag=True, help="Add _file, _line and _record to the accepted rows.")
+@options.settings
+@options.state_dir
+@options.as_json
+def command(
+    job: Path,
+    files: tuple[str, ...],
+    accepted: Path | None,
+    rejects: Path | None,
+    origin: bool,
+    settings: tuple[str, ...],
+    state_dir: Path | None,
+    as_json: bool,
+) -> int:
+    """Read the dumps and check every record; no network, nothing is sent.
+
+    FILEs take the place of the job's own source.files, in the order given.
+    """
+    if accepted is not None and accepted == rejects:
+        raise click.UsageError("--accepted and --rejects name the same file")
+    from pipeline.jobfile import read_job
+    from pipeline.report.progress import Reporter
+    from pipeline.run import validate
+
+    request = ValidateRequest(
+        job=read_job(job, settings),
+        files=files,
+        accepted=accepted,
+        rejects=rejects,
+        origin=origin,
+        state_dir=options.state_folder(state_dir, job),
+    )
+    return show(validate(request, Reporter()), as_json=as_json)
