@@ -136,8 +136,10 @@ class Probe:
 
 def _shape_complaint(check: pa.Check, answers: pl.Series, alone: pl.Series) -> tuple[str, str] | None:
     per_row = "return one boolean per row: data.lazyframe.select(pl.col(data.key) > 0)"
-    if answers.len() != 3 or alone.len() != 1:
+    if answers.len() == 1:
         return f"check {words(check)} gives one value for the whole batch, not one per row", per_row
+    if answers.len() != 3 or alone.len() != 1:
+        return f"check {words(check)} gives {answers.len()} values for 3 rows", per_row
     if answers.dtype != pl.Boolean:
         return f"check {words(check)} gives {answers.dtype}, not true or false", per_row
     if len({*answers, *alone}) > 1:
@@ -173,8 +175,6 @@ def run_check(check: pa.Check, frame: pl.DataFrame, column: str) -> pl.Series:
 def words(check: pa.Check) -> str:
     """Name a check as its author did: its error text, or its function's name."""
     name = check.error if isinstance(check.error, str) and check.error else str(check.name)
-    if name == "<lambda>":
-        return "of the schema (a lambda; error= names it)"
     return name if len(name) <= 120 else name[:119] + "…"
 
 
@@ -216,8 +216,9 @@ def quoted(values: pl.Series) -> pl.Series:
 
 def _blame(spec: FieldSpec, check: pa.Check, rows: pl.Series, values: pl.Series) -> pl.DataFrame:
     """Lay out the failures of one check: each value quoted, then what is wrong with it in words."""
-    value = pl.col("value")
-    code, message = pl.lit("check_failed"), value + f" fails {words(check)}"
+    value, name = pl.col("value"), words(check)
+    name = "a check of the schema" if name == "<lambda>" else name
+    code, message = pl.lit("check_failed"), value + f" fails {name}"
     most, options = longest(check), allowed(check)
     if options:
         code, message = pl.lit("not_in_choices"), value + f" is none of {_listed(options)}"

@@ -44,7 +44,7 @@ _ANNOTATIONS: Mapping[Kind, str] = {
 # The form in which each type is sent (data rule 10); the zero dates are what Copernica stores for an empty cell.
 _CANONICAL: Mapping[Kind, str] = {
     "integer": r"0|-?[1-9][0-9]*",
-    "decimal": r"-?[0-9]+(\.[0-9]+)?",
+    "decimal": r"-?(0|[1-9][0-9]*)(\.[0-9]+)?",
     "date": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
     "datetime": r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}",
 }
