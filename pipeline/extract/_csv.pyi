@@ -16,7 +16,7 @@ class Scanner:
     """Split the bytes of one CSV file into records (data rules 5 and 6).
 
     Feed blocks, call `scan()` and act on what it says: MORE (feed the next block; an empty last one with `final`),
-    HEADER (take `header()`, then `begin`), FULL and DONE (`take()` the batch). Without a header in the file call `begin`
+    HEADER (take `header()`, then `begin`), FULL and DONE (`take()` the batch). With no header in the file call `begin`
     first. Between HEADER and `header()` nothing may be fed. Sizes are in bytes; delimiter and quote are ASCII.
     """
 

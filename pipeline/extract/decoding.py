@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pipeline.errors import JobError, Problem, shown
 from pipeline.extract.refusal import Refused
 
-_MARK = "pipeline.mark"
+# The error handler that puts a mark in the place of a byte that does not decode.
+MARK = "pipeline.mark"
 _BOM = codecs.BOM_UTF8
 _MARKED = re.compile("[\udc00-\udcff]")
 
@@ -21,13 +22,13 @@ def _mark(error: UnicodeError) -> tuple[str, int]:
     return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
 
 
-codecs.register_error(_MARK, _mark)
+codecs.register_error(MARK, _mark)
 
 
 def check_encoding(name: str) -> None:
     """Raise JobError for a name that is no text encoding."""
     try:
-        decoder = codecs.getincrementaldecoder(name)(_MARK)
+        decoder = codecs.getincrementaldecoder(name)(MARK)
         if not isinstance(decoder.decode(b"a", final=True), str):
             raise LookupError
     except (LookupError, UnicodeError, ValueError, AssertionError) as error:
@@ -50,7 +51,7 @@ def utf8_blocks(blocks: Iterator[bytes], encoding: str, name: str) -> Iterator[b
     if is_utf8(encoding):
         yield from _without_bom(blocks, name)
         return
-    decoder = codecs.getincrementaldecoder(encoding)(_MARK)
+    decoder = codecs.getincrementaldecoder(encoding)(MARK)
     first = True
     try:
         for block in blocks:
@@ -89,4 +90,9 @@ def readable(raw: bytes, encoding: str) -> str:
         text = raw.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:  # the line was cut within a character
         return raw.decode("utf-8", "backslashreplace")
+    return unmarked(text)
+
+
+def unmarked(text: str) -> str:
+    r"""Write each mark as the byte that it stands for, `\xNN`."""
     return _MARKED.sub(lambda mark: f"\\x{ord(mark[0]) - 0xDC00:02x}", text)

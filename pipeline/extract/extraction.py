@@ -9,6 +9,7 @@ from pipeline.errors import InputError, Problem
 from pipeline.extract.csv_dump import read_csv
 from pipeline.extract.decoding import check_encoding
 from pipeline.extract.files import format_of
+from pipeline.extract.json_dump import read_json, read_ndjson
 from pipeline.extract.reading import Batches, Found, Task
 from pipeline.extract.refusal import Refused, grouped
 from pipeline.extract.stored import BLOCK_BYTES, StoredFile
@@ -84,5 +85,5 @@ class Extraction:
 
     def _batches(self, file: SourceFile, stored: StoredFile, found: Found) -> Batches:
         task = Task(file, self._source, self._expected, self._lists, self._batch_rows, self._left)
-        format_of(file.name, self._source.format)
-        yield from read_csv(task, stored.blocks(), found)
+        read = {"csv": read_csv, "json": read_json, "ndjson": read_ndjson}[format_of(file.name, self._source.format)]
+        yield from read(task, stored.blocks(), found)

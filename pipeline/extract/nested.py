@@ -1,0 +1,190 @@
+"""Lay nested JSON objects out in rows: dotted columns, one row per element of a list (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.records import REJECT_KEYS, Expected, JsonNumber
+
+# Types of a value that stands in its column as it is.
+_PLAIN = frozenset({str, JsonNumber, type(None)})
+_OURS = frozenset(REJECT_KEYS)
+_NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the job knows of the objects: columns (JSON paths), what is ignored, and which paths are lists of a collection.
+
+    `below` gives for every path above a known column or list the known columns under it.
+    """
+
+    columns: tuple[str, ...]
+    known: frozenset[str]
+    ignored: frozenset[str]
+    lists: frozenset[str]
+    below: Mapping[str, frozenset[str]]
+    track_absent: bool
+
+    @classmethod
+    def of(cls, expected: Expected, lists: frozenset[str]) -> Layout:
+        """Compile what the job expects; a column under an ignored path is ignored, too."""
+        every = dict.fromkeys((*expected.required, *expected.optional))
+        columns = tuple(name for name in every if not _covered(name, expected.ignored))
+        below: dict[str, set[str]] = {}
+        for name in columns:
+            for path in _above(name):
+                below.setdefault(path, set()).add(name)
+        for path in lists:
+            for above in (path, *_above(path)):
+                below.setdefault(above, set())
+        frozen = {path: frozenset(names) for path, names in below.items()}
+        return cls(columns, frozenset(columns), expected.ignored, lists, frozen, expected.track_absent)
+
+
+@dataclass
+class Row:
+    """One row: its values by column, the list and the element it came from, and the columns whose key was missing."""
+
+    values: Mapping[str, str | None]
+    of_list: str | None = None
+    element: int | None = None
+    absent: frozenset[str] = _NOTHING
+
+
+@dataclass
+class Laid:
+    """An object laid out: its rows, or why not.
+
+    `unknown` paths and `unfit` ones (with the reason) refuse the file; a `double` column makes the object malformed.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    unfit: list[tuple[str, str]] = field(default_factory=list)
+    double: str | None = None
+
+
+def lay_out(obj: Mapping[str, Any], layout: Layout) -> Laid:
+    """Lay one object out in rows (data rule 20).
+
+    Keys are joined with a dot. Each element of a list of objects is a row with the columns of the object beside its own;
+    several lists give their rows one after the other, in the order of the lists in the object. Null, a missing list and
+    `[]` are the same; an object without elements is one row. Raises RecursionError for what is nested too deeply.
+    """
+    if layout.known.issuperset(obj) and _PLAIN.issuperset(map(type, obj.values())):
+        row = Row(obj)
+        if layout.track_absent and len(obj) < len(layout.columns):
+            row.absent = frozenset(
+                name for name in layout.columns if name not in obj and not _in_list(name, layout.lists)
+            )
+        return Laid([row])
+    return _Walk(layout).object(obj)
+
+
+@dataclass
+class _Level:
+    """The columns of an object or of an element, and those that an explicit null above them empties."""
+
+    values: dict[str, str | None] = field(default_factory=dict)
+    emptied: set[str] = field(default_factory=set)
+
+
+class _Walk:
+    """The walk over one object."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._laid = Laid()
+        self._lists: dict[str, list[Any]] = {}
+
+    def object(self, obj: Mapping[str, Any]) -> Laid:
+        own = _Level()
+        self._walk({key: value for key, value in obj.items() if key not in _OURS}, "", own, inside=False)
+        for path, elements in self._lists.items():
+            for position, element in enumerate(elements, 1):
+                level = _Level()
+                self._walk(element, f"{path}.", level, inside=True)
+                if not own.values.keys().isdisjoint(level.values):
+                    self._laid.double = min(own.values.keys() & level.values.keys())
+                row = Row({**own.values, **level.values}, path, position)
+                self._laid.rows.append(self._with_absent(row, own, level))
+        if not self._laid.rows:
+            self._laid.rows.append(self._with_absent(Row(own.values), own, _Level()))
+        return self._laid
+
+    def _walk(self, obj: Mapping[str, Any], prefix: str, level: _Level, *, inside: bool) -> None:
+        for key, value in obj.items():
+            path = prefix + key
+            if _covered(path, self._layout.ignored):
+                continue
+            if isinstance(value, dict) and value:
+                if path in self._layout.lists and not inside:
+                    self._list(path, [value])
+                else:
+                    self._walk(value, f"{path}.", level, inside=inside)
+            elif isinstance(value, list) and value:
+                if inside:
+                    self._laid.unfit.append((path, "a list inside an element of a list"))
+                elif all(isinstance(element, dict) for element in value):
+                    self._list(path, value)
+                else:
+                    self._laid.unfit.append((path, "a list whose elements are no objects"))
+            else:
+                self._leaf(path, value, level)
+
+    def _list(self, path: str, elements: list[Any]) -> None:
+        if path in self._lists:
+            self._laid.double = path
+        self._lists[path] = elements
+
+    def _leaf(self, path: str, value: Any, level: _Level) -> None:
+        """Put a scalar, null, `[]` or `{}` in its column."""
+        if path in self._layout.known:
+            if path in level.values:
+                self._laid.double = path
+            level.values[path] = _text(value)
+        elif path in self._layout.below and _text(value) is None:
+            if value != {}:
+                level.emptied |= self._layout.below[path]
+        else:
+            self._laid.unknown.append(path)
+
+    def _with_absent(self, row: Row, own: _Level, element: _Level) -> Row:
+        """Name the columns whose key was missing; those of a list of which the row is no element are not absent."""
+        if not self._layout.track_absent:
+            return row
+        there = row.values.keys() | own.emptied | element.emptied
+        lists = self._layout.lists | self._lists.keys()
+        mine = frozenset({row.of_list} if row.of_list else ())
+        row.absent = frozenset(
+            name
+            for name in self._layout.columns
+            if name not in there and (_in_list(name, mine) or not _in_list(name, lists))
+        )
+        return row
+
+
+def _text(value: Any) -> str | None:
+    """Give the text of a scalar (data rule 8); null, `[]` and `{}` have none."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else None
+
+
+def _above(path: str) -> Iterable[str]:
+    """Give the paths above a path: `a` and `a.b` for `a.b.c`."""
+    at = path.find(".")
+    while at >= 0:
+        yield path[:at]
+        at = path.find(".", at + 1)
+
+
+def _covered(path: str, ignored: frozenset[str]) -> bool:
+    return bool(ignored) and (path in ignored or not ignored.isdisjoint(_above(path)))
+
+
+def _in_list(column: str, lists: Iterable[str]) -> bool:
+    return any(column.startswith(f"{path}.") for path in lists)
