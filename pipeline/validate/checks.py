@@ -8,14 +8,12 @@ than the checks, and an environment variable of pandera could switch all of it o
 from __future__ import annotations
 
 import datetime
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandera.polars as pa
 import polars as pl
 from pandera.constants import CHECK_OUTPUT_KEY
-from polars.exceptions import PolarsInefficientMapWarning
 
 from pipeline.errors import JobError, Problem, shown
 from pipeline.records import FieldSpec
@@ -165,10 +163,7 @@ def run_check(check: pa.Check, frame: pl.DataFrame, column: str) -> pl.Series:
 
     Raises whatever the check raises. A check that gives one value gives a Series of length 1.
     """
-    with warnings.catch_warnings():
-        # How a user writes an element-wise check is no business of the operator's.
-        warnings.simplefilter("ignore", PolarsInefficientMapWarning)
-        result: pl.DataFrame = check(frame.lazy(), column).check_output.collect()
+    result: pl.DataFrame = check(frame.lazy(), column).check_output.collect()
     return result[CHECK_OUTPUT_KEY]
 
 

@@ -96,7 +96,7 @@ def _missing(columns: Iterable[str], live: Mapping[str, LiveField]) -> Iterator[
             what = f"the database has no interest {tail}" if head == "interest" else "the database has no such field"
             yield Problem(what, f"target column {name}", _nearest(name, live))
     for collection, fields in without.items():
-        do = _nearest(collection, collections - {"interest"}, "collection")
+        do = _nearest(collection, collections, "collection")
         yield Problem(f"the database has no collection {collection}", f"target columns {', '.join(fields)}", do)
 
 

@@ -130,7 +130,6 @@ def _import(path: Path, reference: str) -> ModuleType:
         with redirect_stdout(sys.stderr):
             _SourceOnly(private, str(path)).exec_module(module)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the module is the user's code, and may raise anything
-        del sys.modules[private]
         raise JobError(_import_problem(error, path, reference)) from None
     return module
 

@@ -105,7 +105,7 @@ def test_an_environment_variable_of_pandera_switches_nothing_off(load: Load) -> 
 
 
 def test_methods_and_element_wise_checks_are_named_by_their_author(load: Load) -> None:
-    """error= where it is said, else the function's name; an element-wise lambda warns nobody."""
+    """error= where it is said, else the function's name."""
     schema = load(
         """
 class S(pa.DataFrameModel):

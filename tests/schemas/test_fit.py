@@ -102,6 +102,15 @@ def test_names_are_looked_up_with_exact_spelling(load: Load) -> None:
     )
 
 
+def test_an_interest_in_another_case_is_no_collection(load: Load) -> None:
+    """`Interest.news` is a column of a collection called Interest, but was hardly meant to be."""
+    schema = load('S = pa.DataFrameSchema({"Interest.news": pa.Column(str)})')
+    found = fit(job_of([]), schema, ["Interest.news"], {"interest.news": LiveField("interest")})
+    assert found.problems == (
+        Problem("the database has no collection Interest", "target columns news", "did you mean interest? case counts"),
+    )
+
+
 @pytest.mark.parametrize("type_", ["big", "float", "foreign_key"])
 def test_a_key_of_a_type_that_cannot_be_one_is_refused(load: Load, type_: str) -> None:
     """Data rule 16, by the live type."""
