@@ -122,12 +122,13 @@ def created_id(response: Response, noun: str) -> int | None:
     v2 repeats the URL of the request, which may end in another id). The version in such a URL is not looked at, and its
     query, which may hold the token, is thrown away.
     """
+    nouns = ("import", "imports") if noun == "import" else (noun,)
     created = response.headers.get("x-created", "").strip()
     if re.fullmatch(r"[0-9]{1,18}", created):
         return int(created)
     for name in ("x-location", "location"):
         elements = response.headers.get(name, "").split("?")[0].rstrip("/").split("/")
-        if len(elements) > 1 and re.fullmatch(r"[0-9]{1,18}", elements[-1]) and elements[-2] in (noun, f"{noun}s"):
+        if len(elements) > 1 and re.fullmatch(r"[0-9]{1,18}", elements[-1]) and elements[-2] in nouns:
             return int(elements[-1])
     return None
 

@@ -79,6 +79,7 @@ class Counters:
 
     calls: int = 0
     bytes_sent: int = 0
+    max_calls: int | None = None
     lock: Lock = field(default_factory=Lock, repr=False)
 
 
@@ -107,7 +108,7 @@ class Caller:
         self._credentials: Credentials = (
             Exchange(token, self._fetch_jwt, outside.now) if version.jwt else QueryToken(token)
         )
-        self.counters = Counters()
+        self.counters = Counters(max_calls=options.max_calls)
 
     def __repr__(self) -> str:
         return f"Caller({self._base}, {self.counters.calls} calls)"
@@ -184,7 +185,7 @@ class Caller:
     def _count(self, request: Request, step: int) -> None:
         """Count a call before it is made, so that the limit holds for all workers together."""
         with self.counters.lock:
-            most = self._options.max_calls
+            most = self.counters.max_calls
             if step > 0 and most is not None and self.counters.calls >= most:
                 raise CallLimitError(
                     f"the limit of {most} calls is reached: {request.method} {request.path} was not sent"
@@ -240,11 +241,13 @@ class Caller:
             message = f"{what} was refused with {status}: {words}"
             return RefusedError(message, words=words, status=status or 0, maybe_sent=maybe)
         because = f"{fault.failure.value}{f' ({status})' if status else ''}: {words}{times}"
-        if isinstance(step, GiveUp) and step.spent:
-            message = f"{what}: no success within {self._budget.budget_s:g} s of waiting; last {because}"
-            return BudgetSpentError(message, status=status, maybe_sent=maybe)
+        spent = isinstance(step, GiveUp) and step.spent
+        if spent:
+            because = f"no success within {self._budget.budget_s:g} s of waiting; last {because}"
         if fault.failure in (Failure.NOT_SENT, Failure.UNTRUSTED) and not maybe:
             return NotSentError(f"{what}: {because}", status=status)
+        if spent:
+            return BudgetSpentError(f"{what}: {because}", status=status, maybe_sent=maybe)
         return LostError(
             f"{what}: outcome unknown; {because}", status=status, maybe_sent=maybe, look_up=isinstance(step, LookUp)
         )

@@ -104,6 +104,10 @@ class Client:
         """Bytes of their bodies."""
         return self._caller.counters.bytes_sent
 
+    def limit_calls(self, most: int | None) -> None:
+        """Set how many calls may go out in all, those that went included; None for no limit."""
+        self._caller.counters.max_calls = most
+
     # The account.
 
     def identity(self) -> Identity:

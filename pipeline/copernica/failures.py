@@ -23,7 +23,7 @@ class ApiError(Exception):
 
 
 class NotSentError(ApiError):
-    """Nothing reached the API: no connection, no name, no TLS; and it was no use to try again."""
+    """Nothing reached the API: no connection, no name, no TLS; not within the time for trying again, if there was any use."""
 
 
 class LostError(ApiError):
@@ -53,7 +53,10 @@ class AuthError(ApiError):
 
 
 class BudgetSpentError(ApiError):
-    """It was right to try again, but the time for that (`retry_budget_s`) is used up; `message` has the last fault."""
+    """The time for trying again (`retry_budget_s`) is used up; `message` has the last fault.
+
+    Where no attempt reached the API it is a NotSentError instead.
+    """
 
 
 class CallLimitError(ApiError):

@@ -101,7 +101,8 @@ def test_what_is_no_list_is_a_stranger(body: bytes) -> None:
         ([("X-CREATED", " 12 ")], 12),
         ([("X-Created", "12"), ("Location", "/profile/9")], 12),
         ([("X-Created", "profile"), ("X-Location", "https://api.copernica.com/v1/profile/9")], 9),
-        ([("Location", "https://api.copernica.com/v4/profiles/88/")], 88),
+        ([("Location", "https://api.copernica.com/v4/profile/88/")], 88),
+        ([("Location", "https://api.copernica.com/v4/profiles/88")], None),
         ([("Location", "/profile/3")], 3),
         ([("Location", "http://[broken/profile/3")], 3),
         ([("Location", "https://api.copernica.com/subprofile/9")], None),
@@ -116,6 +117,12 @@ def test_what_is_no_list_is_a_stranger(body: bytes) -> None:
 def test_the_id_of_what_was_made(headers: list[tuple[str, str]], number: int | None) -> None:
     """X-Created, else the end of a location that names one; the echo of a URL is none (API sheet 4.1)."""
     assert created_id(Response.of(201, headers), "profile") == number
+
+
+@pytest.mark.parametrize("location", ["/v4/import/88", "/v4/imports/88/"])
+def test_the_id_of_an_import(location: str) -> None:
+    """Its URL is nowhere documented (API sheet ?U14)."""
+    assert created_id(Response.of(201, [("X-location", location)]), "import") == 88
 
 
 def test_a_success_without_an_id_is_an_unknown_outcome() -> None:

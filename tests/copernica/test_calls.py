@@ -147,7 +147,7 @@ def test_a_delete_goes_again_and_removed_is_success(serve: Serve, connect: Conne
 def test_nothing_sent_goes_again_whatever_it_was(connect: Connect, world: World, customers: Database) -> None:
     """Until the budget is used up; nothing was sent, and nothing was a call."""
     client = connect(NOWHERE)
-    with pytest.raises(BudgetSpentError, match="within 900 s of waiting; last not sent: no connection") as caught:
+    with pytest.raises(NotSentError, match="within 900 s of waiting; last not sent: no connection") as caught:
         client.post_import(IMPORT, ROWS)
     assert caught.value.maybe_sent is False
     assert (client.calls, client.bytes_sent) == (0, 0)
@@ -158,10 +158,10 @@ def test_nothing_sent_goes_again_whatever_it_was(connect: Connect, world: World,
 def test_one_budget_serves_the_whole_run(connect: Connect, world: World, customers: Database) -> None:
     """What the first call has waited, the second cannot."""
     client = connect(NOWHERE, retry_budget_s=60.0)
-    with pytest.raises(BudgetSpentError):
+    with pytest.raises(NotSentError):
         client.create_profile(customers, {"CustNo": "17"})
     waits = len(world.waits)
-    with pytest.raises(BudgetSpentError):
+    with pytest.raises(NotSentError):
         client.update_profile(501, {"CustNo": "17"})
     assert waits == 6
     assert sum(world.waits) <= 60.0
@@ -285,6 +285,15 @@ def test_the_limit_of_calls_stops_before_the_next_one(serve: Serve, connect: Con
     assert len(server.seen) == client.calls == 3
 
 
+def test_the_limit_of_calls_may_be_set_later(serve: Serve, connect: Connect) -> None:
+    """When the plan is known."""
+    client = connect(serve(in_turn(IDENTITY)).url)
+    client.identity()
+    client.limit_calls(1)
+    with pytest.raises(CallLimitError):
+        client.identity()
+
+
 def test_the_limit_of_calls_holds_for_all_workers_together(serve: Serve, connect: Connect) -> None:
     """Sixteen at once, ten allowed."""
     server = serve(in_turn(IDENTITY))
@@ -365,7 +374,7 @@ def test_thirty_two_workers_share_one_client(serve: Serve, connect: Connect, ord
 
 def test_a_wrong_url_of_the_api_is_not_sent(connect: Connect) -> None:
     """A port where a TLS server is expected and none is there."""
-    with pytest.raises(BudgetSpentError, match="not sent"):
+    with pytest.raises(NotSentError, match="no connection"):
         Client(TOKEN, "v3", "https://127.0.0.1:9", outside=World().outside).identity()
 
 

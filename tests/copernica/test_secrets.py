@@ -55,7 +55,7 @@ def test_no_fault_shows_the_token(
     caplog.set_level(logging.DEBUG)
     token = jwt(mark="jwt-secret").encode()
     server = serve(lambda seen: answer(200, token) if seen.path == "/authenticate" else FAULTS[fault])
-    client = connect(server.url, version, read_s=0.15, import_read_s=0.15, retry_budget_s=0.6)
+    client = connect(server.url, version, read_s=0.08, import_read_s=0.08, retry_budget_s=0.6)
     shown = [repr(client), repr(client.set_up), str(vars(client))]
     calls: list[Callable[[], object]] = [client.identity, lambda: client.structure("Customers")]
     calls.append(lambda: client.post_import(ImportRequest(7, "x", "add", (), True), b'[{"a":"b"}]'))
@@ -77,7 +77,7 @@ def test_no_fault_of_the_exchange_shows_the_token(
     caplog.set_level(logging.DEBUG)
     server = serve(lambda _: FAULTS[fault])
     with pytest.raises(ApiError) as caught:
-        connect(server.url, "v4", read_s=0.15, retry_budget_s=0.6).identity()
+        connect(server.url, "v4", read_s=0.08, retry_budget_s=0.6).identity()
     assert TOKEN not in everything_about(caught.value) + caplog.text
     assert server.seen[0].body == b"access_token=secret-abc"
 
