@@ -47,12 +47,11 @@ class Gate:
                 await to_thread.run_sync(control.answer, self._world, http.method, elements[1:], await _query(http))
             )
         hit = self._world.faults.hit(http.method, path)
-        request = _read(http, path, elements)
+        request = _read(http, elements)
         entry = {**self._entry(http, path), "fault": hit.named()}
-        try:
-            return await self._faulted(http, request, hit, entry)
-        finally:
-            self._world.journal.write(entry, request.notes)
+        # Written before the work, so that a request that is cut or still under way is in the journal too.
+        self._world.journal.write(entry, request.notes)
+        return await self._faulted(http, request, hit, entry)
 
     def _entry(self, http: HttpRequest, path: str) -> dict[str, Any]:
         version = _VERSION.match(path.lstrip("/"))
@@ -97,7 +96,8 @@ class Gate:
             headers.append(
                 ("Retry-After", format_datetime(at, usegmt=True) if rule.http_date else str(rule.retry_after))
             )
-        page = f"<html><head><title>Loadbalancer Error</title></head><body><h1>{status} {_REASON[status]}</h1></body></html>"
+        title = f"<head><title>Loadbalancer Error</title></head><body><h1>{status} {_REASON[status]}</h1></body>"
+        page = f"<html>{title}</html>"
         return Answer(status, headers, page.encode())
 
     async def _cut(self, http: HttpRequest) -> Response:
@@ -136,7 +136,8 @@ class Gate:
         finally:
             if request.notes.as_list() or "imports" in request.elements:
                 self._world.journal.watch(entry, request.notes)
-        self._world.imports.wake()
+        if "imports" in request.elements:
+            self._world.imports.wake()
         return answer
 
     def _authenticate(self, request: Request) -> Answer:
@@ -151,7 +152,7 @@ class Gate:
 class _Nothing(Response):
     """Send nothing at all: the connection is gone."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
         while (await receive())["type"] != "http.disconnect":
             pass
 
@@ -163,7 +164,7 @@ def _sent(answer: Answer) -> Response:
     return response
 
 
-def _read(http: HttpRequest, path: str, elements: list[str]) -> Request:
+def _read(http: HttpRequest, elements: list[str]) -> Request:
     version = _VERSION.fullmatch(elements[0]) if elements else None
     base = f"http://{http.headers.get('host', '127.0.0.1')}"
     # Without a version the API answers too; as version 1, by all that is known (API sheet 2).

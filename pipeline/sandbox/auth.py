@@ -46,7 +46,7 @@ class Tokens:
             return False
         text = head.partition(".")[2]
         payload = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        return payload["exp"] > self._clock.epoch_s() and payload["gen"] == self._generation
+        return bool(payload["exp"] > self._clock.epoch_s() and payload["gen"] == self._generation)
 
     def _signature(self, head: str) -> str:
         return _packed(hmac.digest(self._key, head.encode(), hashlib.sha256))

@@ -237,7 +237,7 @@ def remover(call: Call) -> Remover:
 
 
 def delete_profiles(call: Call) -> Answer:
-    """DELETE database/X/profiles with `{"profiles": [ids]}`; ids of other databases go too (unknown of the real API)."""
+    """DELETE database/X/profiles with `{"profiles": [ids]}`; ids of other databases go too (unknown, worst case)."""
     wanted = call.request.body.get("profiles", [])
     numbers = list(wanted.values()) if isinstance(wanted, Mapping) else wanted if isinstance(wanted, list) else []
     for number in numbers:

@@ -1,4 +1,4 @@
-"""Keep the sandbox's virtual clock: real time plus an offset, told as Copernica's naive Amsterdam time (edge: clock)."""
+"""Keep the virtual clock: real time plus an offset, told as Copernica's naive Amsterdam time (edge: clock)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pipeline.sandbox.store import Store
 
 
 def copy_database(store: Store, source: Database, name: str, wanted: Mapping[str, bool], stamp: str) -> Database:
-    """Copy `source` under a new name (inside `Store.writing`); `wanted` may switch collections, profiles, subprofiles on."""
+    """Copy `source` under a new name (inside `Store.writing`); `wanted` names what else than fields to copy."""
     catalogue = store.catalogue
     target = Database(0, name, source.description, source.delete_behaviour, archived=source.archived, created=stamp)
     catalogue.add_database(target)
@@ -28,7 +28,9 @@ def copy_database(store: Store, source: Database, name: str, wanted: Mapping[str
         store.records.save([new])
         for old, copied, inner in collections if wanted.get("subprofiles") else []:
             for subprofile in store.records.subprofiles(profile.id, old.id):
-                store.records.save([_copied(store, subprofile, copied, inner, stamp, new.id)])
+                below = _copied(store, subprofile, copied, inner, stamp)
+                below.profile = new.id
+                store.records.save([below])
     return target
 
 
@@ -43,10 +45,7 @@ def _records(store: Store, owner: Owner) -> list[Record]:
     return list(store.records.many(owner.kind, "owner = ? AND removed = ''", (owner.id,), "ORDER BY id"))
 
 
-def _copied(
-    store: Store, record: Record, owner: Owner, keys: Mapping[str, str], stamp: str, profile: int = 0
-) -> Record:
-    number = store.counters.next(record.kind)
-    new = Record(record.kind, number, owner.id, record.secret, stamp, stamp, profile)
+def _copied(store: Store, record: Record, owner: Owner, keys: Mapping[str, str], stamp: str) -> Record:
+    new = Record(record.kind, store.counters.next(record.kind), owner.id, record.secret, stamp, stamp)
     store.records.add(owner, new, {keys[key]: text for key, text in record.values.items() if key in keys})
     return new

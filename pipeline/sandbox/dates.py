@@ -15,7 +15,7 @@ Parsed = datetime | Literal["empty", "zero"]
 _CANONICAL = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?: ([0-9]{2}):([0-9]{2}):([0-9]{2}))?")
 _CLOCK = r"(?:[ tT]+(?P<h>\d{1,2}):(?P<i>\d{2})(?::(?P<s>\d{2})(?:[.,]\d+)?)?)?"
 _ZONE = r"(?:\s*(?P<zone>z|utc|gmt|[+-]\d{2}:?\d{2}|[+-]\d{1,2}))?"
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _NAME = r"(?P<name>(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)"
 # Order matters where two forms could read one text: the first that fits is taken, as strtotime does.
 _FORMS = tuple(
@@ -63,10 +63,13 @@ def parse(text: str, now: datetime) -> Parsed:
         return exact
     if not text or text.startswith("0000-00-00"):
         return "empty"
-    for form in (_relative, _epoch, _four_digits, _time_only):
-        moment = form(text, now)
-        if moment is not None:
-            return moment
+    try:
+        for form in (_relative, _epoch, _four_digits, _time_only):
+            moment = form(text, now)
+            if moment is not None:
+                return moment
+    except (ValueError, OverflowError, OSError):
+        return "empty"
     for pattern in _FORMS:
         found = pattern.fullmatch(text)
         if found is not None:

@@ -117,7 +117,7 @@ def _offered(call: Call, head: str) -> bool:
 
 def _complete(elements: list[str]) -> None:
     """Complain about a path that stops too early."""
-    missing = len(elements) == 1 or elements[2:] == ["subprofiles"] and elements[0] == "profile"
+    missing = len(elements) == 1 or (elements[2:] == ["subprofiles"] and elements[0] == "profile")
     if missing:
         raise ApiError(f"Invalid request, element {len(elements)} is missing in 'directory' path")
 

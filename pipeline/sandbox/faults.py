@@ -22,7 +22,7 @@ IMPORT_KINDS = frozenset({"hang", "delay", "fail", "polls"})
 class Rule(BaseModel):
     """Describe one fault; docs/sandbox.md explains each key.
 
-    `method`, `path` (a pattern with * and ?), `version` choose requests; of these `nth` (one number or several, from 1),
+    `method` and `path` (a pattern with * and ?) choose requests; of these `nth` (one number or several, from 1),
     `every`, `share` with `seed` or all are hit, at most `times`.
     """
 
@@ -164,7 +164,13 @@ def rules_of(content: object, where: str = "faults") -> list[Rule]:
         except ValidationError as error:
             for each in error.errors():
                 place = ".".join(str(part) for part in each["loc"])
-                problems.append(Problem(each["msg"], f"{where}: rule {number} {place}".rstrip(), "see docs/sandbox.md"))
+                problems.append(
+                    Problem(
+                        each["msg"].removeprefix("Value error, "),
+                        f"{where}: rule {number} {place}".rstrip(),
+                        "see docs/sandbox.md",
+                    )
+                )
     if problems:
         raise JobError(*problems)
     return rules

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.sandbox.model import Collection, Database, Field, Kind, Owner, Record
 from pipeline.sandbox.records import Records
-from pipeline.sandbox.values import folded, zero
+from pipeline.sandbox.values import folded
 
 Keys = list[tuple[Field, str]]
 
@@ -40,7 +40,7 @@ class Matches:
 
     def _key(self, record: Record) -> tuple[str, ...]:
         values = record.values
-        return tuple(folded(field, values.get(field.key, zero(field)), self._accents) for field in self._fields)
+        return tuple(folded(field, values.get(field.key, field.zero), self._accents) for field in self._fields)
 
 
 class Batch:
@@ -124,5 +124,5 @@ class Batch:
         return record
 
     def _equal(self, record: Record, field: Field, text: str) -> bool:
-        stored = record.values.get(field.key, zero(field))
+        stored = record.values.get(field.key, field.zero)
         return folded(field, stored, self._records.accents) == folded(field, text, self._records.accents)

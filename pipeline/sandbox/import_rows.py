@@ -16,7 +16,10 @@ from pipeline.sandbox.model import Field, Owner, Record
 from pipeline.sandbox.removal import Remover
 from pipeline.sandbox.store import Store
 from pipeline.sandbox.switches import Switches
-from pipeline.sandbox.values import coerce, initial, zero
+from pipeline.sandbox.values import coerce, initial
+
+# Values per column whose normal form is kept, so that a repeated choice or date is worked out once.
+_MOST_KNOWN = 4096
 
 Row = Mapping[str, Any]
 Keys = list[tuple[Field, str]]
@@ -37,6 +40,7 @@ class RowWork:
         self._switches = switches
         self._notes = notes
         self._row = 0
+        self._known: dict[str, dict[str, str]] = {}
 
     def run(self, rows: list[dict[str, Any]], first: int, now: datetime) -> tuple[int, str]:
         """Apply `rows`, the first of which is row `first` of the import from 1 (inside `Store.writing`).
@@ -123,7 +127,7 @@ class RowWork:
         for column, field in keys:
             raw = row[column] if column else ""
             text = coerce(field, raw, self._now).text
-            if text == zero(field) and str(raw if raw is not None else "").strip() == "":
+            if text == field.zero and str(raw if raw is not None else "").strip() == "":
                 self._notes.note("import_blank_key", f"row {self._row}: {column or field.name}")
                 if self._switches["blank_keys"] == "fail":
                     raise RowError(f"Row {self._row} has no value for key {column or field.name}")
@@ -178,13 +182,25 @@ class RowWork:
             raw = row[column]
             if ignore_empty and (raw == "" or raw is None):
                 continue
+            known = self._known.setdefault(field.key, {})
+            if type(raw) is str and raw in known:
+                cells[field.key] = known[raw]
+                continue
             text, hazard = coerce(field, raw, now)
-            if hazard is not None:
+            if hazard is None:
+                self._remember(known, raw, text)
+            else:
                 self._notes.note(hazard, f"row {self._row}, {column}", raw)
                 if hazard == "text_too_long" and self._switches["long_text"] == "fail":
                     raise RowError(f"Row {self._row}: the value of {column} is too long")
             cells[field.key] = text
         return cells
+
+    @staticmethod
+    def _remember(known: dict[str, str], raw: object, text: str) -> None:
+        """Keep what a canonical text becomes; without a hazard it does not depend on the time."""
+        if type(raw) is str and len(known) < _MOST_KNOWN:
+            known[raw] = text
 
     def _update(self, owner: Owner, record: Record, row: Row, columns: list[tuple[str, Field]]) -> None:
         if self._batch.change(owner, record, self._cells(row, columns)):

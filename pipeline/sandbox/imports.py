@@ -27,8 +27,8 @@ _STATUS = {"waiting": "ready for start", "parked": "ready for start", "running":
 class Script:
     """Say what a fault does to an import; None and False leave it alone.
 
-    `hang` starts and never moves, `delay_s` virtual seconds pass before it starts, it fails after `fail_after` rows with
-    `message` (and `finish` says whether lastrun is set then), and it is final only at the poll number `polls`.
+    `hang` starts and never moves, `delay_s` virtual seconds pass before it starts, it fails after `fail_after` rows
+    with `message` (and `finish` says whether lastrun is set then), and it is final only at the poll number `polls`.
     """
 
     hang: bool = False

@@ -28,7 +28,7 @@ class Journal:
             return self._number
 
     def write(self, entry: dict[str, Any], notes: Notes) -> None:
-        """Remember a request that was answered; `entry` has at least `n`."""
+        """Remember a request; its `entry`, which has at least `n`, may still be filled."""
         with self._lock:
             self._entries.append((entry, notes))
 

@@ -16,7 +16,13 @@ TYPES = (
 TEXT_TYPES = frozenset({"text", "email", "phone", "phone_fax", "phone_gsm"})
 # Characters a text field holds when no length is given: the plausible maximum (API sheet 13, C18).
 DEFAULT_LENGTH = 255
-DELETE_BEHAVIOURS = ("remove", "nothing", "unsubscribe")
+_ZEROS = {
+    "integer": "0",
+    "float": "0",
+    "foreign_key": "0",
+    "date": "0000-00-00",
+    "datetime": "0000-00-00 00:00:00",
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,11 @@ class Field:
     hidden: bool = False
     index: bool = False
     description: str = ""
+
+    @cached_property
+    def zero(self) -> str:
+        """Give what the field holds when it is written empty: never its default (API sheet 13)."""
+        return _ZEROS.get(self.type, "")
 
     @cached_property
     def options(self) -> tuple[str, ...]:

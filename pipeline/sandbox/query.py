@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pipeline.sandbox.model import Field, Owner, Record
 from pipeline.sandbox.records import Records
 from pipeline.sandbox.selectors import Condition, holds
-from pipeline.sandbox.values import folded, sortable, zero
+from pipeline.sandbox.values import folded, sortable
 
 _COLUMNS = {"id": "id", "code": "secret", "modified": "modified"}
 _SQL = {"==": "=", "!=": "!=", "<>": "!=", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
@@ -65,7 +65,7 @@ def _sort(found: list[Record], wish: Wish) -> None:
     if by == "random":
         random.shuffle(found)
     elif isinstance(by, Field):
-        found.sort(key=lambda one: sortable(by, one.values.get(by.key, zero(by))), reverse=wish.descending)
+        found.sort(key=lambda one: sortable(by, one.values.get(by.key, by.zero)), reverse=wish.descending)
     elif by == "modified":
         found.sort(key=lambda one: one.modified, reverse=wish.descending)
     elif wish.descending:
@@ -75,7 +75,7 @@ def _sort(found: list[Record], wish: Wish) -> None:
 def _holds(record: Record, rest: list[Condition], accents: bool) -> bool:
     for condition in rest:
         field = condition.target
-        if isinstance(field, Field) and not holds(condition, record.values.get(field.key, zero(field)), accents):
+        if isinstance(field, Field) and not holds(condition, record.values.get(field.key, field.zero), accents):
             return False
     return True
 
@@ -95,9 +95,8 @@ def _where(
             values.append(int(condition.wanted) if target == "id" and operator in _SQL else condition.wanted)
         elif operator in ("==", "!=", "<>"):
             records.key(owner, target)
-            parts.append(
-                f"id {'' if operator == '==' else 'NOT '}IN (SELECT id FROM lookup WHERE field = ? AND folded = ?)"
-            )
+            known = "IN (SELECT id FROM lookup WHERE field = ? AND folded = ?)"
+            parts.append(f"id {'' if operator == '==' else 'NOT '}{known}")
             values += [target.key, folded(target, condition.wanted, records.accents)]
         else:
             rest.append(condition)

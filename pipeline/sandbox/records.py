@@ -7,8 +7,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.sandbox.model import Field, Kind, Owner, Record
-from pipeline.sandbox.values import folded, zero
+from pipeline.sandbox.values import folded
 
+# Made once: the functions of the json module make a new one per call.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+_decode = json.JSONDecoder().raw_decode
 _COLUMNS = "id, owner, profile, secret, created, modified, removed, fields, interests"
 
 
@@ -67,7 +70,7 @@ class Records:
             new = changes.get(field.key)
             if new is None:
                 continue
-            if record.values.get(field.key, zero(field)) == new:
+            if record.values.get(field.key, field.zero) == new:
                 continue
             differs = True
             if field.key in self._keyed:
@@ -80,7 +83,7 @@ class Records:
         record.values = values
         for field in owner.fields:
             if field.key in self._keyed:
-                self._enter(field, record.id, values.get(field.key, zero(field)))
+                self._enter(field, record.id, values.get(field.key, field.zero))
 
     def blank(self, owner: Owner, record: Record) -> None:
         """Take a removed record's values away and out of the lookups (API sheet 14)."""
@@ -98,7 +101,7 @@ class Records:
         if field.key in self._keyed:
             return
         rows = [
-            (field.key, folded(field, record.values.get(field.key, zero(field)), self.accents), record.id)
+            (field.key, folded(field, record.values.get(field.key, field.zero), self.accents), record.id)
             for record in self.many(owner.kind, "owner = ? AND removed = ''", (owner.id,))
         ]
         self._connection.execute("SAVEPOINT key")
@@ -128,12 +131,12 @@ class Records:
         self._connection.execute("INSERT OR IGNORE INTO lookup VALUES (?, ?, ?)", row)
 
     def _leave(self, field: Field, record: Record) -> None:
-        text = folded(field, record.values.get(field.key, zero(field)), self.accents)
+        text = folded(field, record.values.get(field.key, field.zero), self.accents)
         query = "DELETE FROM lookup WHERE field = ? AND folded = ? AND id = ?"
         self._connection.execute(query, (field.key, text, record.id))
 
     def _move(self, field: Field, record: Record, new: str) -> None:
-        old = record.values.get(field.key, zero(field))
+        old = record.values.get(field.key, field.zero)
         if folded(field, old, self.accents) != folded(field, new, self.accents):
             self._leave(field, record)
             self._enter(field, record.id, new)
@@ -141,7 +144,7 @@ class Records:
 
 def _row(record: Record) -> tuple[object, ...]:
     interests = json.dumps(sorted(record.interests)) if record.interests else ""
-    values = json.dumps(record.values, ensure_ascii=False)
+    values = _encode(record.values)
     head = (record.kind, record.id, record.owner, record.profile, record.secret)
     return (*head, record.created, record.modified, record.removed, values, interests)
 
@@ -150,5 +153,5 @@ def _record(kind: Kind, row: tuple[object, ...]) -> Record:
     number, owner, profile, secret, created, modified, removed, values, interests = row
     return Record(
         kind, number, owner, secret, created, modified, profile, removed,  # type: ignore[arg-type]
-        json.loads(values), set(json.loads(interests)) if interests else set(),  # type: ignore[arg-type]
+        _decode(values)[0], set(json.loads(interests)) if interests else set(),  # type: ignore[arg-type]
     )  # fmt: skip

@@ -6,7 +6,6 @@ from typing import Any
 
 from pipeline.sandbox.answers import wrapped
 from pipeline.sandbox.model import Collection, Database, Field, Interest, Owner, Record
-from pipeline.sandbox.values import zero
 
 # The embedded list of a collection's fields shows this many at most (API sheet 5).
 EMBEDDED_COLLECTION_FIELDS = 100
@@ -58,7 +57,7 @@ def fields_of(owner: Owner, record: Record) -> dict[str, str]:
     """Show the values, all of them texts, under their real names in the defined order; a removed record is blank."""
     if record.removed:
         return {field.name: "" for field in owner.fields}
-    return {field.name: record.values.get(field.key, zero(field)) for field in owner.fields}
+    return {field.name: record.values.get(field.key, field.zero) for field in owner.fields}
 
 
 def interests_of(database: Database, record: Record) -> list[str]:

@@ -19,10 +19,12 @@ CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NUL
 CREATE TABLE IF NOT EXISTS structure (id INTEGER PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS profile (
     id INTEGER PRIMARY KEY, owner INTEGER NOT NULL, profile INTEGER NOT NULL, secret TEXT NOT NULL,
-    created TEXT NOT NULL, modified TEXT NOT NULL, removed TEXT NOT NULL, fields TEXT NOT NULL, interests TEXT NOT NULL);
+    created TEXT NOT NULL, modified TEXT NOT NULL, removed TEXT NOT NULL, fields TEXT NOT NULL,
+    interests TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS subprofile (
     id INTEGER PRIMARY KEY, owner INTEGER NOT NULL, profile INTEGER NOT NULL, secret TEXT NOT NULL,
-    created TEXT NOT NULL, modified TEXT NOT NULL, removed TEXT NOT NULL, fields TEXT NOT NULL, interests TEXT NOT NULL);
+    created TEXT NOT NULL, modified TEXT NOT NULL, removed TEXT NOT NULL, fields TEXT NOT NULL,
+    interests TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS profile_owner ON profile (owner, id) WHERE removed = '';
 CREATE INDEX IF NOT EXISTS subprofile_owner ON subprofile (owner, id) WHERE removed = '';
 CREATE INDEX IF NOT EXISTS subprofile_profile ON subprofile (profile, owner);

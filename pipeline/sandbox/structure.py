@@ -133,7 +133,7 @@ def read_structure(source: Path | str | Mapping[str, Any] | None) -> Structure:
 
 def _problem(where: str, error: dict[str, Any]) -> Problem:
     place = ".".join(str(part) for part in error["loc"])
-    return Problem(str(error["msg"]), f"{where}: {place}" if place else where, "see docs/sandbox.md")
+    return Problem(str(error["msg"]).removeprefix("Value error, "), f"{where}: {place}" if place else where, "see docs/sandbox.md")
 
 
 def _doubles(structure: Structure, where: str) -> list[Problem]:
@@ -141,8 +141,8 @@ def _doubles(structure: Structure, where: str) -> list[Problem]:
     found = _twice([one.name for one in structure.databases], f"{where}: databases")
     for one in structure.databases:
         place = f"{where}: {one.name}"
-        names = [*one.fields, *one.interests, *one.collections]
-        found += _twice([each.name for each in names], place)
+        names = [field.name for field in one.fields] + [interest.name for interest in one.interests]
+        found += _twice(names + [each.name for each in one.collections], place)
         for each in one.collections:
             found += _twice([field.name for field in each.fields], f"{place}.{each.name}")
     return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
@@ -18,9 +20,6 @@ _MOST_INTEGER = 2**63 - 1
 
 ZERO_DATE = "0000-00-00"
 ZERO_DATETIME = "0000-00-00 00:00:00"
-_ZEROS = {
-    "integer": "0", "float": "0", "foreign_key": "0", "date": ZERO_DATE, "datetime": ZERO_DATETIME,
-}  # fmt: skip
 
 
 class Coerced(NamedTuple):
@@ -30,22 +29,19 @@ class Coerced(NamedTuple):
     hazard: str | None = None
 
 
-def zero(field: Field) -> str:
-    """Give what a field holds when it is written empty: never its default (API sheet 13)."""
-    return _ZEROS.get(field.type, "")
-
-
 def coerce(field: Field, raw: object, now: datetime) -> Coerced:
     """Turn any JSON value into the stored text of `field`; `now` is the naive Amsterdam time for relative dates."""
+    if type(raw) is str:
+        return _COERCE[field.type](field, raw, now)
     if raw is None:
-        return Coerced(zero(field), "value_null")
+        return Coerced(field.zero, "value_null")
     if isinstance(raw, (dict, list)):
-        text = "1" if raw and field.type in ("integer", "float", "foreign_key") else zero(field)
+        text = "1" if raw and field.type in ("integer", "float", "foreign_key") else field.zero
         return Coerced(text, "value_not_scalar")
     if isinstance(raw, bool):
         text = ("1" if raw else "") if field.type not in _DATE_TYPES else "true"
         return Coerced(_COERCE[field.type](field, text, now).text, "value_not_scalar")
-    return _COERCE[field.type](field, raw if isinstance(raw, str) else _json_number(raw), now)
+    return _COERCE[field.type](field, _json_number(raw), now)
 
 
 def initial(field: Field, now: datetime) -> str:
@@ -79,8 +75,9 @@ def _json_number(raw: object) -> str:
 
 
 def _plain(number: float) -> str:
-    text = repr(number)
-    return text.removesuffix(".0")
+    if math.isinf(number):
+        number = math.copysign(sys.float_info.max, number)
+    return repr(number).removesuffix(".0")
 
 
 def _text(field: Field, raw: str, now: datetime) -> Coerced:  # noqa: ARG001 (all types are asked the same way)
@@ -128,14 +125,14 @@ def _date(field: Field, raw: str, now: datetime) -> Coerced:
         return Coerced(raw[:10], None if raw[10:] in ("", " 00:00:00") else "value_not_canonical")
     if raw == "":
         may_be_empty = field.type.startswith("empty_")
-        return Coerced(zero(field), None if may_be_empty else "empty_becomes_zero")
-    if raw == zero(field):
+        return Coerced(field.zero, None if may_be_empty else "empty_becomes_zero")
+    if raw == field.zero:
         return Coerced(raw)
     moment = dates.parse(raw, now)
     if moment == "zero":
         return Coerced(ZERO_DATETIME if with_time else ZERO_DATE, "value_not_canonical")
     if moment == "empty":
-        return Coerced(zero(field), "value_not_canonical")
+        return Coerced(field.zero, "value_not_canonical")
     return Coerced(_stamp(moment, with_time), "value_not_canonical")
 
 
