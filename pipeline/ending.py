@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import Exit, Problem
@@ -20,19 +20,19 @@ MOST_TROUBLES = 20
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What the summary tells beside the counts; paths are None where there is no such file."""
+    """What the summary tells beside the counts; `run`, `way` and paths are None where there is none."""
 
-    run: str
+    run: str | None
     job: Job
     files: Sequence[SourceFile]
-    way: str
-    forced: tuple[str, ...]
-    seconds: float
-    api_calls: int
-    bytes_sent: int
-    imports: int
     rejects: Path | None
     codes: Mapping[str, int]
+    seconds: float
+    way: str | None = None
+    forced: tuple[str, ...] = ()
+    api_calls: int = 0
+    bytes_sent: int = 0
+    imports: int = 0
 
 
 def summarise(facts: RunFacts, tally: Tally) -> Summary:
@@ -43,9 +43,7 @@ def summarise(facts: RunFacts, tally: Tally) -> Summary:
         status=tally.status,
         exit_code=tally.exit_code,
         records=tally.records,
-        files=tuple(
-            FileCount(one.file.name, one.sha256, one.lines, one.elements, one.records) for one in tally.intake.facts
-        ),
+        files=_files(tally),
         chunks={**tally.load.chunks, "total": sum(tally.load.chunks.values())},
         imports=facts.imports,
         api_calls=facts.api_calls,
@@ -59,6 +57,29 @@ def summarise(facts: RunFacts, tally: Tally) -> Summary:
         codes=facts.codes,
         problems=tuple(problems(facts, tally)),
         go_on=go_on(tally),
+    )
+
+
+def summarise_validation(facts: RunFacts, tally: Tally) -> Summary:
+    """Put a validation into its summary: no rows are compared with each other, and all accepted ones are unsent."""
+    refused = tally.refusal is not None
+    return Summary(
+        run=None,
+        job=facts.job.job,
+        status="refused" if refused else "validated",
+        exit_code=tally.exit_code if refused else Exit.OK,
+        records=replace(tally.records, superseded=None, profile_conflicts=None),
+        files=_files(tally),
+        seconds=facts.seconds,
+        rejects=facts.rejects,
+        codes=facts.codes,
+        problems=tuple(problems(facts, tally)),
+    )
+
+
+def _files(tally: Tally) -> tuple[FileCount, ...]:
+    return tuple(
+        FileCount(one.file.name, one.sha256, one.lines, one.elements, one.records) for one in tally.intake.facts
     )
 
 

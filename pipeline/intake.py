@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -47,14 +47,14 @@ class Intake:
 
 def take_in(
     plan: Plan,
-    live: dict[str, LiveField] | None,
+    live: Mapping[str, LiveField] | None,
     rejects: RejectsWriter,
     keep: Callable[[Batch, pl.DataFrame], None],
     *,
     limit: int | None,
     reporter: Reporter,
 ) -> Intake:
-    """Read all files; `keep` gets every batch with its accepted rows, `rejects` the rest.
+    """Read all files; `keep` gets the accepted rows of every batch, `rejects` the rest.
 
     Raises InputError when a file is refused, after all files were looked at.
     """

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
@@ -18,12 +19,13 @@ import polars as pl
 import structlog
 
 from pipeline.copernica import ApiError
-from pipeline.ending import RunFacts, summarise
+from pipeline.ending import RunFacts, summarise, summarise_validation
 from pipeline.environment import read_environment
 from pipeline.errors import ApiRefusedError, InputError, InterruptedRunError, PipelineError, Problem
 from pipeline.guards import check_input
 from pipeline.intake import take_in
 from pipeline.interrupt import interrupts
+from pipeline.job import Job
 from pipeline.load.choice import Choice, choose
 from pipeline.load.chunks import Limits, cut
 from pipeline.load.imports import Clock, Imports, ImportSettings
@@ -32,10 +34,11 @@ from pipeline.load.sample import Sampler
 from pipeline.load.verify import Reader
 from pipeline.plan import Plan, prepare
 from pipeline.records import Batch
+from pipeline.report.accepted import AcceptedWriter
 from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
-from pipeline.request import RunRequest
+from pipeline.request import RunRequest, ValidateRequest
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.partitions import Partitions, partition_count
 from pipeline.stage.settle import settle
@@ -94,6 +97,7 @@ class Conductor:
         self._id = new_run_id(plan.job.job, datetime.now(UTC))
         self._folder = RunFolder(request.state_dir, self._id)
         self._tally = Tally()
+        self._imports = 0
 
     def conduct(self) -> Summary:
         """Read, stage, guard, load, verify; the summary is on disk before it is returned."""
@@ -103,7 +107,7 @@ class Conductor:
             with rejects:
                 partitions = self._take_in(rejects)
             lanes, sampler = self._settle(partitions)
-            self._guard()
+            check_guards(self._plan.job, self._tally, self._request.forced)
             self._load(lanes)
             self._verify(sampler)
         except PipelineError as error:
@@ -130,7 +134,7 @@ class Conductor:
         input_bytes = sum(file.size_bytes for file in self._plan.files)
         partitions = Partitions(self._folder.staged / "partitions", partition_count(input_bytes))
 
-        def keep(batch: Batch, accepted: pl.DataFrame) -> None:
+        def keep(_batch: Batch, accepted: pl.DataFrame) -> None:
             if self._site.stop.is_set():
                 raise InterruptedRunError(Problem("interrupted while the input was read", do="nothing was sent"))
             partitions.add(accepted)
@@ -165,19 +169,6 @@ class Conductor:
             structlog.get_logger().warning("profile.conflict", profiles=staged.conflicts, first=places)
         return lanes, sampler
 
-    def _guard(self) -> None:
-        """Compare what was read with the job's limits; raises InputError unless the guards that refuse are forced."""
-        intake, staged = self._tally.intake, self._tally.staged
-        refusals = check_input(
-            self._plan.job.guards,
-            read=intake.read,
-            bad=intake.malformed + intake.rejected,
-            usable=staged.accepted + staged.collapsed,
-        )
-        open_ones = [refusal.problem for refusal in refusals if refusal.guard not in self._request.forced]
-        if open_ones:
-            raise InputError(*open_ones)
-
     def _load(self, lanes: Lanes) -> None:
         """Cut the lanes into chunks and send them, the ledger always a step ahead of the wire."""
         job, rules, site = self._plan.job, self._plan.rules, self._site
@@ -196,6 +187,7 @@ class Conductor:
         with site.reporter.stage("import", self._tally.staged.accepted) as advance:
             loading = Loading(self._id, site.ledger, way, advance, site.stop.is_set)
             self._tally.load = load(chunks, loading)
+        self._imports = way.accepted
 
     def _verify(self, sampler: Sampler) -> None:
         """Read a sample back once everything is confirmed (data rule 27)."""
@@ -222,13 +214,14 @@ class Conductor:
             run=self._id,
             job=job,
             files=self._plan.files,
-            way=self._site.choice.way,
-            forced=tuple(sorted(self._request.forced)),
-            seconds=time.monotonic() - self._started_s,
-            api_calls=client.calls,
-            bytes_sent=client.bytes_sent,
             rejects=rejects.path,
             codes=rejects.codes,
+            seconds=time.monotonic() - self._started_s,
+            way=self._site.choice.way,
+            forced=tuple(sorted(self._request.forced)),
+            api_calls=client.calls,
+            bytes_sent=client.bytes_sent,
+            imports=self._imports,
         )
         summary = summarise(facts, self._tally)
         summary.check_sums()
@@ -240,7 +233,7 @@ class Conductor:
 
 
 def validate(request: ValidateRequest, reporter: Reporter) -> Summary:
-    """Extract and validate only, without network; raises InputError for input that is refused (data rule 2).
+    """Extract and validate only, without network (data rule 2).
 
     The rejects file is written whatever the guards say, so that it can be mended; accepted rows only where they hold.
     """
@@ -248,19 +241,36 @@ def validate(request: ValidateRequest, reporter: Reporter) -> Summary:
     plan = prepare(request.job, request.files)
     tally = Tally()
     rejects = RejectsWriter(request.rejects)
-    with AcceptedWriter(request.accepted, plan.link.columns, origin=request.origin) as accepted:
-        with rejects:
-            tally.intake = take_in(plan, None, rejects, accepted.write, limit=None, reporter=reporter)
-        tally.staged.accepted = tally.intake.valid
-        refusals = check_input(
-            plan.job.guards,
-            read=tally.intake.read,
-            bad=tally.intake.malformed + tally.intake.rejected,
-            usable=tally.intake.valid,
-        )
-        if refusals:
-            tally.refusal = InputError(*(refusal.problem for refusal in refusals))
-        else:
-            accepted.keep()
-    facts = RunFacts.of_validation(plan.job, plan.files, time.monotonic() - started_s, rejects)
+    try:
+        with accepted_writer(request, plan) as keep:
+            with rejects:
+                tally.intake = take_in(plan, None, rejects, keep, limit=None, reporter=reporter)
+            tally.staged.accepted = tally.intake.valid
+            check_guards(plan.job, tally, frozenset())
+    except InputError as error:
+        tally.refusal = error
+    facts = RunFacts(None, plan.job, plan.files, rejects.path, rejects.codes, seconds=time.monotonic() - started_s)
     return summarise_validation(facts, tally)
+
+
+@contextmanager
+def accepted_writer(request: ValidateRequest, plan: Plan) -> Iterator[Callable[[Batch, pl.DataFrame], None]]:
+    """Give what takes the accepted rows: a file that appears when the block ends well, or nothing."""
+    if request.accepted is None:
+        yield lambda _batch, _rows: None
+        return
+    with AcceptedWriter(request.accepted, plan.link.columns, origin=request.origin) as writer:
+        yield writer.write
+
+
+def check_guards(job: Job, tally: Tally, forced: frozenset[str]) -> None:
+    """Compare what was read with the job's limits; raises InputError for guards that refuse and are not forced."""
+    refusals = check_input(
+        job.guards,
+        read=tally.intake.read,
+        bad=tally.intake.malformed + tally.intake.rejected,
+        usable=tally.staged.accepted + tally.staged.collapsed,
+    )
+    standing = [refusal.problem for refusal in refusals if refusal.guard not in forced]
+    if standing:
+        raise InputError(*standing)

@@ -22,9 +22,7 @@ def choose(job: Job, columns: Sequence[str]) -> Choice:
     action = job.target.action
     dotted = [name for name in columns if "." in name and not name.startswith("interest.")]
     if job.target.api in ("v1", "v2"):
-        raise ApiRefusedError(
-            Problem(f"api {job.target.api} has no imports", where="load.mode", do="use api v3 or v4")
-        )
+        raise ApiRefusedError(Problem(f"api {job.target.api} has no imports", where="load.mode", do="use api v3 or v4"))
     if action in ("add", "ignore or add") and dotted:
         harm = (
             "makes a profile for every row, so a customer with three orders becomes three customers"

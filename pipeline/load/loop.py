@@ -94,9 +94,7 @@ def load(chunks: Iterable[Chunk], loading: Loading) -> LoadReport:
 def entry_of(chunk: Chunk) -> ChunkEntry:
     """Give what the ledger keeps of a chunk."""
     first, last = chunk.places
-    return ChunkEntry(
-        chunk.ordinal, chunk.lane.phase, chunk.lane.carried, chunk.rows.height, chunk.digest, first, last
-    )
+    return ChunkEntry(chunk.ordinal, chunk.lane.phase, chunk.lane.carried, chunk.rows.height, chunk.digest, first, last)
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:

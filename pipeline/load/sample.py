@@ -87,9 +87,10 @@ class Sampler:
         subprofiles = {}
         for name in self.sets.collections_of(sampled["_set"]):
             columns = [column for column in self.sets.columns if column.startswith(f"{name}.")]
-            key = _loose(sampled, self.keys.collections.get(name, ()))
+            keys = self.keys.collections.get(name, ())
+            key = _loose(sampled, keys)
             carried = same_key.filter((pl.col("_set") & self.sets.bit(name)) > 0)
-            last = next(other for other in reversed(carried.rows(named=True)) if _loose(other, key_names := self.keys.collections.get(name, ())) == key)
+            last = next(other for other in reversed(carried.rows(named=True)) if _loose(other, keys) == key)
             subprofiles[name] = {column: last[column] for column in columns}
         profile_columns = [name for name in self.sets.columns if "." not in name or name.startswith("interest.")]
         return Expectation({name: profile[name] for name in profile_columns}, subprofiles)

@@ -76,7 +76,9 @@ class Reader:
                 found.append(name)
         return found
 
-    def _subprofile_differences(self, collection: str, expected: Mapping[str, str | None], profile: Profile) -> list[str]:
+    def _subprofile_differences(
+        self, collection: str, expected: Mapping[str, str | None], profile: Profile
+    ) -> list[str]:
         keys = self.keys.collections.get(collection, ())
         wanted = [maybe_same(expected[key] or "") for key in keys]
         for subprofile in self.client.subprofiles(profile.id, self.database.collections[collection]):

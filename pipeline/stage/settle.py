@@ -8,6 +8,7 @@ from typing import Literal
 import polars as pl
 
 from pipeline.records import Keys, Sets
+from pipeline.validate.keys import maybe_same_text
 
 Place = tuple[int, int]
 """File position in the run's list (from 0) and physical line (from 1)."""
@@ -48,9 +49,7 @@ def settle(rows: pl.DataFrame, rules: Rules) -> Settled:
     rows = collapse(rows, rules)
     conflicts, places = profile_conflicts(rows, rules)
     superseded = rows.height - rows["_full"].n_unique() if rules.keys.profile else 0
-    return Settled(
-        rows.with_columns(phases(rows, rules)), before - rows.height, superseded, conflicts, places
-    )
+    return Settled(rows.with_columns(phases(rows, rules)), before - rows.height, superseded, conflicts, places)
 
 
 def collapse(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:

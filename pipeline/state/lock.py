@@ -37,7 +37,9 @@ class Lock:
             ) from None
         os.ftruncate(self._file, 0)
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        os.pwrite(self._file, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}).encode(), 0)
+        os.pwrite(
+            self._file, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}).encode(), 0
+        )
         return self
 
     def __exit__(
