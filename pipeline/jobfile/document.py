@@ -109,14 +109,12 @@ class _Reading:
 
     def tree(self, node: YamlNode, path: KeyPath) -> Node:
         self.nodes += 1
-        if self.nodes > _MOST_NODES:
-            raise JobError(Problem("its anchors multiply beyond measure", self.source, "write the values out"))
         place = self.place(node)
+        if self.nodes > _MOST_NODES or len(path) > _MOST_DEPTH:
+            what = "anchors multiply or hold themselves, or values are nested too deeply"
+            raise JobError(Problem(what, str(place), "write the values out; a job has four levels at most"))
         if str(node.tag) not in _KNOWN_TAGS:
             self.faults.append(Fault(path, f"the tag {shown(node.tag)} is not supported", "remove it", place=place))
-        if len(path) > _MOST_DEPTH:
-            self.faults.append(Fault(path[:4], "it is nested too deeply", "a job has at most four levels", place=place))
-            return Node(None, place)
         if isinstance(node, MappingNode):
             return Node(self._mapping(node, path), place)
         if isinstance(node, SequenceNode):

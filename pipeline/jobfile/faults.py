@@ -60,7 +60,9 @@ def faults_of(error: ValidationError, root: Node) -> list[Fault]:
     found: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         found.setdefault(_path_in(root, detail), []).append(detail)
-    return [fault for path, details in found.items() for fault in _faults_at(path, details, root)]
+    # A list that lost its faulty items is called too short as well: only the items are named.
+    inner = {path[:depth] for path in found for depth in range(len(path))}
+    return [fault for path, details in found.items() if path not in inner for fault in _faults_at(path, details, root)]
 
 
 def _path_in(root: Node, detail: ErrorDetails) -> KeyPath:
@@ -86,7 +88,7 @@ def _missing(path: KeyPath) -> Iterator[Fault]:
     """Name a missing key, for a missing section each of its keys that must be said."""
     within = [(key, advice) for key, (_, advice) in MUST_BE_SAID.items() if key[: len(path)] == path]
     for key, advice in within or [(path, f"write `{path[-1]}:` with the name of a Copernica column")]:
-        yield Fault(key, "the key is missing and has no default", advice)
+        yield Fault(key, f"{written_path(key)} is missing and has no default", advice)
 
 
 def _found(node: Node) -> str:
@@ -94,7 +96,7 @@ def _found(node: Node) -> str:
         return "a group of keys"
     if isinstance(node.value, list):
         return "a list" if node.value else "an empty list"
-    return "nothing" if node.value is None else shown(node.written)
+    return shown(node.written) if node.written else "an empty value"
 
 
 def _wants_quotes(details: list[ErrorDetails], node: Node) -> bool:
@@ -115,9 +117,9 @@ _EXPECTED = {
     "too_short": "a list of at least one",
     "dict_type": "a group of keys",
     "model_type": "a group of keys",
-    "greater_than_equal": "a number from {ge} on",
-    "greater_than": "a number above {gt}",
-    "less_than_equal": "a number up to {le}",
+    "greater_than_equal": "a number from {ge:g} on",
+    "greater_than": "a number above {gt:g}",
+    "less_than_equal": "a number up to {le:g}",
     "value_error": "{error}",
 }
 

@@ -52,7 +52,7 @@ def _delimiter(job: Job, _: Node) -> Iterator[Fault]:
     if is_csv and job.source.delimiter is None:
         yield Fault(
             ("source", "delimiter"),
-            "the key is missing and has no default for CSV",
+            "source.delimiter is missing and has no default for CSV",
             'write `delimiter: ","`, or one of ; tab | : as the dump has it',
             about=(("source", "format"),) if said else (("source", "files"), ("source", "format")),
         )
