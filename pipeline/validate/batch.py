@@ -188,7 +188,7 @@ class Validator:
             none = pl.zeros(frame.height, dtype=pl.UInt64, eager=True)
             return none, none
         kinds = {spec.name: spec.kind for spec in self._specs}
-        key = hashed([fold(frame[name], kinds[name]) for name in self._keys.profile])
+        key = hashed([fold(frame[name], kinds[name], trimmed=True) for name in self._keys.profile])
         same = [frame[name] for name in self._keys.profile]
         # A key of a collection that the row does not carry is null, so the texts tell which ones are carried, too.
         same += [frame[name] for names in self._keys.collections.values() for name in names]

@@ -9,7 +9,7 @@ import polars as pl
 from pipeline.job import ColumnReading, Source
 from pipeline.records import FieldSpec
 from pipeline.validate.forms import Form, compile_form
-from pipeline.validate.grammar import TEXT, Grammar
+from pipeline.validate.grammar import TEXT, Grammar, Way
 
 Reading = Source | ColumnReading
 
@@ -48,12 +48,12 @@ def date(spec: FieldSpec, reading: Reading) -> Grammar:
     """
     forms = [compile_form(form) for form in reading.dates]
     iso = _reads_iso(forms)
-    read = [_midnight(form) for form in forms]
+    ways = [Way(_midnight(form).dt.to_string(_DATE), form.pattern) for form in forms]
     if iso:
-        read.append(_iso_date())
+        ways.append(Way(_iso_date().dt.to_string(_DATE), _ISO_DATE))
     return Grammar(
         is_canonical=_matcher(_CANONICAL_DATE if iso else None),
-        canonical=pl.coalesce(read).dt.to_string(_DATE),
+        ways=tuple(ways),
         typed=lambda cells: cells.str.to_date(_DATE, strict=False, cache=False).cast(spec.dtype, strict=False),
         code="not_a_date",
         complaint=pl.lit(f"is no existing date of the form {_forms_in_words(reading, 'YYYY-MM-DD', iso)}"),
@@ -68,13 +68,13 @@ def datetime(spec: FieldSpec, reading: Reading) -> Grammar:
     """
     forms = [compile_form(form) for form in reading.dates]
     iso = _reads_iso(forms)
-    read = [_local(form, reading) for form in forms]
+    ways = [Way(_local(form, reading).dt.to_string(_DATETIME), form.pattern) for form in forms]
     if iso:
-        read.append(_iso_datetime(reading))
+        ways.append(Way(_iso_datetime(reading).dt.to_string(_DATETIME), _ISO_DATETIME))
     same_zone = reading.timezone == COPERNICA_ZONE
     return Grammar(
         is_canonical=_matcher(_CANONICAL_DATETIME if iso and same_zone else None),
-        canonical=pl.coalesce(read).dt.to_string(_DATETIME),
+        ways=tuple(ways),
         typed=lambda cells: _moments(cells, spec),
         code="not_a_datetime",
         complaint=_datetime_complaint(reading, iso),
@@ -102,7 +102,8 @@ def _reads_iso(forms: list[Form]) -> bool:
     """Say whether ISO texts may be read besides the forms: not when one of them reads such a text as another day."""
     for form in forms:
         reads = pl.col("reads")
-        read = _PROBES.with_columns(form.moment(pl.col(TEXT)).dt.to_string(_DATETIME).alias("reads"))
+        matching = _PROBES.filter(pl.col(TEXT).str.contains(form.pattern))
+        read = matching.with_columns(form.moment(pl.col(TEXT)).dt.to_string(_DATETIME).alias("reads"))
         # A form without a time says nothing of one.
         means = pl.col("means") if form.has_time else pl.col("means").str.head(10) + " 00:00:00"
         if not read.filter(reads.is_not_null() & (reads != means)).is_empty():
@@ -111,23 +112,26 @@ def _reads_iso(forms: list[Form]) -> bool:
 
 
 def _iso_date() -> pl.Expr:
-    day = pl.col(TEXT).str.extract(_ISO_DATE, 1).str.to_date(_DATE, strict=False).cast(pl.Datetime("us"))
+    day = pl.col(TEXT).str.extract(_ISO_DATE, 1).str.to_date(_DATE, strict=False, cache=False)
     offset = pl.col(TEXT).str.extract(_ISO_DATE, 2)
-    return pl.when(offset.is_null()).then(day).otherwise(_if_midnight(_shifted(day, offset)))
+    converted = _if_midnight(_shifted(day.cast(pl.Datetime("us")), offset))
+    return pl.when(offset.is_null()).then(day).otherwise(converted)
 
 
 def _midnight(form: Form) -> pl.Expr:
     """Read a form for a date column; its time, if any, must be zero."""
+    if not form.has_time:
+        return form.day(pl.col(TEXT))
     moment = form.moment(pl.col(TEXT))
     if form.has_zone:
         moment = _in_year_range(_amsterdam(moment))
     if form.has_fraction:
         moment = pl.when(form.fraction(pl.col(TEXT)).str.contains("[1-9]").not_()).then(moment)
-    return _if_midnight(moment) if form.has_time else moment
+    return _if_midnight(moment)
 
 
 def _if_midnight(moment: pl.Expr) -> pl.Expr:
-    return pl.when(moment.dt.truncate("1d") == moment).then(moment)
+    return pl.when(moment.dt.truncate("1d") == moment).then(moment).dt.date()
 
 
 def _local(form: Form, reading: Reading) -> pl.Expr:
@@ -147,7 +151,7 @@ def _iso_datetime(reading: Reading) -> pl.Expr:
         text = pl.when(fraction.is_null() | ~fraction.str.contains("[1-9]")).then(text)
     day, clock, seconds = (text.str.extract(_ISO_DATETIME, group) for group in (1, 2, 3))
     whole = pl.concat_str(day, pl.lit(" "), clock, pl.lit(":"), seconds.fill_null("00"))
-    moment = whole.str.to_datetime(_DATETIME, strict=False, time_unit="us")
+    moment = whole.str.to_datetime(_DATETIME, strict=False, time_unit="us", cache=False)
     offset = text.str.extract(_ISO_DATETIME, 5)
     return pl.when(offset.is_null()).then(_from_zone(moment, reading.timezone)).otherwise(_shifted(moment, offset))
 

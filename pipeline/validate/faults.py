@@ -10,6 +10,8 @@ import polars as pl
 from pipeline.records import FAULTS_SCHEMA
 
 _SEPARATOR = " | "
+# More than the ranks of a batch: two for each target column.
+_MOST_RANKS = 1 << 20
 
 
 @dataclass
@@ -36,7 +38,8 @@ class Faults:
         if bad is None or bad.is_empty():
             return
         column = self.sources.get(target) or target
-        rank = list(self.sources).index(target) + (0 if key else len(self.sources))
+        place = list(self.sources).index(target)
+        rank = place if key else place + len(self.sources)
         self._found.append(
             bad.select(
                 pl.col("_row").cast(pl.UInt32),
@@ -44,6 +47,7 @@ class Faults:
                 pl.lit(column).alias("_column"),
                 pl.col("message").alias("_message"),
                 pl.lit(live).alias("_by_target"),
+                pl.lit(place, pl.UInt32).alias("_target"),
                 pl.lit(rank, pl.UInt32).alias("_rank"),
             )
         )
@@ -63,11 +67,10 @@ class Faults:
 
 def _joined(found: pl.DataFrame) -> pl.DataFrame:
     """Join the faults of each row, in the order of key faults first, then of the columns."""
-    first = found.unique(["_row", "_column"], keep="first", maintain_order=True).sort(
-        "_row", "_rank", maintain_order=True
-    )
+    first = found.unique(["_row", "_target"], keep="first", maintain_order=True)
     # A value that holds the separator would make the three columns disagree.
     message = pl.col("_message").str.replace_all(_SEPARATOR, " ¦ ", literal=True)
-    texts = [pl.col(name).str.join(_SEPARATOR) for name in ("_code", "_column")]
-    joined = first.with_columns(message).group_by("_row", maintain_order=True)
-    return joined.agg(*texts, pl.col("_message").str.join(_SEPARATOR), pl.col("_by_target").all())
+    ordered = first.with_columns(message).sort(pl.col("_row").cast(pl.UInt64) * _MOST_RANKS + pl.col("_rank"))
+    texts = [pl.col(name).str.join(_SEPARATOR) for name in ("_code", "_column", "_message")]
+    joined = ordered.group_by("_row", maintain_order=True).agg(*texts, pl.col("_by_target").all())
+    return joined.select(*FAULTS_SCHEMA)

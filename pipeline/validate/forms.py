@@ -58,14 +58,16 @@ class Form:
     has_zone: bool
     has_fraction: bool
 
+    def day(self, text: pl.Expr) -> pl.Expr:
+        """Read texts that match the pattern of a form without a time into Date, null for days that do not exist."""
+        return text.str.to_date(self.polars, strict=False, cache=False)
+
     def moment(self, text: pl.Expr) -> pl.Expr:
-        """Read texts into naive Datetime("us"), UTC where the form has a zone; null for what is not of this form."""
-        fits = pl.when(text.str.contains(self.pattern)).then(text)
+        """Read texts that match the pattern into naive Datetime("us"), UTC where the form has a zone."""
         if not self.has_time:
-            return fits.str.to_date(self.polars, strict=False).cast(pl.Datetime("us"))
-        read = fits.str.to_datetime(
-            self.polars, strict=False, time_unit="us", time_zone="UTC" if self.has_zone else None
-        )
+            return self.day(text).cast(pl.Datetime("us"))
+        zone = "UTC" if self.has_zone else None
+        read = text.str.to_datetime(self.polars, strict=False, time_unit="us", time_zone=zone, cache=False)
         return read.dt.truncate("1s").dt.replace_time_zone(None)
 
     def fraction(self, text: pl.Expr) -> pl.Expr:

@@ -12,17 +12,25 @@ TEXT = "text"
 
 
 @dataclass(frozen=True)
+class Way:
+    """One way to read a text: `canonical` gives what is sent, or null, for texts that match `pattern` (None: for all)."""
+
+    canonical: pl.Expr
+    pattern: str | None = None
+
+
+@dataclass(frozen=True)
 class Grammar:
     """How the values of one kind are read (data rule 10).
 
     `is_canonical` is the cheap test: true only where the text stands as it will be sent, provided that `typed` gives a
-    value; false or null leaves it to `canonical`, which decides exactly: the text to send, or null for what is not of
-    the kind. `typed` turns canonical text into the type of the schema, null where it does not fit.
+    value. False or null leaves it to the `ways`, which decide exactly: the first that gives a text stands, and a value for
+    which none does is not of the kind. `typed` turns canonical text into the type of the schema, null where it does not fit.
     `complaint` follows the quoted value in a message; `beyond_…` is for canonical text that does not fit the type.
     """
 
     is_canonical: Callable[[pl.Series], pl.Series]
-    canonical: pl.Expr
+    ways: tuple[Way, ...]
     typed: Callable[[pl.Series], pl.Series]
     code: str
     complaint: pl.Expr

@@ -23,6 +23,10 @@ BLANKS = (
 _PLAIN = r"^[!-~](?:[ -~]*[!-~])?$"
 _CONTROL = r"[\p{Cc}\x{2028}\x{2029}]"
 
+# Letters whose decomposition all versions of Unicode agree on; newer ones are left to one library, Python's.
+_LATIN = r"^[\x{0}-\x{24f}\x{300}-\x{36f}]*$"
+_MARKS = r"\p{M}"
+
 # Fixed, so that partitions and resumed runs of one polars version agree.
 _SEED = 20_240_229
 
@@ -47,25 +51,33 @@ def _bare(text: str) -> str:
     )
 
 
-def fold(texts: pl.Series, kind: Kind = "text") -> pl.Series:
-    """Give `maybe_same` of every text (data rule 15), null for null.
+def fold(texts: pl.Series, kind: Kind = "text", *, trimmed: bool = False) -> pl.Series:
+    """Give `maybe_same` of every text (data rule 15), null for null; `trimmed` says that none has outer blanks.
 
-    Only distinct texts that are not ASCII pass through Python.
+    Only distinct texts with characters that are neither ASCII nor Latin letters with marks pass through Python.
     """
     if kind == "decimal":
-        return texts.replace_strict(unique := texts.unique(), _folded(unique, kind)) if texts.len() else texts
-    folded = texts.str.strip_chars(BLANKS).str.to_lowercase()
-    other = (texts.str.len_bytes() != texts.str.len_chars()).fill_null(False)
+        value = texts.str.strip_chars_end("0").str.strip_suffix(".")
+        texts = value.zip_with(texts.str.contains(".", literal=True).fill_null(False), texts)
+    folded = (texts if trimmed else texts.str.strip_chars(BLANKS)).str.to_lowercase()
+    other = texts.str.len_bytes() != texts.str.len_chars()
     if not other.any():
         return folded
     rows = other.arg_true()
-    odd = texts.gather(rows)
-    unique = odd.unique()
-    return folded.scatter(rows, odd.replace_strict(unique, _folded(unique, kind)))
+    return folded.scatter(rows, _folded(texts.gather(rows)))
 
 
-def _folded(texts: pl.Series, kind: Kind) -> pl.Series:
-    return pl.Series([None if text is None else maybe_same(text, kind) for text in texts], dtype=pl.String)
+def _folded(texts: pl.Series) -> pl.Series:
+    """Fold texts that are not ASCII; those of Latin letters that leave ASCII behind without their marks natively."""
+    bare = texts.str.normalize("NFKD").str.replace_all(_MARKS, "")
+    native = texts.str.contains(_LATIN) & (bare.str.len_bytes() == bare.str.len_chars())
+    folded = bare.str.strip_chars(BLANKS).str.to_lowercase()
+    if native.all():
+        return folded
+    other = texts.filter(~native)
+    unique = other.unique()
+    in_python = pl.Series([maybe_same(text) for text in unique], dtype=pl.String)
+    return folded.scatter((~native).arg_true(), other.replace_strict(unique, in_python))
 
 
 def maybe_same_text(column: str) -> pl.Expr:

@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.job import ColumnReading, Source
 from pipeline.records import FieldSpec
-from pipeline.validate.grammar import TEXT, Grammar
+from pipeline.validate.grammar import TEXT, Grammar, Way
 
 # A number written out with more digits than this came from an exponent that nobody meant; a double ends at 1.8e308.
 _MOST_DIGITS = 400
@@ -22,17 +22,28 @@ def integer(spec: FieldSpec, reading: Source | ColumnReading) -> Grammar:
     Sent are digits without plus and leading zeros, `-0` as `0`. Thousands marks are not read: `1.000` is one thousand
     to one reader and one to another. Beyond 64 bit, or a narrower type of the schema, is `out_of_range`.
     """
-    mark = re.escape(reading.decimal)
-    digits = pl.col(TEXT).str.extract(rf"^[+-]?0*([0-9]+?)(?:{mark}0+)?$", 1)
-    minus = pl.col(TEXT).str.starts_with("-") & (digits != "0")
     return Grammar(
         is_canonical=_starts_canonically,
-        canonical=pl.when(minus).then(pl.concat_str(pl.lit("-"), digits)).otherwise(digits),
+        ways=(_point_zero(reading.decimal), _signed_digits(reading.decimal)),
         typed=lambda cells: _whole(cells, spec),
         code="not_an_integer",
         complaint=pl.lit("is no integer, digits with an optional sign"),
         beyond_complaint=f"does not fit {spec.dtype}",
     )
+
+
+def _point_zero(mark: str) -> Way:
+    """Read `17850.0`, which whole columns hold when a tool took integers with gaps for floats; cheaper than a match."""
+    digits = pl.col(TEXT).str.strip_suffix(f"{mark}0")
+    starts = (digits >= "1") | (digits == "0") | ((digits >= "-1") & (digits < "-:"))
+    return Way(pl.when(digits.cast(pl.Int64, strict=False).is_not_null() & starts).then(digits))
+
+
+def _signed_digits(mark: str) -> Way:
+    pattern = rf"^[+-]?0*([0-9]+?)(?:{re.escape(mark)}0+)?$"
+    digits = pl.col(TEXT).str.extract(pattern, 1)
+    minus = pl.col(TEXT).str.starts_with("-") & (digits != "0")
+    return Way(pl.when(minus).then(pl.concat_str(pl.lit("-"), digits)).otherwise(digits), pattern)
 
 
 def _whole(cells: pl.Series, spec: FieldSpec) -> pl.Series:
@@ -72,7 +83,7 @@ def decimal(spec: FieldSpec, reading: Source | ColumnReading) -> Grammar:
         complaint = pl.when(has_exponent).then(hint).otherwise(complaint)
     return Grammar(
         is_canonical=_is_plain if plain_point else _is_plain_whole,
-        canonical=pl.when(pl.col(TEXT).str.contains(exact)).then(_written_out(reading, spec.exponents)),
+        ways=(Way(_written_out(reading, spec.exponents), exact),),
         typed=lambda cells: _number(cells, spec),
         code="not_a_decimal",
         complaint=complaint,

@@ -15,7 +15,7 @@ from pipeline.job import ColumnReading, Source
 from pipeline.records import FieldSpec
 from pipeline.validate import dates, numbers
 from pipeline.validate.checks import quoted
-from pipeline.validate.grammar import TEXT, Grammar
+from pipeline.validate.grammar import TEXT, Grammar, Way
 
 Reading = Source | ColumnReading
 
@@ -76,15 +76,32 @@ def _parse(cells: pl.Series, grammar: Grammar) -> Parsed:
         return Parsed(cells, typed)
     rows = doubtful.arg_true()
     raw = cells.gather(rows)
-    text = raw.to_frame(TEXT).select(grammar.canonical).to_series()
-    values = grammar.typed(text)
+    exact = _canonical(raw, grammar)
+    values = grammar.typed(exact)
     fits = values.is_not_null()
     bad = None
     if not fits.all():
         wrong = ~fits
-        bad = _bad(rows.filter(wrong), raw.filter(wrong), text.filter(wrong), grammar)
-        text = text.set(wrong, None)
-    return Parsed(cells.scatter(rows, text), typed.scatter(rows, values), bad)
+        bad = _bad(rows.filter(wrong), raw.filter(wrong), exact.filter(wrong), grammar)
+        exact = exact.set(wrong, None)
+    return Parsed(cells.scatter(rows, exact), typed.scatter(rows, values), bad)
+
+
+def _canonical(raw: pl.Series, grammar: Grammar) -> pl.Series:
+    """Give the texts to send, null for what is not of the grammar."""
+    found = pl.repeat(None, raw.len(), dtype=pl.String, eager=True)
+    for way in grammar.ways:
+        left = found.is_null()
+        if not left.any():
+            break
+        if way.pattern is not None:
+            left &= raw.str.contains(way.pattern)
+        if left.all():
+            found = raw.to_frame(TEXT).select(way.canonical).to_series()
+        elif left.any():
+            text = raw.filter(left).to_frame(TEXT).select(way.canonical).to_series()
+            found = found.scatter(left.arg_true(), text)
+    return found
 
 
 def _bad(rows: pl.Series, raw: pl.Series, text: pl.Series, grammar: Grammar) -> pl.DataFrame:
@@ -109,7 +126,7 @@ def _yes_no(spec: FieldSpec, reading: Reading) -> Grammar:
     sent = {yes: True, no: False}
     return Grammar(
         is_canonical=lambda cells: pl.repeat(False, cells.len(), dtype=pl.Boolean, eager=True),
-        canonical=text.replace_strict(words, default=None, return_dtype=pl.String),
+        ways=(Way(text.replace_strict(words, default=None, return_dtype=pl.String)),),
         typed=lambda cells: _typed(cells.replace_strict(sent, default=None, return_dtype=pl.Boolean), cells, spec),
         code="not_yes_no",
         complaint=pl.lit(f"is neither yes ({', '.join(trues)}) nor no ({', '.join(falses)})"),
@@ -128,7 +145,7 @@ def _choice(spec: FieldSpec) -> Grammar:
     listed = ", ".join(spec.choices[:5]) + (" …" if len(spec.choices) > 5 else "")
     return Grammar(
         is_canonical=lambda cells: cells.is_in(choices.implode()),
-        canonical=pl.when(pl.col(TEXT).is_in(choices.implode())).then(TEXT),
+        ways=(),
         typed=lambda cells: cells if spec.dtype == pl.String else cells.cast(spec.dtype, strict=False),
         code="not_in_choices",
         complaint=pl.lit(f"is none of {listed}"),
