@@ -30,6 +30,7 @@ class AcceptedWriter:
     def write(self, batch: Batch, accepted: pl.DataFrame) -> None:
         """Add the accepted rows of a batch, in the staged layout."""
         if self._part is not None:
+            self._part.spare(batch.file.path)
             named = accepted.with_columns(pl.lit(batch.file.name).alias("_file")).select(self._columns)
             self._write_rows(self._part, named, header=False)
 

@@ -23,6 +23,11 @@ class PartFile:
             what = "this is a folder" if path.is_dir() else "the folder is missing or cannot be written"
             raise UsageError(Problem(what, str(path), "name a file in a folder that exists"))
 
+    def spare(self, dump: Path) -> None:
+        """Raise UsageError where the file would take the place of a dump that is being read."""
+        if self.path.parent.resolve() / self.path.name == dump.parent.resolve() / dump.name:
+            raise UsageError(Problem("this would overwrite a dump of the run", str(self.path), "name another file"))
+
     @property
     def file(self) -> BinaryIO:
         """Give the open file, made empty at the first use."""

@@ -89,13 +89,10 @@ class RejectsWriter:
             self._part = PartFile(place.with_name(place.name + suffix))
         if batch.file.path != self._last_input:
             self._last_input = batch.file.path
-            path = self._part.path
-            if batch.origin is not None and path.suffix == ".csv":
-                raise UsageError(
-                    Problem(f"rejects of the JSON file {batch.file.name} are no CSV", str(path), "name a file .ndjson")
-                )
-            if path.exists() and path.samefile(batch.file.path):
-                raise UsageError(Problem("the rejects would overwrite a dump", str(path), "name another file"))
+            self._part.spare(batch.file.path)
+            if batch.origin is not None and self._part.path.suffix == ".csv":
+                what = f"rejects of the JSON file {batch.file.name} are no CSV"
+                raise UsageError(Problem(what, str(self._part.path), "name a file that ends in .ndjson"))
         return self._part
 
     def _count(self, codes: pl.Series) -> None:
