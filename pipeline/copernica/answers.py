@@ -22,7 +22,7 @@ class Failure(Enum):
     """Why a request did not succeed."""
 
     NOT_SENT = "not sent"  # no connection, no name, no TLS: nothing arrived
-    UNTRUSTED = "untrusted"  # the certificate is wrong; nothing arrived, and trying again does not mend it
+    UNSENDABLE = "cannot be sent"  # certificate, CA bundle, proxy or URL are wrong: trying again does not mend it
     LOST = "lost"  # timeout, reset, empty or broken answer, 5xx: the outcome is not known
     BUSY = "busy"  # 503
     THROTTLED = "throttled"  # 429: certainly not carried out

@@ -46,7 +46,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Call:
-    """One attempt that went to the API host, for a log: no query, no body. `status` or `failure` is None."""
+    """One attempt at the API host, for a log: no query, no body. `status` is None without an answer, `failure` with success."""
 
     method: str
     path: str
@@ -170,7 +170,7 @@ class Caller:
         started_s = self._outside.clock()
         outcome = self._transport.send(self._outgoing(request, added))
         seconds = self._outside.clock() - started_s
-        if isinstance(outcome, Fault) and outcome.failure in (Failure.NOT_SENT, Failure.UNTRUSTED):
+        if isinstance(outcome, Fault) and outcome.failure in (Failure.NOT_SENT, Failure.UNSENDABLE):
             self._count(request, -1)  # it never came to be a call
         status = outcome.status
         if isinstance(outcome, Response):
@@ -244,7 +244,7 @@ class Caller:
         spent = isinstance(step, GiveUp) and step.spent
         if spent:
             because = f"no success within {self._budget.budget_s:g} s of waiting; last {because}"
-        if fault.failure in (Failure.NOT_SENT, Failure.UNTRUSTED) and not maybe:
+        if fault.failure in (Failure.NOT_SENT, Failure.UNSENDABLE) and not maybe:
             return NotSentError(f"{what}: {because}", status=status)
         if spent:
             return BudgetSpentError(f"{what}: {because}", status=status, maybe_sent=maybe)

@@ -54,7 +54,7 @@ class Tries:
 
 _AGAIN, _LOOK, _NO = "again", "look up", "no"
 # Per kind: nothing sent | 503 | outcome unknown (502, 504, timeout, reset, empty answer).
-_RULES: Mapping[Kind, tuple[str, str, str]] = {
+RULES: Mapping[Kind, tuple[str, str, str]] = {
     Kind.READ: (_AGAIN, _AGAIN, _AGAIN),
     Kind.SAME_STATE: (_AGAIN, _AGAIN, _AGAIN),
     Kind.UPDATE_MANY: (_AGAIN, _AGAIN, _AGAIN),
@@ -71,7 +71,7 @@ _RULES: Mapping[Kind, tuple[str, str, str]] = {
 def decide(kind: Kind, failure: Failure, tries: Tries) -> Step:
     """Decide what follows on a failed attempt (API sheet 18).
 
-    - refused, or a certificate that is not trusted: never again;
+    - refused, or cannot be sent at all (certificate, proxy): never again;
     - token not accepted: at once, once, where it can be exchanged anew;
     - 429: again, whatever it was (it was not carried out);
     - else by the table of this module.
@@ -79,13 +79,13 @@ def decide(kind: Kind, failure: Failure, tries: Tries) -> Step:
     `Retry-After` wins over our own backoff. Without room in the budget, of the run or of this request (both
     `budget_s`), an Again becomes GiveUp(spent).
     """
-    if failure in (Failure.REFUSED, Failure.UNTRUSTED):
+    if failure in (Failure.REFUSED, Failure.UNSENDABLE):
         return GiveUp()
     if failure is Failure.AUTH:
         return GiveUp() if tries.renewed else Again(0.0)
     if failure is not Failure.THROTTLED:
         column = {Failure.NOT_SENT: 0, Failure.BUSY: 1, Failure.LOST: 2}[failure]
-        rule = _RULES[kind][column]
+        rule = RULES[kind][column]
         if rule == _LOOK:
             return LookUp()
         if rule == _NO:

@@ -120,7 +120,7 @@ def _fault_of(error: Exception) -> Fault:
     """Classify what was raised, in words that hold nothing of the request."""
     chain = _chain(error)
     if any(isinstance(one, ssl.SSLCertVerificationError) for one in chain):
-        return Fault(Failure.UNTRUSTED, "the certificate is not trusted")
+        return Fault(Failure.UNSENDABLE, "the certificate is not trusted")
     if any(isinstance(one, NameResolutionError) for one in chain):
         return Fault(Failure.NOT_SENT, "the name of the host is not known")
     if any(isinstance(one, requests.ConnectTimeout) for one in chain):
@@ -134,9 +134,9 @@ def _fault_of(error: Exception) -> Fault:
     if any(isinstance(one, requests.Timeout | TimeoutError) for one in chain):
         return Fault(Failure.LOST, "no answer in time")
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        return Fault(Failure.NOT_SENT, "the URL cannot be used")
+        return Fault(Failure.UNSENDABLE, "the URL of the API or of the proxy cannot be used")
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
-        return Fault(Failure.UNTRUSTED, "the CA bundle of the environment cannot be read")
+        return Fault(Failure.UNSENDABLE, "the CA bundle of the environment cannot be read")
     return Fault(Failure.LOST, f"the connection broke ({type(chain[-1]).__name__})")
 
 

@@ -47,7 +47,7 @@ def test_429_may_always_go_again(kind: Kind) -> None:
     assert decide(kind, Failure.THROTTLED, TRIES) == AGAIN
 
 
-@pytest.mark.parametrize("failure", [Failure.REFUSED, Failure.UNTRUSTED])
+@pytest.mark.parametrize("failure", [Failure.REFUSED, Failure.UNSENDABLE])
 @pytest.mark.parametrize("kind", Kind)
 def test_a_refusal_is_final(kind: Kind, failure: Failure) -> None:
     """A 400 is permanent, and so is a certificate that is not trusted."""

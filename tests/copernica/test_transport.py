@@ -176,14 +176,23 @@ def test_a_certificate_that_is_not_trusted_is_final(transport: Transport, tmp_pa
     context.load_cert_chain(certificate, key)
     with _greeter(b"", context) as port:
         got = transport.send(outgoing(f"https://localhost:{port}"))
-    assert got == Fault(Failure.UNTRUSTED, "the certificate is not trusted")
+    assert got == Fault(Failure.UNSENDABLE, "the certificate is not trusted")
 
 
 def test_a_ca_bundle_that_is_not_there_is_final(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment's CA settings hold, also wrong ones."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     got = transport.send(outgoing("https://127.0.0.1:9"))
-    assert got == Fault(Failure.UNTRUSTED, "the CA bundle of the environment cannot be read")
+    assert got == Fault(Failure.UNSENDABLE, "the CA bundle of the environment cannot be read")
+
+
+def test_a_proxy_that_cannot_be_used_is_final(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person has to mend the environment."""
+    monkeypatch.setenv("https_proxy", "http://:80:80")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    got = transport.send(outgoing("https://api.invalid"))
+    assert got == Fault(Failure.UNSENDABLE, "the URL of the API or of the proxy cannot be used")
 
 
 def test_netrc_is_never_used(
