@@ -15,28 +15,21 @@ from pipeline.report.partfile import PartFile
 class AcceptedWriter:
     """Write accepted rows to `path` (.csv or .ndjson) in the order given; nothing of them is kept in memory.
 
-    `columns` are target columns, with `origin` followed by `_file` (the file's name), `_line` and `_record`. After
-    `keep` the file stands in its place when the `with` block ends, also without a row; else nothing has changed. With
-    `path` None nothing is written. Raises UsageError for a place that cannot be written.
+    `columns` are target columns, with `origin` followed by `_file` (the file's name), `_line` and `_record`. The file
+    stands in its place when the `with` block ends, also without a row; after an exception nothing has changed. Raises
+    UsageError for a place that cannot be written.
     """
 
-    def __init__(self, path: Path | None, columns: Sequence[str], *, origin: bool) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], *, origin: bool) -> None:
         self._columns = (*columns, *(("_file", "_line", "_record") if origin else ()))
-        self._kept = False
-        self._part = None if path is None else PartFile(path)
-        if self._part is not None:
-            self._write_rows(self._part, pl.DataFrame(schema=dict.fromkeys(self._columns, pl.String)), header=True)
+        self._part = PartFile(path)
+        self._write_rows(pl.DataFrame(schema=dict.fromkeys(self._columns, pl.String)), header=True)
 
     def write(self, batch: Batch, accepted: pl.DataFrame) -> None:
         """Add the accepted rows of a batch, in the staged layout."""
-        if self._part is not None:
-            self._part.spare(batch.file.path)
-            named = accepted.with_columns(pl.lit(batch.file.name).alias("_file")).select(self._columns)
-            self._write_rows(self._part, named, header=False)
-
-    def keep(self) -> None:
-        """Say that the input was not refused."""
-        self._kept = True
+        self._part.spare(batch.file.path)
+        named = accepted.with_columns(pl.lit(batch.file.name).alias("_file")).select(self._columns)
+        self._write_rows(named, header=False)
 
     def __enter__(self) -> AcceptedWriter:
         return self
@@ -44,13 +37,13 @@ class AcceptedWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._part is not None and self._kept and kind is None:
+        if kind is None:
             self._part.finish()
-        elif self._part is not None:
+        else:
             self._part.discard()
 
-    def _write_rows(self, part: PartFile, rows: pl.DataFrame, *, header: bool) -> None:
-        file, is_csv = part.file, part.path.suffix == ".csv"
+    def _write_rows(self, rows: pl.DataFrame, *, header: bool) -> None:
+        file, is_csv = self._part.file, self._part.path.suffix == ".csv"
         if not is_csv or rows.width == 1:
             # In a CSV of one column "" stands for empty: a line without anything would be no record.
             rows = rows.with_columns(pl.col(pl.String).fill_null(""))

@@ -18,12 +18,10 @@ ROWS = pl.DataFrame(
 )
 
 
-def written(path, *, origin=False, keep=True, columns=("Order.No", "ID")):
+def written(path, *, origin=False, columns=("Order.No", "ID")):
     with AcceptedWriter(path, columns, origin=origin) as writer:
         writer.write(csv_batch({}, [], file=source("x/a.csv")), ROWS)
         writer.write(csv_batch({}, [], file=source("b.csv", 1)), ROWS.head(1))
-        if keep:
-            writer.keep()
     return path.read_text() if path.exists() else None
 
 
@@ -55,13 +53,12 @@ def test_an_empty_value_of_a_single_column_is_still_a_record(tmp_path):
 
 
 def test_refused_input_leaves_what_was_there(tmp_path):
-    """Without `keep`, and after an exception, nothing has changed."""
+    """After an exception nothing has changed."""
     (tmp_path / "a.csv").write_text("before")
-    assert written(tmp_path / "a.csv", keep=False) == "before"
 
     def stop_half_way():
         with AcceptedWriter(tmp_path / "a.csv", ("ID",), origin=False) as writer:
-            writer.keep()
+            writer.write(csv_batch({}, []), ROWS)
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -87,17 +84,9 @@ def test_accepted_rows_never_overwrite_a_dump(tmp_path):
 @pytest.mark.parametrize(("name", "text"), [("a.csv", "ID\n"), ("a.ndjson", "")])
 def test_the_file_is_there_without_a_row(tmp_path, name, text):
     """A header and no rows is an answer."""
-    with AcceptedWriter(tmp_path / name, ("ID",), origin=False) as writer:
-        writer.keep()
+    with AcceptedWriter(tmp_path / name, ("ID",), origin=False):
+        pass
     assert (tmp_path / name).read_text() == text
-
-
-def test_without_a_path_nothing_is_written(tmp_path):
-    """`validate` without --accepted writes no rows."""
-    with AcceptedWriter(None, ("ID",), origin=False) as writer:
-        writer.write(csv_batch({}, []), ROWS)
-        writer.keep()
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_folder_is_refused_at_once(tmp_path):
