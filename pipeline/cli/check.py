@@ -18,7 +18,6 @@ from pipeline.cli.output import refuse, tell
 @options.as_json
 def command(job: Path, settings: tuple[str, ...], state_dir: Path | None, as_json: bool) -> int:  # noqa: ARG001
     """Check job file, schema, token, account and the live database, and name all problems at once."""
-    from pipeline.check import check
     from pipeline.environment import read_environment
     from pipeline.errors import JobError
     from pipeline.jobfile import read_job
@@ -33,6 +32,9 @@ def command(job: Path, settings: tuple[str, ...], state_dir: Path | None, as_jso
         except JobError as another:
             raise JobError(*error.problems, *another.problems) from None
         raise
+    # Loaded only now: what is wrong with a job file is said at once.
+    from pipeline.check import check
+
     found = check(read)
     if found.problems:
         return refuse(found.problems, found.exit_code, as_json=as_json)

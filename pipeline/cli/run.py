@@ -40,11 +40,14 @@ def command(
     FILEs take the place of the job's own source.files, in the order given.
     """
     from pipeline.jobfile import read_job
+
+    read = read_job(job, settings)
+    # Loaded only now: what is wrong with a job file is said at once.
     from pipeline.report.progress import Reporter
     from pipeline.run import run
 
     request = RunRequest(
-        job=read_job(job, settings),
+        job=read,
         files=files,
         limit=limit,
         forced=frozenset(forced),

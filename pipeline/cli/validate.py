@@ -55,11 +55,14 @@ def command(
     if accepted is not None and accepted == rejects:
         raise click.UsageError("--accepted and --rejects name the same file")
     from pipeline.jobfile import read_job
+
+    read = read_job(job, settings)
+    # Loaded only now: what is wrong with a job file is said at once.
     from pipeline.report.progress import Reporter
     from pipeline.run import validate
 
     request = ValidateRequest(
-        job=read_job(job, settings),
+        job=read,
         files=files,
         accepted=accepted,
         rejects=rejects,

@@ -1,0 +1,249 @@
+"""Every end of a command is an exit code and, with `--json`, exactly one document on stdout."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+
+from pipeline import __version__
+from pipeline.cli import COMMANDS, cli
+from pipeline.cli.output import refuse, show, tell
+from pipeline.errors import Problem
+from pipeline.report.summary import Records, Summary
+
+
+def program(*words: str, **options) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, **options)
+
+
+def test_help_and_version_load_nothing_heavy():
+    """The first answer comes without polars, pandera, pydantic, requests, structlog and rich."""
+    code = (
+        "import sys\n"
+        "from pipeline.__main__ import main\n"
+        "assert main(['--help']) == 0 and main(['--version']) == 0\n"
+        "heavy = ('polars', 'pandera', 'pydantic', 'requests', 'structlog', 'rich', 'starlette', 'ruamel')\n"
+        "print([name for name in heavy if name in sys.modules])\n"
+        "print([name for name in sys.modules if name.startswith('pipeline.cli.')])\n"
+    )
+    done = program("-c", code)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-3:] == [f"copernica-import {__version__}", "[]", "[]"]
+
+
+def test_the_package_runs_as_a_module_and_hands_its_exit_code_on():
+    """`python -m pipeline` is the same program; its refusal is JSON alone on stdout."""
+    done = program("-m", "pipeline", "run", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout) == {
+        "status": "refused",
+        "exit_code": 2,
+        "errors": [
+            {
+                "where": "copernica-import run",
+                "what": "Missing argument 'JOB'.",
+                "do": "see copernica-import run --help",
+            }
+        ],
+    }
+
+
+def test_a_reader_that_goes_away_makes_no_noise(tmp_path):
+    """`| head` ends quietly and the exit code stays that of the command."""
+    code = (
+        "import os, sys\n"
+        "reading, writing = os.pipe()\n"
+        "os.close(reading)\n"
+        "os.dup2(writing, 1)\n"
+        "from pipeline.__main__ import main\n"
+        f"sys.exit(main(['run', {str(tmp_path / 'none.yaml')!r}, '--json']))\n"
+    )
+    done = program("-c", code)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_every_command_of_the_list_is_there_and_has_a_help(call):
+    """Each name can be imported and explains itself."""
+    for name in COMMANDS:
+        called = call(name, "--help")
+        assert called.exit_code == 0
+        assert called.out.startswith(f"Usage: copernica-import {name} ")
+        assert "--json" in called.out
+
+
+def test_commands_with_a_job_have_the_common_options():
+    """--json, --state-dir and --set are on each of them."""
+    with click.Context(cli) as context:
+        for name in ("run", "validate", "check"):
+            command = cli.get_command(context, name)
+            words = {word for parameter in command.params for word in parameter.opts}
+            assert {"--json", "--state-dir", "--set", "job"} <= words, name
+
+
+def test_without_a_command_the_help_is_shown_as_a_usage_error(call):
+    """Nothing was asked for: exit 2."""
+    called = call()
+    assert called.exit_code == 2
+    assert called.out == ""
+    assert called.err.startswith("Usage: copernica-import")
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["rum"], "No such command 'rum'."),
+        (["run"], "Missing argument 'JOB'."),
+        (["run", "J", "--zzz"], "No such option '--zzz'."),
+        (["run", "J", "--limit", "0"], "Invalid value for '--limit': 0 is not in the range x>=1."),
+        (["run", "J", "--limit", "many"], "Invalid value for '--limit': 'many' is not a valid integer range."),
+        (["validate", "J", "--accepted", "a.txt"],
+         "Invalid value for '--accepted': 'a.txt' ends neither in .csv nor in .ndjson"),
+        (["validate", "J", "--rejects", "a"], "Invalid value for '--rejects': 'a' ends neither in .csv nor in .ndjson"),
+        (["validate", "J", "--accepted", "a.csv", "--rejects", "a.csv"],
+         "--accepted and --rejects name the same file"),
+        (["check"], "Missing argument 'JOB'."),
+        (["check", "J", "extra"], "Got unexpected extra argument (extra)"),
+    ],
+)  # fmt: skip
+def test_wrong_words_are_a_usage_error_in_words_and_in_json(call, words, what):
+    """Exit 2, with the same words on stderr and in the document."""
+    called = call(*words)
+    assert (called.exit_code, called.out) == (2, "")
+    assert f"error: {what}\n" in called.err
+    called = call(*words, "--json")
+    (error,) = called.document["errors"]
+    assert (called.exit_code, called.document["exit_code"], error["what"]) == (2, 2, what)
+
+
+@pytest.mark.parametrize("guard", ["blank_keys", "MAX_REJECTS", ""])
+def test_force_takes_the_names_of_guards_only(call, guard):
+    """What has no override is a usage error; the names that have one are told."""
+    called = call("run", "J", "--force", guard, "--json")
+    assert called.exit_code == 2
+    known = re.findall(r"'(\w+)'", called.document["errors"][0]["what"])
+    assert set(known) >= {
+        "max_rejects", "min_records", "min_share_of_last", "max_deletes", "already_loaded", "unique_keys",
+        "key_without_index", "unfinished_run", "max_unmatched", "max_calls",
+    }  # fmt: skip
+
+
+def test_json_behind_two_dashes_is_a_file(call):
+    """`--` ends the options."""
+    called = call("check", "--", "J", "--json")
+    assert (called.exit_code, called.out) == (2, "")
+
+
+def test_problems_of_the_job_are_blocks_on_stderr(call, job):
+    """What, where and what to do, each on its line; nothing on stdout."""
+    called = call("run", job, "--set", "target.api=v9", "--set", "load.mode=x")
+    assert called == (
+        3,
+        "",
+        "error: 'v9' does not fit here\n"
+        "   at: --set target.api\n"
+        "   do: write v1, v2, v3 or v4\n"
+        "error: 'x' does not fit here\n"
+        "   at: --set load.mode\n"
+        "   do: write imports, profiles or auto\n",
+    )
+
+
+def test_problems_of_the_job_are_one_json_document(call, job):
+    """The same with --json: all of them, in the shape of the contract."""
+    called = call("validate", job, "--json", "--set", "target.api=v9")
+    assert called.exit_code == 3
+    assert called.document == {
+        "status": "refused",
+        "exit_code": 3,
+        "errors": [{"where": "--set target.api", "what": "'v9' does not fit here", "do": "write v1, v2, v3 or v4"}],
+    }
+
+
+def test_a_missing_job_file_is_no_usage_error(call, tmp_path):
+    """The words are right, the job file is missing: exit 3."""
+    called = call("run", tmp_path / "none.yaml", "--json")
+    assert (called.exit_code, called.document["errors"][0]["what"]) == (3, "there is no such job file")
+
+
+def test_check_names_faults_of_the_job_and_a_missing_token_together(call, job):
+    """All problems at once, also where there is no job to go on with."""
+    called = call("check", job, "--set", "target.api=v9", "--json")
+    assert called.exit_code == 3
+    assert [error["where"] for error in called.document["errors"]] == ["--set target.api", "COPERNICA_TOKEN"]
+
+
+def test_a_bug_ends_in_one_document_and_a_traceback_in_the_log(call, job, monkeypatch):
+    """Exit 1; stdout stays JSON, the log has the traceback and not the token."""
+    monkeypatch.setenv("COPERNICA_TOKEN", "very-secret-token")
+
+    def broken(context: click.Context, name: str) -> click.Command:
+        raise ZeroDivisionError("very-secret-token and Authorization: Bearer abc")
+
+    monkeypatch.setattr(cli, "get_command", broken)
+    called = call("run", job, "--json")
+    assert called.exit_code == 1
+    assert called.document == {
+        "status": "refused",
+        "exit_code": 1,
+        "errors": [
+            {
+                "where": "",
+                "what": "this is a bug (ZeroDivisionError)",
+                "do": "please report it with the traceback in the log",
+            }
+        ],
+    }
+    event = json.loads(called.err.splitlines()[0])
+    assert (event["event"], event["kind"], event["level"]) == ("bug", "ZeroDivisionError", "error")
+    assert "Traceback" in event["exception"]
+    assert "very-secret-token" not in called.err
+    assert "Bearer abc" not in called.err
+
+
+def test_an_interrupt_is_exit_130(call, job, monkeypatch):
+    """Ctrl-C before a run has begun."""
+
+    def interrupted(context: click.Context, name: str) -> click.Command:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "get_command", interrupted)
+    called = call("run", job, "--json")
+    assert (called.exit_code, called.document["exit_code"]) == (130, 130)
+    assert called.document["errors"] == [{"where": "", "what": "interrupted", "do": ""}]
+
+
+def test_many_problems_are_capped_on_stderr_and_whole_in_json(capsys):
+    """Fifty blocks and a count of the rest."""
+    problems = [Problem(f"fault {number}") for number in range(1, 54)]
+    assert refuse(problems, 3, as_json=True) == 3
+    out, err = capsys.readouterr()
+    assert err.splitlines()[-2:] == ["error: fault 50", "… and 3 more"]
+    assert len(json.loads(out)["errors"]) == 53
+
+
+def test_a_result_is_words_or_one_document_and_its_problems_go_to_stderr(capsys):
+    """stdout has the result alone; the exit code is the result's own."""
+    problem = Problem("one chunk failed", "chunk 3", "look at it")
+    summary = Summary("r", "j", "incomplete", 6, Records(), problems=(problem,), go_on="run it again")
+    assert show(summary, as_json=True) == 6
+    out, err = capsys.readouterr()
+    assert json.loads(out) == summary.to_dict()
+    assert err == "error: one chunk failed\n   at: chunk 3\n   do: look at it\n"
+    assert show(summary, as_json=False) == 6
+    assert capsys.readouterr() == (summary.text(), err)
+    assert tell({"a": 1}, "words\n", as_json=False) == 0
+    assert capsys.readouterr().out == "words\n"
+
+
+def test_a_file_name_that_is_no_text_can_be_named(call, tmp_path):
+    """A name of any bytes is written in escapes, on stderr and in JSON."""
+    called = call("run", f"{tmp_path}/\udcff.yaml", "--json")
+    assert called.exit_code == 3
+    assert called.document["errors"][0]["where"] == f"{tmp_path}/\udcff.yaml"
