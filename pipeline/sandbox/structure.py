@@ -133,7 +133,9 @@ def read_structure(source: Path | str | Mapping[str, Any] | None) -> Structure:
 
 def _problem(where: str, error: dict[str, Any]) -> Problem:
     place = ".".join(str(part) for part in error["loc"])
-    return Problem(str(error["msg"]).removeprefix("Value error, "), f"{where}: {place}" if place else where, "see docs/sandbox.md")
+    return Problem(
+        str(error["msg"]).removeprefix("Value error, "), f"{where}: {place}" if place else where, "see docs/sandbox.md"
+    )
 
 
 def _doubles(structure: Structure, where: str) -> list[Problem]:

@@ -21,7 +21,12 @@ def test_the_journal_tells_each_request(sandbox: Sandbox, api: Client) -> None:
     api.made("database/1/profiles", {"fields": {"Points": "x"}})
     api.get("database/1/profiles", limit="5")
     exchange, made, listed = control(sandbox, "GET", "journal").json()
-    assert (exchange["version"], exchange["path"], exchange["body"], exchange["status"]) == ("", "/authenticate", None, 200)
+    assert (exchange["version"], exchange["path"], exchange["body"], exchange["status"]) == (
+        "",
+        "/authenticate",
+        None,
+        200,
+    )
     assert len(made.pop("at")) == 19
     assert made["n"] == exchange["n"] + 1
     assert {name: made[name] for name in ("version", "method", "path", "query", "body", "status", "created")} == {
@@ -50,7 +55,9 @@ def test_the_journal_sums_imports_up(sandbox: Sandbox, api: Client) -> None:
         "database": 1, "action": "add", "name": "r1", "source_rows": 2, "source_columns": ["City"],
         "source_bytes": len(requests.Request("POST", "http://x", json=body).prepare().body or b""),
     }  # fmt: skip
-    assert [(one["code"], one["detail"]) for one in entry["hazards"]] == [("text_too_long", "row 2, City: 'yyyyyyyyyyy'")]
+    assert [(one["code"], one["detail"]) for one in entry["hazards"]] == [
+        ("text_too_long", "row 2, City: 'yyyyyyyyyyy'")
+    ]
     assert control(sandbox, "GET", "journal", full="1").json()[-1]["body"] == body
 
 

@@ -89,7 +89,9 @@ def test_a_load_balancer_answers_with_html(sandbox: Sandbox, api: Client, status
 
 def test_429_tells_when_to_come_back(sandbox: Sandbox, api: Client) -> None:
     """In seconds or as an HTTP date."""
-    sandbox.set_faults([{"kind": 429, "retry_after": 7, "times": 1}, {"kind": 429, "retry_after": 7, "http_date": True}])
+    sandbox.set_faults(
+        [{"kind": 429, "retry_after": 7, "times": 1}, {"kind": 429, "retry_after": 7, "http_date": True}]
+    )
     seconds, date = api("GET", "identity"), api("GET", "identity")
     assert (seconds.status_code, seconds.headers["Retry-After"]) == (429, "7")
     ahead = parsedate_to_datetime(date.headers["Retry-After"]) - parsedate_to_datetime(date.headers["date"])

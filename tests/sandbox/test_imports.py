@@ -276,7 +276,11 @@ def test_subprofiles_without_a_key_are_added_again(sandbox: Sandbox, shop: Clien
 def test_an_empty_subprofile_is_made_unless_switched_off(sandbox: Sandbox, shop: Client) -> None:
     """A row without any order cell makes an empty order."""
     rows = [{"CustNo": "17", "Orders.No": "", "Orders.Total": ""}]
-    options: dict[str, Any] = {"action": "update or add", "keyFields": ["CustNo", "Orders.No"], "ignoreEmptyFields": True}
+    options: dict[str, Any] = {
+        "action": "update or add",
+        "keyFields": ["CustNo", "Orders.No"],
+        "ignoreEmptyFields": True,
+    }
     shop.imported(rows, **options)
     assert orders(sandbox) == [("A1", "5"), ("", "0")]
     shop.imported(rows, **options)
@@ -298,9 +302,7 @@ def test_one_row_may_feed_two_collections(sandbox: Sandbox, api: Client) -> None
     ("scope", "left", "first_orders"),
     [("everything", ["17"], ["A2"]), ("profiles", ["17"], ["A1", "A2"]), ("subprofiles", ["17", "18"], ["A2"])],
 )
-def test_remove_missing(
-    sandbox: Sandbox, shop: Client, scope: str, left: list[str], first_orders: list[str]
-) -> None:
+def test_remove_missing(sandbox: Sandbox, shop: Client, scope: str, left: list[str], first_orders: list[str]) -> None:
     """What no row touched goes; how far that reaches is a switch."""
     shop.made("database/1/profiles", {"fields": {"CustNo": "18"}})
     sandbox.set_switches({"remove_missing": scope})

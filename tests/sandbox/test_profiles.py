@@ -24,9 +24,7 @@ def test_version_1_takes_flat_fields(sandbox: Sandbox, client_of: Callable[[int]
 
 
 @pytest.mark.parametrize("version", [2, 3, 4])
-def test_a_flat_body_makes_an_empty_profile(
-    sandbox: Sandbox, client_of: Callable[[int], Client], version: int
-) -> None:
+def test_a_flat_body_makes_an_empty_profile(sandbox: Sandbox, client_of: Callable[[int], Client], version: int) -> None:
     """From version 2 on flat fields are ignored with success."""
     client_of(version).made("database/1/profiles", {"City": "Delft"})
     assert fields_of(sandbox)["City"] == ""

@@ -176,6 +176,6 @@ def test_nothing_runs_on_after_the_end() -> None:
 
 def test_importing_the_package_loads_no_server() -> None:
     """starlette and uvicorn come only when a sandbox starts."""
-    code = "import sys, pipeline.sandbox, pipeline.cli.sandbox; print([x for x in ('starlette', 'uvicorn') if x in sys.modules])"
+    code = "import sys, pipeline.sandbox, pipeline.cli.sandbox; print({'starlette', 'uvicorn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert done.stdout == "set()\n"
