@@ -190,8 +190,11 @@ class Validator:
         kinds = {spec.name: spec.kind for spec in self._specs}
         key = hashed([fold(frame[name], kinds[name], trimmed=True) for name in self._keys.profile])
         same = [frame[name] for name in self._keys.profile]
-        # A key of a collection that the row does not carry is null, so the texts tell which ones are carried, too.
+        # The key of a collection that the row does not carry is null.
         same += [frame[name] for names in self._keys.collections.values() for name in names]
+        if set(self._link.sets.collections) > set(self._keys.collections):
+            # Where a collection has no key (`add`), its rows differ from those of the profile alone all the same.
+            same.append(frame["_set"] & ((1 << len(self._link.sets.collections)) - 1))
         return key, hashed(same)
 
 

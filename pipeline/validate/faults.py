@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -10,8 +10,27 @@ import polars as pl
 from pipeline.records import FAULTS_SCHEMA
 
 _SEPARATOR = " | "
-# More than the ranks of a batch: two for each target column.
-_MOST_RANKS = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """The faults of one column and cause: `_row`, `_code`, `_message`, and what they have in common."""
+
+    rows: pl.DataFrame
+    column: str
+    rank: int
+    live: bool
+
+    def single(self, slots: pl.Series) -> pl.DataFrame:
+        """Give the faults of rows that have no other one, as FAULTS_SCHEMA."""
+        alone = self.rows.filter(slots.gather(self.rows["_row"]).is_null())
+        return alone.select(
+            "_row",
+            "_code",
+            pl.lit(self.column).alias("_column"),
+            "_message",
+            pl.lit(self.live).alias("_by_target"),
+        )
 
 
 @dataclass
@@ -23,7 +42,7 @@ class Faults:
 
     sources: Mapping[str, str | None]
     rejected: pl.Series
-    _found: list[pl.DataFrame] = field(default_factory=list)
+    _layers: list[_Layer] = field(default_factory=list)
 
     @classmethod
     def of(cls, height: int, sources: Mapping[str, str | None]) -> Faults:
@@ -37,40 +56,59 @@ class Faults:
         """
         if bad is None or bad.is_empty():
             return
-        column = self.sources.get(target) or target
         place = list(self.sources).index(target)
-        rank = place if key else place + len(self.sources)
-        self._found.append(
-            bad.select(
-                pl.col("_row").cast(pl.UInt32),
-                pl.col("code").alias("_code"),
-                pl.lit(column).alias("_column"),
-                pl.col("message").alias("_message"),
-                pl.lit(live).alias("_by_target"),
-                pl.lit(place, pl.UInt32).alias("_target"),
-                pl.lit(rank, pl.UInt32).alias("_rank"),
-            )
+        rows = bad.select(
+            pl.col("_row").cast(pl.UInt32), pl.col("code").alias("_code"), pl.col("message").alias("_message")
         )
-        self.rejected = self.rejected.scatter(bad["_row"], True)
+        rank = place if key else place + len(self.sources)
+        self._layers.append(_Layer(rows, self.sources.get(target) or target, rank, live))
+        self.rejected = self.rejected.scatter(rows["_row"], True)
 
     def frame(self) -> pl.DataFrame:
         """Give FAULTS_SCHEMA, one row per rejected row in the order of the batch."""
-        if not self._found:
+        if not self._layers:
             return pl.DataFrame(schema=FAULTS_SCHEMA)
-        found = pl.concat(self._found)
-        several = found["_row"].is_duplicated()
-        if not several.any():
-            return found.select(*FAULTS_SCHEMA).sort("_row")
-        joined = _joined(found.filter(several))
-        return pl.concat([found.filter(~several).select(*FAULTS_SCHEMA), joined]).sort("_row")
+        rows = pl.concat([layer.rows["_row"] for layer in self._layers])
+        several = rows.filter(rows.is_duplicated()).unique().sort()
+        slots = pl.repeat(None, self.rejected.len(), dtype=pl.UInt32, eager=True)
+        slots = slots.scatter(several, pl.int_range(several.len(), dtype=pl.UInt32, eager=True))
+        frames = [layer.single(slots) for layer in self._layers]
+        if several.len():
+            frames.append(self._joined(several, slots))
+        return pl.concat(frames).sort("_row")
+
+    def _joined(self, several: pl.Series, slots: pl.Series) -> pl.DataFrame:
+        """Join the faults of the rows that have `several`; `slots` gives the place of a row among them."""
+        nothing = pl.repeat(None, several.len(), dtype=pl.String, eager=True)
+        wide = pl.DataFrame({"_row": several})
+        taken: dict[str, pl.Series] = {}
+        order = sorted(range(len(self._layers)), key=lambda at: self._layers[at].rank)
+        for at, layer in enumerate(self._layers):
+            slot = slots.gather(layer.rows["_row"])
+            first = slot.is_not_null()
+            if layer.column in taken:
+                first &= ~taken[layer.column].gather(slot).fill_null(True)
+            places = slot.filter(first)
+            before = taken.get(layer.column, pl.repeat(False, several.len(), dtype=pl.Boolean, eager=True))
+            taken[layer.column] = before.scatter(places, True)
+            # A value that holds the separator would make the three columns disagree.
+            message = layer.rows["_message"].filter(first).str.replace_all(_SEPARATOR, " ¦ ", literal=True)
+            code = nothing.scatter(places, layer.rows["_code"].filter(first))
+            wide = wide.with_columns(code.alias(f"code {at}"), nothing.scatter(places, message).alias(f"message {at}"))
+        return self._narrow(wide, order)
+
+    def _narrow(self, wide: pl.DataFrame, order: list[int]) -> pl.DataFrame:
+        there = {at: pl.col(f"code {at}").is_not_null() for at in order}
+        columns = [pl.when(there[at]).then(pl.lit(self._layers[at].column)) for at in order]
+        not_live = [there[at] for at in order if not self._layers[at].live]
+        return wide.select(
+            "_row",
+            _join([pl.col(f"code {at}") for at in order]).alias("_code"),
+            _join(columns).alias("_column"),
+            _join([pl.col(f"message {at}") for at in order]).alias("_message"),
+            (~pl.any_horizontal(pl.lit(False), *not_live)).alias("_by_target"),
+        )
 
 
-def _joined(found: pl.DataFrame) -> pl.DataFrame:
-    """Join the faults of each row, in the order of key faults first, then of the columns."""
-    first = found.unique(["_row", "_target"], keep="first", maintain_order=True)
-    # A value that holds the separator would make the three columns disagree.
-    message = pl.col("_message").str.replace_all(_SEPARATOR, " ¦ ", literal=True)
-    ordered = first.with_columns(message).sort(pl.col("_row").cast(pl.UInt64) * _MOST_RANKS + pl.col("_rank"))
-    texts = [pl.col(name).str.join(_SEPARATOR) for name in ("_code", "_column", "_message")]
-    joined = ordered.group_by("_row", maintain_order=True).agg(*texts, pl.col("_by_target").all())
-    return joined.select(*FAULTS_SCHEMA)
+def _join(texts: Sequence[pl.Expr]) -> pl.Expr:
+    return pl.concat_str(texts, separator=_SEPARATOR, ignore_nulls=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.errors import JobError, Problem, shown
+from pipeline.errors import JobError, Problem
 from pipeline.job import Job
 from pipeline.records import STAGED, Expected, FieldSpec, Sets
-from pipeline.validate.reading import reading_problems
 
 # `_set` is a UInt64: one bit per collection and one per interest column.
 _MOST_BITS = 64
@@ -35,15 +34,15 @@ class Link:
 
         A target column is fed by the dump column that `columns` names for it, by a constant, or by the dump column of
         its own name. An optional column of the schema whose dump column is ignored or goes elsewhere is not part of the
-        run. Raises JobError with every column, constant, key and reading word that does not fit.
+        run. Takes a job whose rules and fit with the schema were checked; raises JobError for columns that have no
+        place in staged rows.
         """
         sources = _sources(job, specs)
         columns = tuple(spec.name for spec in specs if spec.name in sources or spec.name in job.constants)
-        problems = [*_target_problems(job, specs, columns), *_key_problems(job, columns), *reading_problems(job)]
         kept = [spec for spec in specs if spec.name in columns]
         collections = tuple(dict.fromkeys(spec.collection for spec in kept if spec.collection))
         interests = tuple(spec.name for spec in kept if spec.interest)
-        problems += _collection_problems(collections, interests, sources)
+        problems = tuple(_problems(columns, collections, interests))
         if problems:
             raise JobError(*problems)
         return cls(_expected(job, kept, sources), columns, _sets(job, columns, collections, interests),
@@ -110,46 +109,9 @@ def _shared(paths: list[list[str]]) -> list[str]:
     return shared
 
 
-def _target_problems(job: Job, specs: Sequence[FieldSpec], columns: tuple[str, ...]) -> Iterator[Problem]:
-    known = {spec.name for spec in specs}
-    add = "add it to the schema, or mend the name"
-    for column, own in job.columns.items():
-        if own.to not in known:
-            yield Problem(f"the schema has no column {shown(own.to)}", f"columns.{column}", add)
-        if own.to in job.constants:
-            yield Problem(
-                f"{own.to} is fed by a column and by a constant", f"columns.{column}", "remove one of the two"
-            )
-        if column in job.ignore:
-            yield Problem(f"{column} is both used and ignored", "ignore", "remove it from one of the two")
-    for name in job.constants:
-        if name not in known:
-            yield Problem(f"the schema has no column {shown(name)}", f"constants.{name}", add)
-        if name in job.target.key_fields:
-            yield Problem(f"the key {name} is a constant", f"constants.{name}", "a key comes from the dump")
-    for spec in specs:
-        if spec.name in STAGED:
-            yield Problem(f"a column cannot be called {spec.name}", job.schema_path, "rename it")
-        if spec.name not in columns and spec.required and spec.name not in job.target.key_fields:
-            why = "is ignored" if spec.name in job.ignore else f"goes to {job.columns[spec.name].to}"
-            do = "name its dump column under columns, give a constant, or say required=False in the schema"
-            yield Problem(f"nothing feeds {spec.name}: the dump column of that name {why}", job.schema_path, do)
-
-
-def _key_problems(job: Job, columns: tuple[str, ...]) -> Iterator[Problem]:
-    for name in job.target.key_fields:
-        if name not in columns:
-            do = "add it to the schema, and see that a dump column feeds it"
-            yield Problem(f"the key {shown(name)} is no column of the run", "target.key_fields", do)
-
-
-def _collection_problems(
-    collections: tuple[str, ...], interests: tuple[str, ...], sources: Mapping[str, str]
-) -> Iterator[Problem]:
-    for name in collections:
-        if not any(target.startswith(f"{name}.") for target in sources):
-            do = "feed at least one of its columns from the dump: constants alone never make a subprofile"
-            yield Problem(f"all columns of {name} are constants, so no row carries it", "constants", do)
+def _problems(columns: tuple[str, ...], collections: tuple[str, ...], interests: tuple[str, ...]) -> Iterator[Problem]:
+    for name in columns:
+        if name in STAGED:
+            yield Problem(f"a column of a run cannot be called {name}", "schema", "ignore it")
     if len(collections) + len(interests) > _MOST_BITS:
-        do = "split the job in two"
-        yield Problem(f"more than {_MOST_BITS} collections and interests", "schema", do)
+        yield Problem(f"more than {_MOST_BITS} collections and interests", "schema", "make two jobs of it")
