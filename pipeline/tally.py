@@ -41,7 +41,7 @@ class Tally:
     intake: Intake = field(default_factory=Intake)
     staged: Staged = field(default_factory=Staged)
     load: LoadReport = field(default_factory=LoadReport)
-    verified: Verified = field(default_factory=lambda: Verified(0, 0, 0))
+    verified: Verified = field(default_factory=Verified)
     refusal: PipelineError | None = None
     problems: list[Problem] = field(default_factory=list)
 

@@ -14,8 +14,11 @@ from pipeline.errors import ApiRefusedError, Problem
 from pipeline.job import Job
 from pipeline.records import LiveField
 
-
 T = TypeVar("T")
+
+
+# How long a run waits for an API that does not answer before its first call: nothing is lost by starting it again.
+FIRST_WAIT_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def connected(job: Job, environment: Environment, stop: Event | None = None) -> 
 
 def meet(client: Client, job: Job) -> LiveTarget:
     """Read account and structure; raises ApiRefusedError for a wrong token, account or database, or a dead server."""
+    client.limit_waiting(min(FIRST_WAIT_S, job.http.retry_budget_s))
     identity = asked("the token", client.identity)
     if job.target.account is not None and identity.id != job.target.account:
         raise ApiRefusedError(
@@ -62,6 +66,7 @@ def meet(client: Client, job: Job) -> LiveTarget:
             )
         )
     database = asked(f"database {job.target.database!r}", lambda: client.structure(job.target.database))
+    client.limit_waiting(job.http.retry_budget_s)
     return LiveTarget(client, identity, database, live_fields(database))
 
 

@@ -6,6 +6,8 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from threading import Event, Lock
 from urllib.parse import quote
 
@@ -104,6 +106,7 @@ class Caller:
         self._gate = RateGate(options.max_calls_per_s)
         self._budget = Budget(options.retry_budget_s)
         self._waiter = Waiter(outside.sleep, outside.cancelled)
+        self._server_ahead_s = 0.0
         self._token = token
         self._credentials: Credentials = (
             Exchange(token, self._fetch_jwt, outside.now) if version.jwt else QueryToken(token)
@@ -120,6 +123,22 @@ class Caller:
     def close(self) -> None:
         """Close the kept connections."""
         self._transport.close()
+
+    def limit_waiting(self, budget_s: float) -> None:
+        """Set how long the run may wait for other attempts in all."""
+        self._budget.budget_s = budget_s
+
+    def server_now(self) -> datetime:
+        """Give the time in UTC by the clock of the API host, or ours as long as it has not answered."""
+        return datetime.fromtimestamp(self._outside.now() + self._server_ahead_s, UTC)
+
+    def _set_clock(self, response: Response) -> None:
+        """Take the `Date` of an answer (RFC 9110 6.6.1); one that cannot be read changes nothing."""
+        try:
+            at = parsedate_to_datetime(response.headers.get("date", ""))
+        except ValueError:
+            return
+        self._server_ahead_s = at.timestamp() - self._outside.now()
 
     def _attempts(self, request: Request, once: Callable[[int], tuple[Response | Fault, bool]]) -> Response:
         """Try until success; `once` gives the outcome of an attempt and whether the token can be renewed."""
@@ -174,6 +193,7 @@ class Caller:
             self._count(request, -1)  # it never came to be a call
         status = outcome.status
         if isinstance(outcome, Response):
+            self._set_clock(outcome)
             outcome = fault_in(request, outcome, self._outside.now()) or outcome
         failure = outcome.failure.value if isinstance(outcome, Fault) else None
         if self._outside.on_call is not None:

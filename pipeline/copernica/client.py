@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from types import TracebackType
 from typing import Any
 
@@ -107,6 +107,14 @@ class Client:
     def limit_calls(self, most: int | None) -> None:
         """Set how many calls may go out in all, those that went included; None for no limit."""
         self._caller.counters.max_calls = most
+
+    def limit_waiting(self, budget_s: float) -> None:
+        """Set how long the run may wait for other attempts in all, in seconds."""
+        self._caller.limit_waiting(budget_s)
+
+    def server_now(self) -> datetime:
+        """Give the time in UTC by the clock of the API host (its `Date` header), or ours as long as it has not answered."""
+        return self._caller.server_now()
 
     # The account.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -31,6 +31,10 @@ class Chunk:
     key_fields: tuple[str, ...]
     rows: pl.DataFrame
     body: bytes
+
+    def only(self, rows: pl.DataFrame) -> Chunk:
+        """Give the chunk with some of its rows only, for the per-profile way, which needs no body."""
+        return replace(self, rows=rows, body=b"")
 
     @property
     def digest(self) -> str:

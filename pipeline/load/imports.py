@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pipeline.copernica import ApiError, Client, ImportRequest, ImportStatus
+from pipeline.copernica import ApiError, Client, ImportRequest, ImportStatus, RefusedError, UnsupportedError
 from pipeline.job import Poll
 from pipeline.load.chunks import Chunk
 from pipeline.load.outcome import ChunkLog, Ending, Outcome
@@ -60,6 +60,7 @@ class Imports:
             # A fault of the wire that certainly sent nothing, and any refusal, concern the imports to come as well.
             ending = Ending.UNKNOWN if error.maybe_sent else Ending.UNSENT
             outcome = Outcome.whole(ending, chunk, error.message, stop=not error.maybe_sent)
+            outcome = replace(outcome, refused=isinstance(error, RefusedError | UnsupportedError))
         else:
             self.accepted += 1
             log.submitted(import_id)

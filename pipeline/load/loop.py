@@ -1,18 +1,24 @@
-"""Send chunks one after another with the ledger ahead of the wire, holding what must wait (wiring)."""
+"""Send chunks one after another with the ledger ahead of the wire, holding what must wait (wiring).
+
+The same loop loads a new run and goes on with one that stopped: what the ledger says of a chunk decides its next step.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
 
 import polars as pl
 import structlog
 
 from pipeline.load.chunks import Chunk
+from pipeline.load.imports import Imports
 from pipeline.load.outcome import Ending, Outcome, Way
-from pipeline.state.ledger import ChunkEntry, Ledger
+from pipeline.load.unknown import Settler
+from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState
+from pipeline.state.ledger import Ledger
 
 T = TypeVar("T")
 
@@ -22,7 +28,8 @@ class LoadReport:
     """What became of the staged rows: chunks by ending, rows by outcome, and what a person has to know of the rest.
 
     `rows` has confirmed, failed and unknown; what is missing from the accepted rows is unsent. `rebuilt` says whether the
-    last chunk ended confirmed, `stopped` why nothing more was sent.
+    last chunk ended confirmed as an import, `stopped` why nothing more was sent, `refused` that the first import was
+    refused and nothing sent.
     """
 
     chunks: dict[str, int] = field(default_factory=dict)
@@ -30,6 +37,7 @@ class LoadReport:
     unmatched: int | None = None
     troubles: list[tuple[Chunk, Outcome]] = field(default_factory=list)
     stopped: str = ""
+    refused: bool = False
     interrupted: bool = False
     rebuilt: bool = False
 
@@ -38,9 +46,14 @@ class LoadReport:
         """Say whether any chunk may have reached Copernica."""
         return any(ending not in ("unsent", "held") for ending in self.chunks)
 
-    def count(self, ending: str, outcome: Outcome) -> None:
+    @property
+    def settled(self) -> bool:
+        """Say whether nothing is left that could be gone on with: every chunk is confirmed or failed for good."""
+        return not self.stopped and all(ending in ("confirmed", "failed") for ending in self.chunks)
+
+    def count(self, outcome: Outcome) -> None:
         """Count one chunk."""
-        self.chunks[ending] = self.chunks.get(ending, 0) + 1
+        self.chunks[outcome.ending] = self.chunks.get(outcome.ending, 0) + 1
         for name in ("confirmed", "failed", "unknown"):
             self.rows[name] = self.rows.get(name, 0) + getattr(outcome, name)
         if outcome.unmatched is not None:
@@ -48,14 +61,34 @@ class LoadReport:
 
 
 @dataclass(frozen=True)
+class Decisions:
+    """What a person, or the job, has decided for chunks in trouble (data rules 25 d, 28).
+
+    `failed`: leave them, send their rows per profile, or skip them so that nothing waits for them. `unknown`: look, take
+    them for sent, or send what is missing without waiting for a second look.
+    """
+
+    failed: Literal["leave", "profiles", "skip"] = "leave"
+    unknown: Literal["look", "sent", "resend"] = "look"
+
+
+@dataclass(frozen=True)
 class Loading:
-    """What the loop works with: the run's id, its ledger, the way, and the outside (progress, interrupt)."""
+    """What the loop works with: the run's id, its ledger, the way, and the outside (progress, interrupt).
+
+    `imports` is asked about imports that were taken before. `profiles` is the per-profile way, for the rows of failed and
+    unknown imports; None where it may not be used.
+    """
 
     run: str
     ledger: Ledger
     way: Way
+    imports: Imports
+    settler: Settler
     advance: Callable[[int], None]
     interrupted: Callable[[], bool]
+    profiles: Way | None = None
+    decisions: Decisions = Decisions()
 
 
 def load(chunks: Iterable[Chunk], loading: Loading) -> LoadReport:
@@ -65,30 +98,126 @@ def load(chunks: Iterable[Chunk], loading: Loading) -> LoadReport:
     earlier ones (data rule 23). A fault that concerns the whole run (token, budget, refusal) ends the loop.
     """
     report = LoadReport()
-    open_keys: list[pl.Series] = []
+    past = {row.ordinal: row for row in loading.ledger.chunks(loading.run)}
+    waiting: list[pl.Series] = []
     for chunk, last in with_last(ahead(chunks)):
         if loading.interrupted():
-            report.interrupted = True
             break
-        record = loading.ledger.chunk(loading.run, entry_of(chunk), loading.way.name)
-        if any(chunk.rows["_key"].is_in(keys.implode()).any() for keys in open_keys):
+        before = past.get(chunk.ordinal)
+        record = loading.ledger.chunk(loading.run, entry_of(chunk), _way(loading, before).name)
+        if (before is None or before.state is ChunkState.HELD) and _shares_a_key(chunk, waiting):
             record.hold()
-            open_keys.append(chunk.rows["_key"].unique())
-            report.chunks["held"] = report.chunks.get("held", 0) + 1
-            continue
-        outcome = loading.way.carry(chunk, record, last=last)
-        report.count(outcome.ending, outcome)
+            outcome = Outcome(Ending.HELD, unsent=chunk.rows.height, open_keys=chunk.rows["_key"].unique())
+        else:
+            outcome = Step(loading, chunk, record, before).take(last=last)
+        report.count(outcome)
         loading.advance(chunk.rows.height)
         _log(chunk, outcome)
         report.rebuilt = last and outcome.ending is Ending.CONFIRMED
         if outcome.open_keys is not None:
-            report.troubles.append((chunk, outcome))
-            open_keys.append(outcome.open_keys)
+            if outcome.ending is not Ending.HELD:
+                report.troubles.append((chunk, outcome))
+            waiting.append(outcome.open_keys)
         if outcome.stop:
             report.stopped = outcome.message
+            report.refused = outcome.refused and not report.anything_sent
             break
-    report.interrupted = report.interrupted or loading.interrupted()
+    report.interrupted = loading.interrupted()
     return report
+
+
+@dataclass(frozen=True)
+class Step:
+    """One chunk's next step, by what the ledger says of it."""
+
+    loading: Loading
+    chunk: Chunk
+    record: ChunkRecord
+    before: ChunkRow | None
+
+    def take(self, *, last: bool) -> Outcome:
+        """Do the next step and give where the chunk stands then."""
+        before, way = self.before, _way(self.loading, self.before)
+        if before is not None and before.digest != self.chunk.digest:
+            raise ValueError(f"chunk {self.chunk.ordinal} is not the one that was sent")
+        state = ChunkState.UNSENT if before is None else before.state
+        if before is None or state in (ChunkState.UNSENT, ChunkState.HELD):
+            return self._after_failure(way.carry(self.chunk, self.record, last=last))
+        if state is ChunkState.CONFIRMED:
+            return replace(Outcome.whole(Ending.CONFIRMED, self.chunk), unmatched=before.unmatched)
+        if state is ChunkState.SENDING and way.name == "profiles":
+            return way.carry(self.chunk, self.record, last=last)
+        if state is ChunkState.SENDING:
+            self.record.ended(Outcome.whole(Ending.UNKNOWN, self.chunk, "the process ended while the import was sent"))
+            return self._settle(())
+        if state is ChunkState.SUBMITTED:
+            outcome = self.loading.imports.settle(before.import_id or 0, self.chunk)
+            self.record.ended(outcome)
+            return self._after_failure(outcome)
+        if state is ChunkState.UNKNOWN:
+            return self._settle(before.looks)
+        return self._after_failure(self._failed_before(before))
+
+    def _failed_before(self, before: ChunkRow) -> Outcome:
+        """Give the outcome of a chunk that the ledger calls failed; on the profile way some of its rows may be confirmed."""
+        return Outcome(
+            Ending.FAILED,
+            confirmed=before.confirmed,
+            failed=before.failed,
+            unknown=before.unknown,
+            unsent=self.chunk.rows.height - before.confirmed - before.failed - before.unknown,
+            message=before.message or "",
+            open_keys=self.chunk.rows["_key"].unique(),
+        )
+
+    def _after_failure(self, outcome: Outcome) -> Outcome:
+        """Send the rows of a failed import per profile where that is allowed, or let nothing wait for them (rule 25 d)."""
+        loading = self.loading
+        if outcome.ending is not Ending.FAILED:
+            return outcome
+        if loading.decisions.failed == "skip":
+            return replace(outcome, open_keys=None)
+        if loading.decisions.failed == "profiles" and loading.profiles is not None:
+            structlog.get_logger().warning("chunk.per_profile", chunk=self.chunk.ordinal, reason=outcome.message)
+            return loading.profiles.carry(self.chunk, self._as_profiles(), last=False)
+        return outcome
+
+    def _settle(self, looks: tuple[tuple[str, str], ...]) -> Outcome:
+        """Find out about an unknown import, and do what was decided or what two equal looks allow (data rule 28)."""
+        loading = self.loading
+        if loading.decisions.unknown == "sent":
+            outcome = Outcome.whole(Ending.CONFIRMED, self.chunk, "taken for sent by a person")
+            self.record.ended(outcome)
+            return outcome
+        look = loading.settler.look(self.chunk)
+        outcome, missing = look.outcome, look.missing
+        if missing is None:
+            self.record.ended(outcome)
+            return outcome
+        self.record.looked(look.at, look.digest)
+        resend = loading.decisions.unknown == "resend" or loading.settler.stands_still(looks, look)
+        if not resend or loading.profiles is None or missing.is_empty():
+            self.record.ended(outcome)
+            return outcome
+        rest = self.chunk.only(missing)
+        arrived = self.chunk.rows.height - rest.rows.height
+        sent = loading.profiles.carry(rest, self._as_profiles(arrived), last=False)
+        return replace(sent, confirmed=sent.confirmed + arrived)
+
+    def _as_profiles(self, arrived: int = 0) -> ChunkRecord:
+        """Give the chunk's record for the per-profile way; `arrived` of its rows are confirmed already."""
+        return self.loading.ledger.chunk(self.loading.run, entry_of(self.chunk), "profiles", arrived)
+
+
+def _way(loading: Loading, before: ChunkRow | None) -> Way:
+    """Give the way that a chunk goes: the one that it was sent by, or the run's."""
+    if before is not None and before.way == "profiles" and loading.profiles is not None:
+        return loading.profiles
+    return loading.way
+
+
+def _shares_a_key(chunk: Chunk, waiting: Iterable[pl.Series]) -> bool:
+    return any(chunk.rows["_key"].is_in(keys.implode()).any() for keys in waiting)
 
 
 def entry_of(chunk: Chunk) -> ChunkEntry:

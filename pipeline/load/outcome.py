@@ -12,13 +12,14 @@ from pipeline.load.chunks import Chunk
 
 
 class Ending(StrEnum):
-    """How far a chunk came: final (confirmed or failed), lost (unknown), still on its way (submitted), or not sent."""
+    """How far a chunk came: final (confirmed or failed), lost (unknown), still on its way (submitted), not sent, or held."""
 
     CONFIRMED = "confirmed"
     FAILED = "failed"
     UNKNOWN = "unknown"
     SUBMITTED = "submitted"
     UNSENT = "unsent"
+    HELD = "held"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Outcome:
     row by row. `unmatched` are confirmed rows for which an `update` found no record, None where that is not known.
     `open_keys` are the `_key` values of rows that are not confirmed: what shares one with them must wait (data rule 23).
     `message` is Copernica's words or ours where something is not confirmed. `stop` says that the fault concerns the
-    whole run (token, budget, interrupt), so that nothing more may be sent.
+    whole run (token, budget, interrupt), so that nothing more may be sent; `refused` that Copernica refused the request
+    itself.
     """
 
     ending: Ending
@@ -41,14 +43,22 @@ class Outcome:
     message: str = ""
     open_keys: pl.Series | None = None
     stop: bool = False
+    refused: bool = False
 
     @classmethod
     def whole(cls, ending: Ending, chunk: Chunk, message: str = "", *, stop: bool = False) -> Outcome:
-        """Give the outcome of a chunk that ended as a whole; a submitted one counts as unsent until it is final."""
-        counted = {"confirmed": 0, "failed": 0, "unknown": 0, "unsent": 0}
-        counted["unsent" if ending is Ending.SUBMITTED else ending.value] = chunk.rows.height
-        keys = None if ending is Ending.CONFIRMED else chunk.rows["_key"].unique()
-        return cls(ending, **counted, message=message, open_keys=keys, stop=stop)
+        """Give the outcome of a chunk that ended as a whole; a submitted or held one counts as unsent."""
+        rows = chunk.rows.height
+        return cls(
+            ending,
+            confirmed=rows if ending is Ending.CONFIRMED else 0,
+            failed=rows if ending is Ending.FAILED else 0,
+            unknown=rows if ending is Ending.UNKNOWN else 0,
+            unsent=rows if ending in (Ending.SUBMITTED, Ending.UNSENT, Ending.HELD) else 0,
+            message=message,
+            open_keys=None if ending is Ending.CONFIRMED else chunk.rows["_key"].unique(),
+            stop=stop,
+        )
 
 
 class ChunkLog(Protocol):

@@ -18,11 +18,11 @@ class Expectation:
     """What the database must hold once all is sent.
 
     `profile` are the profile columns of the last row of all keys that are maybe the same as the sampled row's;
-    `subprofiles` per carried collection the columns of the last row of that full key. Null cells stay None.
+    `subprofiles` are pairs of a collection and the columns of the last row of a full key. Null cells stay None.
     """
 
     profile: dict[str, str | None]
-    subprofiles: dict[str, dict[str, str | None]]
+    subprofiles: tuple[tuple[str, dict[str, str | None]], ...] = ()
 
 
 @dataclass
@@ -83,18 +83,30 @@ class Sampler:
     def _expectation(self, rows: pl.DataFrame, row: int) -> Expectation:
         sampled = rows.row(row, named=True)
         same_key = rows.filter(pl.col("_key") == sampled["_key"])
-        profile = same_key.row(-1, named=True)
-        subprofiles = {}
-        for name in self.sets.collections_of(sampled["_set"]):
-            columns = [column for column in self.sets.columns if column.startswith(f"{name}.")]
-            keys = self.keys.collections.get(name, ())
-            key = _loose(sampled, keys)
-            carried = same_key.filter((pl.col("_set") & self.sets.bit(name)) > 0)
-            last = next(other for other in reversed(carried.rows(named=True)) if _loose(other, keys) == key)
-            subprofiles[name] = {column: last[column] for column in columns}
-        profile_columns = [name for name in self.sets.columns if "." not in name or name.startswith("interest.")]
-        return Expectation({name: profile[name] for name in profile_columns}, subprofiles)
+        carried = self.sets.collections_of(sampled["_set"])
+        return expectation_of(
+            same_key, self.sets, self.keys, {name: _loose(sampled, name, self.keys) for name in carried}
+        )
 
 
-def _loose(row: dict[str, str | None], keys: Sequence[str]) -> tuple[str, ...]:
-    return tuple(maybe_same(row[key] or "") for key in keys)
+def expectation_of(
+    rows: pl.DataFrame, sets: Sets, keys: Keys, only: dict[str, tuple[str, ...]] | None = None
+) -> Expectation:
+    """Say what the rows of one profile key, in file order, must leave (data rules 27, 28).
+
+    `only` names the one subprofile per collection that matters, by its loose key; None means all that are carried.
+    """
+    named = rows.rows(named=True)
+    last: dict[tuple[str, tuple[str, ...]], dict[str, str | None]] = {}
+    for row in named:
+        for name in sets.collections_of(row["_set"]):
+            key = _loose(row, name, keys)
+            if only is None or only.get(name) == key:
+                last[name, key] = {column: row[column] for column in sets.columns if column.startswith(f"{name}.")}
+    profile = {name: named[-1][name] for name in sets.columns if "." not in name or name.startswith("interest.")}
+    return Expectation(profile, tuple((name, columns) for (name, _), columns in last.items()))
+
+
+def _loose(row: dict[str, str | None], collection: str, keys: Keys) -> tuple[str, ...]:
+    """Give the key of a row's subprofile under "maybe the same" (data rule 15)."""
+    return tuple(maybe_same(row[key] or "") for key in keys.collections.get(collection, ()))

@@ -1,4 +1,4 @@
-"""Record runs, files and chunks before and after each step that cannot be undone (edge: SQLite).
+"""Record runs and files, and open the file that holds the ledger (edge: SQLite).
 
 States change by verbs, one method per legal move; an illegal move raises. Positions stand here, never customers' values.
 """
@@ -7,108 +7,102 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from pipeline.errors import JobError, Problem
-from pipeline.load.outcome import Ending, Outcome
-from pipeline.records import FileFacts
+from pipeline.records import FileFacts, SourceFile
+from pipeline.state.chunks import TABLES as CHUNK_TABLES
+from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState, Database
 
 SCHEMA_VERSION = 1
 
 TABLES = """
 CREATE TABLE run (
-    id TEXT PRIMARY KEY, job TEXT NOT NULL, job_file TEXT NOT NULL, state TEXT NOT NULL,
-    started_at TEXT NOT NULL, ended_at TEXT, api_host TEXT, account TEXT, database_id TEXT, way TEXT,
-    limit_rows INTEGER, own_files INTEGER NOT NULL, forced TEXT NOT NULL, accepted INTEGER, records TEXT
+    id TEXT PRIMARY KEY, job TEXT NOT NULL, job_file TEXT NOT NULL, job_copy TEXT NOT NULL, state TEXT NOT NULL,
+    started_at TEXT NOT NULL, ended_at TEXT, api_host TEXT, account TEXT, database_id INTEGER, structure TEXT,
+    limit_rows INTEGER, own_files INTEGER NOT NULL, forced TEXT NOT NULL, accepted INTEGER, usable INTEGER, summary TEXT
 ) STRICT;
+CREATE INDEX run_of_job ON run (job, started_at);
 CREATE TABLE file (
-    run TEXT NOT NULL REFERENCES run, position INTEGER NOT NULL, path TEXT NOT NULL, bytes INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (run, position)
+    run TEXT NOT NULL REFERENCES run, position INTEGER NOT NULL, path TEXT NOT NULL, name TEXT NOT NULL,
+    bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT, PRIMARY KEY (run, position)
 ) STRICT;
-CREATE TABLE chunk (
-    run TEXT NOT NULL REFERENCES run, ordinal INTEGER NOT NULL, phase INTEGER NOT NULL, carried INTEGER NOT NULL,
-    rows INTEGER NOT NULL, digest TEXT NOT NULL, first_file INTEGER NOT NULL, first_line INTEGER NOT NULL,
-    last_file INTEGER NOT NULL, last_line INTEGER NOT NULL, way TEXT NOT NULL, state TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, import_id INTEGER, message TEXT, confirmed INTEGER NOT NULL DEFAULT 0,
-    failed INTEGER NOT NULL DEFAULT 0, unknown INTEGER NOT NULL DEFAULT 0, unmatched INTEGER,
-    sending_at TEXT, submitted_at TEXT, ended_at TEXT, PRIMARY KEY (run, ordinal)
-) STRICT;
+CREATE INDEX file_content ON file (sha256);
 """
 
 
-class ChunkState(StrEnum):
-    """Where a chunk stands; `unknown` means that its answer was lost (data rules 26, 28)."""
-
-    UNSENT = "unsent"
-    SENDING = "sending"
-    SUBMITTED = "submitted"
-    CONFIRMED = "confirmed"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    HELD = "held"
-
-
 class RunState(StrEnum):
-    """Where a run stands."""
+    """Where a run stands; `closed` means that a person gave up what was left of it."""
 
     RUNNING = "running"
     DONE = "done"
     REFUSED = "refused"
     INCOMPLETE = "incomplete"
     INTERRUPTED = "interrupted"
+    CLOSED = "closed"
 
 
-LEGAL = {
-    ChunkState.SENDING: (ChunkState.UNSENT, ChunkState.HELD),
-    ChunkState.UNSENT: (ChunkState.SENDING,),
-    ChunkState.SUBMITTED: (ChunkState.SENDING,),
-    ChunkState.UNKNOWN: (ChunkState.SENDING,),
-    ChunkState.CONFIRMED: (ChunkState.SUBMITTED, ChunkState.SENDING),
-    ChunkState.FAILED: (ChunkState.SUBMITTED, ChunkState.SENDING),
-    ChunkState.HELD: (ChunkState.UNSENT, ChunkState.HELD),
-}
-
-
-@dataclass(frozen=True)
-class ChunkEntry:
-    """What the ledger keeps of a chunk: its identity (run and ordinal), lane, size, digest and positions."""
-
-    ordinal: int
-    phase: int
-    carried: int
-    rows: int
-    digest: str
-    first: tuple[int, int]
-    last: tuple[int, int]
+UNFINISHED = (RunState.RUNNING, RunState.INCOMPLETE, RunState.INTERRUPTED)
 
 
 @dataclass(frozen=True)
 class RunEntry:
-    """What the ledger keeps of a run from its start."""
+    """What the ledger keeps of a run from its start: the job with a copy of it, and how it was called."""
 
     run: str
     job: str
     job_file: str
+    job_copy: str
     limit: int | None
     own_files: bool
     forced: Sequence[str]
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run as the ledger has it. Times are ISO 8601 in UTC; `accepted` is None until all rows are staged."""
+
+    id: str
+    job: str
+    job_file: str
+    job_copy: str
+    state: RunState
+    started_at: str
+    ended_at: str | None
+    api_host: str | None
+    account: str | None
+    database_id: int | None
+    structure: Mapping[str, str]
+    limit: int | None
+    own_files: bool
+    forced: tuple[str, ...]
+    accepted: int | None
+    summary: Mapping[str, Any] | None
+
+
+_COLUMNS = (
+    "id, job, job_file, job_copy, state, started_at, ended_at, api_host, account, database_id, structure, limit_rows,"
+    " own_files, forced, accepted, summary"
+)
 
 
 class Ledger:
     """The ledger of one state folder. Each verb is on disk when it returns (WAL, synchronous=FULL)."""
 
     def __init__(self, state_dir: Path) -> None:
+        """Open or make `ledger.sqlite`; raises JobError where that cannot be done, or where its format is another."""
         path = state_dir / "ledger.sqlite"
         try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+            self._db = Database(connection, RLock())
             self._prepare(path)
         except (OSError, sqlite3.Error) as error:
             raise JobError(
@@ -118,11 +112,14 @@ class Ledger:
     def _prepare(self, path: Path) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-        elif version != SCHEMA_VERSION:
-            self._db.close()
+        with self._db.transaction():
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                for statement in (TABLES + CHUNK_TABLES).split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        if version not in (0, SCHEMA_VERSION):
+            self.close()
             raise JobError(
                 Problem(
                     f"the ledger has format {version}, this version reads {SCHEMA_VERSION}",
@@ -133,133 +130,122 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._db.connection.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
-    # -- runs ---------------------------------------------------------------------------------------------------------
-
-    def begin(self, entry: RunEntry) -> None:
-        """Record a run before anything is read."""
-        self._db.execute(
-            "INSERT INTO run (id, job, job_file, state, started_at, limit_rows, own_files, forced) VALUES (?,?,?,?,?,?,?,?)",
-            (
-                entry.run,
-                entry.job,
-                entry.job_file,
-                RunState.RUNNING,
-                _now(),
-                entry.limit,
-                int(entry.own_files),
-                json.dumps(sorted(entry.forced)),
-            ),
-        )
-
-    def aim(self, run: str, *, api_host: str, account: str, database_id: int, way: str) -> None:
-        """Record where the run's rows go."""
-        self._db.execute(
-            "UPDATE run SET api_host=?, account=?, database_id=?, way=? WHERE id=?",
-            (api_host, account, str(database_id), way, run),
-        )
-
-    def staged(self, run: str, facts: Sequence[FileFacts], accepted: int) -> None:
-        """Record the files that were read and that all accepted rows are staged; from here they are not needed."""
-        with self._transaction():
+    def begin(self, entry: RunEntry, files: Iterable[SourceFile]) -> None:
+        """Record a run with its job and its files before anything is read."""
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT INTO run (id, job, job_file, job_copy, state, started_at, limit_rows, own_files, forced)"
+                " VALUES (?,?,?,?,?,?,?,?,?)",
+                (
+                    entry.run, entry.job, entry.job_file, entry.job_copy, RunState.RUNNING, _now(), entry.limit,
+                    int(entry.own_files), json.dumps(sorted(entry.forced)),
+                ),
+            )  # fmt: skip
             self._db.executemany(
-                "INSERT INTO file VALUES (?,?,?,?,?,?)",
-                [
-                    (run, one.file.index, str(one.file.path), one.file.size_bytes, one.file.mtime_ns, one.sha256)
-                    for one in facts
-                ],
+                "INSERT INTO file (run, position, path, name, bytes, mtime_ns) VALUES (?,?,?,?,?,?)",
+                [(entry.run, one.index, str(one.path), one.name, one.size_bytes, one.mtime_ns) for one in files],
             )
-            self._db.execute("UPDATE run SET accepted = ? WHERE id = ?", (accepted, run))
 
-    def end(self, run: str, state: RunState, records: dict[str, Any]) -> None:
+    def aim(self, run: str, *, api_host: str, account: str, database_id: int, structure: Mapping[str, str]) -> None:
+        """Record where the rows go, with the type of every live field that they use."""
+        self._db.execute(
+            "UPDATE run SET api_host=?, account=?, database_id=?, structure=? WHERE id=?",
+            (api_host, account, database_id, json.dumps(dict(structure)), run),
+        )
+
+    def resumed(self, run: str) -> None:
+        """Record that somebody goes on with the run."""
+        self._db.execute("UPDATE run SET state=?, ended_at=NULL WHERE id=?", (RunState.RUNNING, run))
+
+    def read(self, run: str, facts: Iterable[FileFacts]) -> None:
+        """Record the digests of the files that were read."""
+        with self._db.transaction():
+            self._db.executemany(
+                "UPDATE file SET sha256=? WHERE run=? AND position=?",
+                [(one.sha256, run, one.file.index) for one in facts],
+            )
+
+    def staged(self, run: str, accepted: int, usable: int) -> None:
+        """Record that all accepted rows are staged, from where on the dumps are not needed; `usable` = accepted + collapsed."""
+        self._db.execute("UPDATE run SET accepted=?, usable=? WHERE id=?", (accepted, usable, run))
+
+    def end(self, run: str, state: RunState, summary: Mapping[str, Any]) -> None:
         """Record how a run ended."""
         self._db.execute(
-            "UPDATE run SET state=?, ended_at=?, records=? WHERE id=?", (state, _now(), json.dumps(records), run)
+            "UPDATE run SET state=?, ended_at=?, summary=? WHERE id=?", (state, _now(), json.dumps(summary), run)
         )
 
-    def chunk(self, run: str, entry: ChunkEntry, way: str) -> ChunkRecord:
-        """Give the record of one chunk, whose verbs change its state."""
-        return ChunkRecord(self._db, run, entry, way)
+    def give_up(self, run: str) -> None:
+        """Record that nobody will go on with the run."""
+        self._db.execute("UPDATE run SET state=?, ended_at=? WHERE id=?", (RunState.CLOSED, _now(), run))
 
-    def rows_by_state(self, run: str) -> dict[ChunkState, tuple[int, int]]:
-        """Count (chunks, rows) by state."""
-        found = self._db.execute("SELECT state, count(*), sum(rows) FROM chunk WHERE run=? GROUP BY state", (run,))
-        return {ChunkState(state): (chunks, rows) for state, chunks, rows in found}
-
-
-class ChunkRecord:
-    """The record of one chunk of one run; each verb is one legal move and is on disk when it returns."""
-
-    def __init__(self, db: sqlite3.Connection, run: str, entry: ChunkEntry, way: str) -> None:
-        self._db, self._run, self._entry, self._way = db, run, entry, way
-
-    def sending(self) -> None:
-        """Record that the chunk may be on the wire from now on; the same ordinal must have the same digest."""
-        self._enter(ChunkState.SENDING)
-
-    def hold(self) -> None:
-        """Record that the chunk waits behind one that shares a key with it (data rule 23)."""
-        self._enter(ChunkState.HELD)
-
-    def submitted(self, import_id: int) -> None:
-        """Record that Copernica took the import and its id."""
-        self._move(ChunkState.SUBMITTED, "import_id = ?, submitted_at = ?", import_id, _now())
-
-    def ended(self, outcome: Outcome) -> None:
-        """Record how the chunk ended; one that is not final stays submitted, with the reason."""
-        if outcome.ending is Ending.SUBMITTED:
-            self._db.execute(
-                "UPDATE chunk SET message = ? WHERE run = ? AND ordinal = ?",
-                (outcome.message, self._run, self._entry.ordinal),
-            )
-            return
-        self._move(
-            ChunkState(outcome.ending.value),
-            "message = ?, ended_at = ?, confirmed = ?, failed = ?, unknown = ?, unmatched = ?",
-            outcome.message or None,
-            _now(),
-            outcome.confirmed,
-            outcome.failed,
-            outcome.unknown,
-            outcome.unmatched,
+    def runs(self, job: str | None = None) -> tuple[RunRow, ...]:
+        """List runs, the newest first, of one job or of all."""
+        found = self._db.execute(
+            f"SELECT {_COLUMNS} FROM run WHERE ? IS NULL OR job = ? ORDER BY started_at DESC, id DESC",  # noqa: S608
+            (job, job),
         )
+        return tuple(_run(row) for row in found)
 
-    def _enter(self, to: ChunkState) -> None:
-        chunk, legal = self._entry, LEGAL[to]
-        changed = self._db.execute(
-            "INSERT INTO chunk (run, ordinal, phase, carried, rows, digest, first_file, first_line, last_file, last_line,"
-            " way, state, attempts, sending_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-            " ON CONFLICT (run, ordinal) DO UPDATE SET state = excluded.state, attempts = attempts + excluded.attempts,"
-            " way = excluded.way, sending_at = excluded.sending_at"
-            f" WHERE state IN ({','.join('?' * len(legal))}) AND digest = excluded.digest",
-            (
-                self._run, chunk.ordinal, chunk.phase, chunk.carried, chunk.rows, chunk.digest, *chunk.first, *chunk.last,
-                self._way, to, int(to is ChunkState.SENDING), _now(), *legal,
-            ),
-        ).rowcount  # fmt: skip
-        if changed != 1:
-            raise ValueError(f"chunk {chunk.ordinal} of {self._run} cannot become {to}")
+    def run(self, run: str) -> RunRow | None:
+        """Find one run."""
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (run,)).fetchone()  # noqa: S608
+        return None if row is None else _run(row)
 
-    def _move(self, to: ChunkState, assignments: str, *values: object) -> None:
-        legal = LEGAL[to]
-        changed = self._db.execute(
-            f"UPDATE chunk SET state = ?, {assignments} WHERE run = ? AND ordinal = ?"  # noqa: S608 - our own words
-            f" AND state IN ({','.join('?' * len(legal))})",
-            (to, *values, self._run, self._entry.ordinal, *legal),
-        ).rowcount
-        if changed != 1:
-            raise ValueError(f"chunk {self._entry.ordinal} of {self._run} cannot become {to}")
+    def files(self, run: str) -> tuple[tuple[SourceFile, str | None], ...]:
+        """List the files of a run with their digests, None where a file was not read to its end."""
+        found = self._db.execute(
+            "SELECT path, name, position, bytes, mtime_ns, sha256 FROM file WHERE run = ? ORDER BY position", (run,)
+        )
+        return tuple((SourceFile(Path(path), *rest), sha256) for path, *rest, sha256 in found)
+
+    def sent_anything(self, run: str) -> bool:
+        """Say whether any row of a run may have reached Copernica."""
+        quiet = (ChunkState.UNSENT, ChunkState.HELD)
+        found = self._db.execute("SELECT 1 FROM chunk WHERE run=? AND state NOT IN (?,?) LIMIT 1", (run, *quiet))
+        return found.fetchone() is not None
+
+    def loaded(self, job: str, sha256: str, *, confirmed: bool) -> str | None:
+        """Give the newest run of a job that has sent a file of this content, or has confirmed all of it (`confirmed`).
+
+        A run with a limit never counts as confirmed (data rule 35).
+        """
+        whole = "AND run.state = 'done' AND run.limit_rows IS NULL" if confirmed else ""
+        found = self._db.execute(
+            f"SELECT run.id FROM run JOIN file ON file.run = run.id WHERE run.job = ? AND file.sha256 = ? {whole}"  # noqa: S608
+            " ORDER BY run.started_at DESC",
+            (job, sha256),
+        ).fetchall()
+        return next((run for (run,) in found if confirmed or self.sent_anything(run)), None)
+
+    def last_usable(self, job: str) -> int | None:
+        """Give accepted + collapsed of the job's last confirmed run over its own files without a limit (data rules 4, 35)."""
+        row = self._db.execute(
+            "SELECT usable FROM run WHERE job = ? AND state = 'done' AND own_files = 1 AND limit_rows IS NULL"
+            " ORDER BY started_at DESC LIMIT 1",
+            (job,),
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def chunk(self, run: str, entry: ChunkEntry, way: str, arrived: int = 0) -> ChunkRecord:
+        """Give the record of one chunk, whose verbs change its state; `arrived` rows are confirmed beside what is sent."""
+        return ChunkRecord(self._db, run, entry, way, arrived)
+
+    def chunks(self, run: str) -> tuple[ChunkRow, ...]:
+        """List the chunks of a run that were sent or held, by ordinal."""
+        return ChunkRow.of_run(self._db, run)
+
+
+def _run(row: Sequence[Any]) -> RunRow:
+    fields = list(row)
+    fields[4] = RunState(fields[4])
+    fields[10] = json.loads(fields[10] or "{}")
+    fields[12] = bool(fields[12])
+    fields[13] = tuple(json.loads(fields[13]))
+    fields[15] = None if fields[15] is None else json.loads(fields[15])
+    return RunRow(*fields)
 
 
 def _now() -> str:

@@ -74,7 +74,9 @@ def test_ignore_or_add_keeps_the_first_of_equal_rows() -> None:
 
 def test_add_collapses_nothing() -> None:
     """Data rule 21: two equal rows of an `add` are two profiles."""
-    settled = settle(numbered([profile("K", "A"), profile("K", "A")]), Rules("add", KEYS, SETS, ignore_empty_fields=True))
+    settled = settle(
+        numbered([profile("K", "A"), profile("K", "A")]), Rules("add", KEYS, SETS, ignore_empty_fields=True)
+    )
     assert (settled.rows.height, settled.collapsed) == (2, 0)
 
 
@@ -106,7 +108,9 @@ def test_a_phase_starts_where_the_set_changes() -> None:
 
 def test_phases_are_joined_where_no_order_can_be_seen() -> None:
     """Data rule 19: rows that agree in the profile, with no subprofile key in two sets, need one phase."""
-    settled = settle(numbered([order("K", "O1", city="A"), visit("K", "V1", city="A"), order("K", "O2", city="A")]), UPSERT)
+    settled = settle(
+        numbered([order("K", "O1", city="A"), visit("K", "V1", city="A"), order("K", "O2", city="A")]), UPSERT
+    )
     assert settled.rows["_phase"].to_list() == [0, 0, 0]
 
 
@@ -123,7 +127,9 @@ def test_a_key_spelled_otherwise_keeps_its_phases() -> None:
     assert settled.rows["_phase"].to_list() == [0, 1]
 
 
-def chunks_of(rows: list[tuple[str | None, ...]], limits: Limits, partitions: int = 3) -> list[tuple[str, list[dict[str, str]]]]:
+def chunks_of(
+    rows: list[tuple[str | None, ...]], limits: Limits, partitions: int = 3
+) -> list[tuple[str, list[dict[str, str]]]]:
     """Stage, settle and cut rows as a run does; give each chunk's lane and what its body says."""
     with TemporaryDirectory() as folder:
         spread = Partitions(Path(folder) / "partitions", partitions)
@@ -182,7 +188,9 @@ def test_chunking_is_invisible(rows: list[tuple[str | None, ...]], most_rows: in
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(any_row, min_size=1, max_size=24), st.integers(1, 400))
-def test_bodies_stay_within_the_limit_unless_they_are_one_row(rows: list[tuple[str | None, ...]], most_bytes: int) -> None:
+def test_bodies_stay_within_the_limit_unless_they_are_one_row(
+    rows: list[tuple[str | None, ...]], most_bytes: int
+) -> None:
     """Data rule 22: only a single row may be larger than `chunk_bytes`."""
     for _, body in chunks_of(rows, Limits(10, most_bytes)):
         size = len(json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode())

@@ -1,0 +1,156 @@
+"""Read records back by key, by lookups or by paging the database, and say what is not as it was sent (edge: the API client)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pipeline.copernica import Client, Database, Profile, Selector, Subprofile
+from pipeline.load.compare import different_fields
+from pipeline.load.sample import Expectation
+from pipeline.records import Keys, LiveField
+from pipeline.validate.keys import maybe_same
+
+# The longest list that Copernica gives in one call, from v2 on (API sheet 5); v1 gives 100.
+PAGE_ROWS = 1000
+
+LooseKey = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What comparing needs to know of the job and of the live structure."""
+
+    database: Database
+    live: Mapping[str, LiveField]
+    keys: Keys
+    action: str
+    delete_target: str | None
+    ignore_empty: bool
+
+    def loose(self, fields: Mapping[str, str | None], collection: str | None = None) -> LooseKey:
+        """Give the key of target columns under "maybe the same" (data rule 15), of the profile or of a collection."""
+        names = self.keys.profile if collection is None else self.keys.collections.get(collection, ())
+        return tuple(maybe_same(fields[name] or "") for name in names)
+
+    def loose_stored(self, fields: Mapping[str, str], collection: str | None = None) -> LooseKey:
+        """Give the same for the fields of a record that was read."""
+        names = self.keys.profile if collection is None else self.keys.collections.get(collection, ())
+        return tuple(maybe_same(fields.get(name.rpartition(".")[2], "")) for name in names)
+
+
+class Found(Protocol):
+    """What was found in the database for the keys that were asked for."""
+
+    def profiles(self, expected: Mapping[str, str | None]) -> list[Profile]:
+        """Find the profiles of a key, given by target columns."""
+
+    def subprofiles(self, profile: Profile, collection: str) -> list[Subprofile]:
+        """List the subprofiles of a profile in a collection."""
+
+
+class Lookups:
+    """Read a profile with one lookup, and its subprofiles with one list per collection."""
+
+    def __init__(self, client: Client, terms: Terms) -> None:
+        self._client, self._terms = client, terms
+
+    def profiles(self, expected: Mapping[str, str | None]) -> list[Profile]:
+        """Find the profiles of a key; what a lookup returns is compared before it is used (data rule 31)."""
+        terms = self._terms
+        selectors = [Selector.equals(terms.database.fields[key], expected[key] or "") for key in terms.keys.profile]
+        wanted = terms.loose(expected)
+        return [
+            one for one in self._client.profiles(terms.database, *selectors) if terms.loose_stored(one.fields) == wanted
+        ]
+
+    def subprofiles(self, profile: Profile, collection: str) -> list[Subprofile]:
+        """List the subprofiles of a profile in a collection."""
+        return list(self._client.subprofiles(profile.id, self._terms.database.collections[collection]))
+
+
+@dataclass
+class Pages:
+    """Read the whole database once by id, keeping only the records of some keys."""
+
+    terms: Terms
+    _profiles: dict[LooseKey, list[Profile]] = field(default_factory=dict)
+    _subprofiles: dict[tuple[int, str], list[Subprofile]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, client: Client, terms: Terms, keys: Iterable[LooseKey], collections: Iterable[str]) -> Pages:
+        """Page profiles and collections; `modified` excludes nothing, it moves only on real change (data rule 29)."""
+        pages = cls(terms)
+        wanted = set(keys)
+        for profile in client.profiles(terms.database, data_only=True):
+            key = terms.loose_stored(profile.fields)
+            if key in wanted:
+                pages._profiles.setdefault(key, []).append(profile)
+        ids = {profile.id for found in pages._profiles.values() for profile in found}
+        for name in collections:
+            for subprofile in client.collection_subprofiles(terms.database.collections[name], data_only=True):
+                if subprofile.profile in ids:
+                    pages._subprofiles.setdefault((subprofile.profile, name), []).append(subprofile)
+        return pages
+
+    def profiles(self, expected: Mapping[str, str | None]) -> list[Profile]:
+        """Find the profiles of a key."""
+        return self._profiles.get(self.terms.loose(expected), [])
+
+    def subprofiles(self, profile: Profile, collection: str) -> list[Subprofile]:
+        """List the subprofiles of a profile in a collection."""
+        return self._subprofiles.get((profile.id, collection), [])
+
+
+def differences(expected: Expectation, found: Found, terms: Terms) -> list[str]:
+    """List what is not as it was sent: target columns, or which record is missing; never a value (data rule 27)."""
+    profiles = found.profiles(expected.profile)
+    if terms.action == "delete":
+        return _remaining(expected, profiles, found, terms)
+    if not profiles:
+        return [] if terms.action == "update" else ["profile not found"]
+    return min((list(_of_profile(expected, one, found, terms)) for one in profiles), key=len)
+
+
+def _of_profile(expected: Expectation, profile: Profile, found: Found, terms: Terms) -> Iterator[str]:
+    if terms.action != "ignore or add":
+        fields = {name: text for name, text in expected.profile.items() if not name.startswith("interest.")}
+        keys = frozenset(terms.keys.profile)
+        yield from different_fields(fields, profile.fields, terms.live, ignore_empty=terms.ignore_empty, keys=keys)
+        for name in expected.profile.keys() - fields.keys():
+            text = expected.profile[name]
+            if text is not None and (text == "Yes") != (name.partition(".")[2] in profile.interests):
+                yield name
+    for collection, columns in expected.subprofiles:
+        yield from _of_subprofile(collection, columns, found.subprofiles(profile, collection), terms)
+
+
+def _of_subprofile(
+    collection: str, columns: Mapping[str, str | None], stored: Sequence[Subprofile], terms: Terms
+) -> list[str]:
+    wanted = terms.loose(columns, collection)
+    same = [one for one in stored if terms.loose_stored(one.fields, collection) == wanted]
+    if not same:
+        return [] if terms.action == "update" else [f"subprofile of {collection} not found"]
+    if terms.action == "ignore or add":
+        return []
+    keys = frozenset(terms.keys.collections.get(collection, ()))
+    compare: Callable[[Subprofile], list[str]] = lambda one: different_fields(  # noqa: E731
+        columns, one.fields, terms.live, ignore_empty=terms.ignore_empty, keys=keys
+    )
+    return min(map(compare, same), key=len)
+
+
+def _remaining(expected: Expectation, profiles: Sequence[Profile], found: Found, terms: Terms) -> list[str]:
+    """List what a delete has left: the delete behaviour of the database may keep records (API sheet 11.5)."""
+    if terms.delete_target == "profile":
+        return ["profile still there"] if profiles else []
+    left = []
+    for collection, columns in expected.subprofiles:
+        wanted = terms.loose(columns, collection)
+        for profile in profiles:
+            stored = found.subprofiles(profile, collection)
+            if any(terms.loose_stored(one.fields, collection) == wanted for one in stored):
+                left.append(f"subprofile of {collection} still there")
+    return left

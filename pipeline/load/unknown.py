@@ -1,0 +1,141 @@
+"""Find out what became of an import whose answer was lost (edge: the API client; data rules 28, 29)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from pipeline.copernica import ApiError, Client, Profile, Subprofile
+from pipeline.load.chunks import Chunk
+from pipeline.load.outcome import Ending, Outcome
+from pipeline.load.readback import PAGE_ROWS, Found, Lookups, Pages, Terms, differences
+from pipeline.load.sample import Expectation, expectation_of
+from pipeline.records import Sets
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at an unknown chunk showed.
+
+    `outcome` counts as confirmed the rows of keys that read back equal, as unknown the others. `missing` are those others'
+    rows, None where nothing could be seen (too many calls, API not reachable). `digest` stands for the state that was seen.
+    """
+
+    outcome: Outcome
+    at: str = ""
+    digest: str = ""
+    missing: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Settler:
+    """Look at unknown chunks within the cost that the job allows.
+
+    `now` gives Copernica's own time in UTC: an import that has no id may start in an hour by its clock, not by ours.
+    """
+
+    client: Client
+    terms: Terms
+    sets: Sets
+    most_calls: int
+    settle_after_s: float
+    now: Callable[[], datetime]
+
+    def look(self, chunk: Chunk) -> Look:
+        """Read the last row per profile and per full key back, by what costs fewer calls (data rule 29)."""
+        lost = "the answer to the import was lost"
+        if not self.terms.keys.profile:
+            return Look(
+                Outcome.whole(Ending.UNKNOWN, chunk, f"{lost}, and without key fields nothing can be looked up")
+            )
+        groups = {key: rows for (key,), rows in chunk.rows.sort("_seq").partition_by("_key", as_dict=True).items()}
+        expected = {key: expectation_of(rows, self.sets, self.terms.keys) for key, rows in groups.items()}
+        try:
+            found = self._found(tuple(expected.values()), self.sets.collections_of(chunk.lane.carried))
+            if isinstance(found, int):
+                cost = (
+                    f"{lost}, and looking would take {found} calls, more than {self.most_calls} (load.max_settle_calls)"
+                )
+                return Look(Outcome.whole(Ending.UNKNOWN, chunk, cost))
+            there = {key: self._there(expected[key], groups[key], found) for key in groups}
+        except ApiError as error:
+            return Look(Outcome.whole(Ending.UNKNOWN, chunk, f"{lost}, and looking failed: {error.message}", stop=True))
+        return self._seen(chunk, groups, there)
+
+    def stands_still(self, looks: Sequence[tuple[str, str]], look: Look) -> bool:
+        """Say whether an earlier look, `settle_after_s` ago or more, saw the same state; never so for `add`."""
+        if self.terms.action == "add":
+            return False
+        now = datetime.fromisoformat(look.at)
+        return any(
+            digest == look.digest and (now - datetime.fromisoformat(at)).total_seconds() >= self.settle_after_s
+            for at, digest in looks
+        )
+
+    def _found(self, expected: Sequence[Expectation], collections: Sequence[str]) -> Found | int:
+        """Read what is needed, or give the number of calls that it would take."""
+        lookups = len(expected) * (1 + len(collections))
+        if lookups <= min(self.most_calls, 2 + 2 * len(collections)):
+            return Lookups(self.client, self.terms)
+        database = self.terms.database
+        counts = [self.client.count(database)]
+        counts += [self.client.count_subprofiles(database.collections[name]) for name in collections]
+        pages = sum(count // PAGE_ROWS + 1 for count in counts)
+        if min(lookups, pages) > self.most_calls:
+            return min(lookups, pages)
+        if lookups <= pages:
+            return Lookups(self.client, self.terms)
+        wanted = (self.terms.loose(one.profile) for one in expected)
+        return Pages.read(self.client, self.terms, wanted, collections)
+
+    def _there(self, expected: Expectation, rows: pl.DataFrame, found: Found) -> int:
+        """Count the rows of one key that have arrived: all or none, for `add` as many as there are equal profiles."""
+        if self.terms.action != "add":
+            return 0 if differences(expected, found, self.terms) else rows.height
+        stored = found.profiles(expected.profile)
+        arrived = 0
+        taken: Counter[int] = Counter()
+        for position in range(rows.height):
+            one = expectation_of(rows.slice(position, 1), self.sets, self.terms.keys)
+            for profile in stored:
+                if not taken[profile.id] and not differences(one, _Only(profile), self.terms):
+                    taken[profile.id] += 1
+                    arrived += 1
+                    break
+        return arrived
+
+    def _seen(self, chunk: Chunk, groups: dict[object, pl.DataFrame], there: dict[object, int]) -> Look:
+        confirmed = sum(there.values())
+        at = self.now().isoformat()
+        missing_keys = [key for key, rows in groups.items() if there[key] < rows.height]
+        missing = chunk.rows.filter(pl.col("_key").is_in(pl.Series(missing_keys, dtype=pl.UInt64).implode()))
+        state = ",".join(f"{key}:{count}" for key, count in sorted(there.items(), key=str))
+        digest = hashlib.sha256(state.encode()).hexdigest()
+        if confirmed == chunk.rows.height:
+            return Look(Outcome.whole(Ending.CONFIRMED, chunk), at, digest, missing)
+        left = chunk.rows.height - confirmed
+        message = (
+            f"the answer to the import was lost; {confirmed} of {chunk.rows.height} rows are there, {left} are not"
+        )
+        outcome = Outcome(
+            Ending.UNKNOWN, confirmed=confirmed, unknown=left, message=message, open_keys=chunk.rows["_key"].unique()
+        )
+        return Look(outcome, at, digest, missing)
+
+
+@dataclass(frozen=True)
+class _Only:
+    """One profile, as if it were all that is found; `add` has no collections on the way of imports (data rule 25)."""
+
+    profile: Profile
+
+    def profiles(self, expected: Mapping[str, str | None]) -> list[Profile]:  # noqa: ARG002 - the shape of Found
+        return [self.profile]
+
+    def subprofiles(self, profile: Profile, collection: str) -> list[Subprofile]:  # noqa: ARG002
+        return []
