@@ -478,11 +478,15 @@ static enum event
 give_up_first_line(Scanner *s, const Walk *walk, const Record *record)
 {
     Bad bad = {0};
-    size_t end = s->length, next = s->length;
+    size_t end, next;
     bad.code = record->broken || walk->state == QUOTED ? UNCLOSED_QUOTE : TOO_LONG;
     bad.first = bad.last = s->lines + 1;
-    bool whole = record->broken || s->final;
-    if (whole && physical_line(s, s->at, &end, &next) < 0) return EVENT_MORE; /* CR, and LF may follow */
+    bool whole = physical_line(s, s->at, &end, &next) >= 0;
+    if (!whole) {
+        /* So much of it is kept as is always kept, wherever the blocks end; a CR may be half of the line end. */
+        if (record->broken || s->length - s->at <= RAW_MAX) return EVENT_MORE;
+        end = next = s->length - (s->buffer[s->length - 1] == '\r');
+    }
     if (record->broken && !s->memo.active) {
         s->memo.active = true;
         s->memo.closed = false;

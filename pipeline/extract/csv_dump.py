@@ -10,7 +10,8 @@ from pipeline.errors import AccountingError, Problem
 from pipeline.extract import _csv
 from pipeline.extract.csv_header import OURS, dump_columns, header_problems, is_rejects_header
 from pipeline.extract.decoding import utf8_blocks
-from pipeline.extract.malformed import CSV_CODES, Dialect, Line, csv_frame, malformed_frame
+from pipeline.extract.lines import LineCounter
+from pipeline.extract.malformed import CSV_CODES, Dialect, Line, csv_frame
 from pipeline.extract.reading import BATCH_BYTES, Batches, Found, Task
 from pipeline.extract.refusal import Refused
 from pipeline.records import Batch
@@ -24,36 +25,6 @@ _HEADER_FAULTS = {
     "bare_cr": "the header holds a carriage return without a line feed",
 }
 _MOST_HEADER_BYTES = 1 << 20
-
-
-class LineCounter:
-    """Count the physical lines of a file apart from the scanner, so that the sum of data rule 2 is checked."""
-
-    def __init__(self) -> None:
-        self._ends = 0
-        self._last = b""
-        self._waiting: list[bytes] = []
-
-    def add(self, block: bytes, ends: str | None) -> None:
-        """Count a block; `ends` is what the scanner found to end a line, None while it does not know."""
-        self._waiting.append(block)
-        if ends is not None:
-            for each in self._waiting:
-                self._count(each, ends)
-            self._waiting.clear()
-
-    def _count(self, block: bytes, ends: str) -> None:
-        self._ends += block.count(b"\n")
-        if ends == "\r":
-            halves = self._last == b"\r" and block.startswith(b"\n")
-            self._ends += block.count(b"\r") - block.count(b"\r\n") - halves
-        self._last = block[-1:] or self._last
-
-    def lines(self, ends: str) -> int:
-        """Give the lines so far; text behind the last line end is a line, too."""
-        self.add(b"", ends)
-        open_line = self._last not in (b"", b"\n") and not (ends == "\r" and self._last == b"\r")
-        return self._ends + open_line
 
 
 class CsvReader:
@@ -202,6 +173,3 @@ def _chain(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
     if head:
         yield head
     yield from blocks
-
-
-__all__ = ["CsvReader", "LineCounter", "is_rejects_file", "malformed_frame", "read_csv"]

@@ -47,8 +47,13 @@ class Extraction:
         self._current: StoredFile | None = None
         self._problems: list[Problem] = []
         self.bytes_total = sum(file.size_bytes for file in self._files)
+        self._found: list[Found] = []
         self.facts: tuple[FileFacts, ...] = ()
-        self.header: tuple[str, ...] = ()
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Give the columns of the first CSV file, or the known ones of JSON; empty before the first batch."""
+        return next((found.header for found in self._found if found.header), ())
 
     @property
     def bytes_read(self) -> int:
@@ -70,11 +75,11 @@ class Extraction:
 
     def _read(self, file: SourceFile) -> Batches:
         found = Found()
+        self._found.append(found)
         try:
             with closing(StoredFile(file, self._block_bytes)) as stored:
                 self._current = stored
                 yield from self._batches(file, stored, found)
-                self.header = self.header or found.header
                 stored.finish()
                 self.facts += (FileFacts(file, stored.digest, **vars(found.counts)),)
         except Refused as refused:

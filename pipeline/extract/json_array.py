@@ -9,15 +9,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import Problem
-from pipeline.extract.csv_dump import LineCounter
 from pipeline.extract.decoding import MARK
-from pipeline.extract.json_batch import Element, JsonBatches
+from pipeline.extract.json_batch import JsonBatches, Place
 from pipeline.extract.json_text import Decoder
+from pipeline.extract.lines import LineCounter
 from pipeline.extract.reading import Batches, Found, Task
 from pipeline.extract.refusal import Refused
 
 _BLANK = re.compile(r"[ \t\n\r]*")
-_MARKED = re.compile("[\udc00-\udcff]")
 # The longest piece of JSON that cannot be told from the beginning of a longer one: -Infinity, \ud83d\ude00, 1.5e+.
 _CUT_CHARS = 16
 
@@ -52,7 +51,7 @@ class Window:
             pieces.append(piece)
         self.text = "".join(pieces)
         self.at = self._counted = 0
-        self.marked = _MARKED.search(self.text) is not None
+        self.marked = not _is_text(self.text)
 
     def line(self) -> int:
         """Give the physical line of `at`."""
@@ -91,21 +90,23 @@ class ArrayReader:
         read whole.
         """
         self._open()
-        window = self._window
+        window, batches = self._window, self._batches
         after = window.next_char()
         if after == "]":
             window.at += 1
-        while after != "]" and not self._batches.full:
-            yield from self._element()
+        while after != "]" and not batches.full:
+            self._element()
+            if batches.ready:
+                yield from batches.take()
             after = window.next_char()
             if after not in (",", "]") or not after:
                 raise self._broken("expected , or ]", window.at)
             window.at += 1
         counts = self._found.counts
-        if not self._batches.full and window.next_char():
+        if not batches.full and window.next_char():
             raise self._broken("text behind the closing ]", window.at)
-        yield from self._batches.rest()
-        counts.lines = counts.record_lines = window.line() if self._batches.full else window.counter.lines("\n")
+        yield from batches.take_rest()
+        counts.lines = counts.record_lines = window.line() if batches.full else window.counter.lines("\n")
 
     def _open(self) -> None:
         first = self._window.next_char()
@@ -119,15 +120,15 @@ class ArrayReader:
             raise Refused(Problem(what, name, "see source.format and source.encoding"))
         self._window.at += 1
 
-    def _element(self) -> Batches:
+    def _element(self) -> None:
         window = self._window
         if not window.next_char():
             raise self._broken("the array breaks off", window.at)
         value, end = self._decode()
-        element = Element(value, window.line(), window.text, window.at, end)
+        place = Place(window.line(), window.text, window.at, end)
         fault = self._decoder.fault(value, window.text, window.at, end, marked=window.marked)
         window.at = end
-        yield from self._batches.add(element, fault)
+        self._batches.add(value, place, fault)
 
     def _decode(self) -> tuple[Any, int]:
         """Decode the element at hand, with more text when it may go on behind the window."""
@@ -157,6 +158,14 @@ class ArrayReader:
         where = f"{self._task.file.name}, line {line}, byte {window.offset(at):,}"
         do = "export it again; see source.max_record_bytes where elements really are that long"
         return Refused(Problem(f"{what}, after {good:,} good {'element' if good == 1 else 'elements'}", where, do))
+
+
+def _is_text(text: str) -> bool:
+    """Say whether the text is free of marks; encoding finds that out faster than a search."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _may_go_on(error: json.JSONDecodeError, text: str) -> bool:

@@ -41,24 +41,24 @@ def malformed_frame(rows: Iterable[tuple[int, int, str, str, str]]) -> pl.DataFr
 
 def _csv_row(bad: Line, dialect: Dialect) -> tuple[int, int, str, str, str]:
     line, record, code, found, first, last, length, raw = bad
-    message = _csv_message((code, found, first, last, length), dialect)
+    message = _csv_message((code, found, first, last), dialect)
     return line, record, CSV_CODES[code], message, _cut(raw, length, dialect)
 
 
 def _cut(raw: bytes, length: int, dialect: Dialect) -> str:
     text = readable(raw, dialect.encoding)
-    return text if len(raw) == length else f"{text}… ({length:,} bytes)"
+    return text if len(raw) == length else f"{text}…"
 
 
-def _csv_message(bad: tuple[int, int, int, int, int], dialect: Dialect) -> str:
-    code, found, first, last, length = bad
+def _csv_message(bad: tuple[int, int, int, int], dialect: Dialect) -> str:
+    code, found, first, last = bad
     limit = dialect.max_record_bytes
     text = {
         "field_count": f"{found} {'field' if found == 1 else 'fields'} where the header has {dialect.columns}",
         "repeated_header": "repeats the header",
         "stray_quote": "a quote stands inside an unquoted field, or a quoted field goes on behind its closing quote",
         "unclosed_quote": f"a quote opens and the record does not end within {limit:,} bytes or the file",
-        "record_too_long": f"longer than {limit:,} bytes: the line has {length:,} or more",
+        "record_too_long": f"longer than {limit:,} bytes",
         "not_decodable": f"bytes that are no {dialect.encoding}",
         "nul": "holds a NUL character",
         "bare_cr": "holds a carriage return without a line feed outside quotes",

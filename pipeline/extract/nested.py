@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.records import REJECT_KEYS, Expected, JsonNumber
 
 # Types of a value that stands in its column as it is.
 _PLAIN = frozenset({str, JsonNumber, type(None)})
-_OURS = frozenset(REJECT_KEYS)
+# Keys that we made ourselves: those of a rejects file.
+OURS = frozenset(REJECT_KEYS)
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -43,9 +44,19 @@ class Layout:
         frozen = {path: frozenset(names) for path, names in below.items()}
         return cls(columns, frozenset(columns), expected.ignored, lists, frozen, expected.track_absent)
 
+    def is_one_row(self, obj: Mapping[str, Any]) -> bool:
+        """Say whether an object is its own row as it stands: known keys, texts, numbers and null, and no key missing.
 
-@dataclass
-class Row:
+        That saves flat dumps most of the time that laying out costs.
+        """
+        return (
+            self.known.issuperset(obj)
+            and _PLAIN.issuperset(map(type, obj.values()))
+            and (not self.track_absent or len(obj) == len(self.columns))
+        )
+
+
+class Row(NamedTuple):
     """One row: its values by column, the list and the element it came from, and the columns whose key was missing."""
 
     values: Mapping[str, str | None]
@@ -54,16 +65,15 @@ class Row:
     absent: frozenset[str] = _NOTHING
 
 
-@dataclass
-class Laid:
+class Laid(NamedTuple):
     """An object laid out: its rows, or why not.
 
     `unknown` paths and `unfit` ones (with the reason) refuse the file; a `double` column makes the object malformed.
     """
 
-    rows: list[Row] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-    unfit: list[tuple[str, str]] = field(default_factory=list)
+    rows: Sequence[Row]
+    unknown: Sequence[str] = ()
+    unfit: Sequence[tuple[str, str]] = ()
     double: str | None = None
 
 
@@ -74,13 +84,6 @@ def lay_out(obj: Mapping[str, Any], layout: Layout) -> Laid:
     several lists give their rows one after the other, in the order of the lists in the object. Null, a missing list and
     `[]` are the same; an object without elements is one row. Raises RecursionError for what is nested too deeply.
     """
-    if layout.known.issuperset(obj) and _PLAIN.issuperset(map(type, obj.values())):
-        row = Row(obj)
-        if layout.track_absent and len(obj) < len(layout.columns):
-            row.absent = frozenset(
-                name for name in layout.columns if name not in obj and not _in_list(name, layout.lists)
-            )
-        return Laid([row])
     return _Walk(layout).object(obj)
 
 
@@ -97,23 +100,26 @@ class _Walk:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._laid = Laid()
+        self._rows: list[Row] = []
+        self._unknown: list[str] = []
+        self._unfit: list[tuple[str, str]] = []
+        self._double: str | None = None
         self._lists: dict[str, list[Any]] = {}
 
     def object(self, obj: Mapping[str, Any]) -> Laid:
         own = _Level()
-        self._walk({key: value for key, value in obj.items() if key not in _OURS}, "", own, inside=False)
+        self._walk(obj, "", own, inside=False)
         for path, elements in self._lists.items():
             for position, element in enumerate(elements, 1):
                 level = _Level()
                 self._walk(element, f"{path}.", level, inside=True)
                 if not own.values.keys().isdisjoint(level.values):
-                    self._laid.double = min(own.values.keys() & level.values.keys())
+                    self._double = min(own.values.keys() & level.values.keys())
                 row = Row({**own.values, **level.values}, path, position)
-                self._laid.rows.append(self._with_absent(row, own, level))
-        if not self._laid.rows:
-            self._laid.rows.append(self._with_absent(Row(own.values), own, _Level()))
-        return self._laid
+                self._rows.append(self._with_absent(row, own.emptied | level.emptied))
+        if not self._rows:
+            self._rows.append(self._with_absent(Row(own.values), own.emptied))
+        return Laid(self._rows, self._unknown, self._unfit, self._double)
 
     def _walk(self, obj: Mapping[str, Any], prefix: str, level: _Level, *, inside: bool) -> None:
         for key, value in obj.items():
@@ -127,44 +133,42 @@ class _Walk:
                     self._walk(value, f"{path}.", level, inside=inside)
             elif isinstance(value, list) and value:
                 if inside:
-                    self._laid.unfit.append((path, "a list inside an element of a list"))
+                    self._unfit.append((path, "a list inside an element of a list"))
                 elif all(isinstance(element, dict) for element in value):
                     self._list(path, value)
                 else:
-                    self._laid.unfit.append((path, "a list whose elements are no objects"))
+                    self._unfit.append((path, "a list whose elements are no objects"))
             else:
                 self._leaf(path, value, level)
 
     def _list(self, path: str, elements: list[Any]) -> None:
         if path in self._lists:
-            self._laid.double = path
+            self._double = path
         self._lists[path] = elements
 
     def _leaf(self, path: str, value: Any, level: _Level) -> None:
         """Put a scalar, null, `[]` or `{}` in its column."""
         if path in self._layout.known:
             if path in level.values:
-                self._laid.double = path
+                self._double = path
             level.values[path] = _text(value)
         elif path in self._layout.below and _text(value) is None:
             if value != {}:
                 level.emptied |= self._layout.below[path]
         else:
-            self._laid.unknown.append(path)
+            self._unknown.append(path)
 
-    def _with_absent(self, row: Row, own: _Level, element: _Level) -> Row:
+    def _with_absent(self, row: Row, emptied: set[str]) -> Row:
         """Name the columns whose key was missing; those of a list of which the row is no element are not absent."""
         if not self._layout.track_absent:
             return row
-        there = row.values.keys() | own.emptied | element.emptied
+        there = row.values.keys() | emptied
         lists = self._layout.lists | self._lists.keys()
         mine = frozenset({row.of_list} if row.of_list else ())
-        row.absent = frozenset(
-            name
-            for name in self._layout.columns
-            if name not in there and (_in_list(name, mine) or not _in_list(name, lists))
+        missing = (name for name in self._layout.columns if name not in there)
+        return row._replace(
+            absent=frozenset(name for name in missing if _in_list(name, mine) or not _in_list(name, lists))
         )
-        return row
 
 
 def _text(value: Any) -> str | None:

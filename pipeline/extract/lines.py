@@ -1,0 +1,80 @@
+"""Count and split physical lines (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# Bytes of a malformed line that are kept, so that it can be mended.
+MOST_RAW_BYTES = 1 << 16
+
+
+class LineCounter:
+    """Count the physical lines of a file apart from the scanner, so that the sum of data rule 2 is checked."""
+
+    def __init__(self) -> None:
+        self._ends = 0
+        self._last = b""
+        self._waiting: list[bytes] = []
+
+    def add(self, block: bytes, ends: str | None) -> None:
+        """Count a block; `ends` is what the scanner found to end a line, None while it does not know."""
+        self._waiting.append(block)
+        if ends is not None:
+            for each in self._waiting:
+                self._count(each, ends)
+            self._waiting.clear()
+
+    def _count(self, block: bytes, ends: str) -> None:
+        self._ends += block.count(b"\n")
+        if ends == "\r":
+            halves = self._last == b"\r" and block.startswith(b"\n")
+            self._ends += block.count(b"\r") - block.count(b"\r\n") - halves
+        self._last = block[-1:] or self._last
+
+    def lines(self, ends: str) -> int:
+        """Give the lines so far; text behind the last line end is a line, too."""
+        self.add(b"", ends)
+        open_line = self._last not in (b"", b"\n") and not (ends == "\r" and self._last == b"\r")
+        return self._ends + open_line
+
+
+@dataclass
+class LongLine:
+    """A line that is longer than may be held: how it begins, and how long it is so far."""
+
+    head: bytes
+    length: int
+
+
+class Lines:
+    """Split blocks at LF; a line longer than `most_bytes` comes as a `LongLine` and is never held whole."""
+
+    def __init__(self, blocks: Iterator[bytes], most_bytes: int) -> None:
+        self._blocks = blocks
+        self._most_bytes = most_bytes
+        self.counter = LineCounter()
+
+    def __iter__(self) -> Iterator[bytes | LongLine]:
+        most = self._most_bytes
+        tail: bytes = b""
+        long: LongLine | None = None
+        for block in self._blocks:
+            self.counter.add(block, "\n")
+            first, *lines = block.split(b"\n")
+            tail, long = self._longer(tail, long, first)
+            for line in lines:
+                yield long or tail
+                tail, long = (line, None) if len(line) <= most else self._longer(b"", None, line)
+        if tail or long:
+            yield long or tail
+
+    def _longer(self, tail: bytes, long: LongLine | None, piece: bytes) -> tuple[bytes, LongLine | None]:
+        """Add a piece to a line; one byte more than the limit may be the CR of its end."""
+        if long is not None:
+            long.length += len(piece)
+            return b"", long
+        tail += piece
+        if len(tail) > self._most_bytes + tail.endswith(b"\r"):
+            return b"", LongLine(tail[:MOST_RAW_BYTES], len(tail))
+        return tail, None
