@@ -44,12 +44,12 @@ class Sandbox:
         self._world = World(Setup(*self._given))
         try:
             server = Server(self._world)
+            self._thread = ServerThread(server)
+            self._thread.start()
         except BaseException:
             self._world.close()
             raise
         self.api_url, self.auth_url = server.url, f"{server.url}/authenticate"
-        self._thread = ServerThread(server)
-        self._thread.start()
         return self
 
     def __exit__(

@@ -55,10 +55,15 @@ class Request:
 
 def loads(body: bytes) -> Any:
     """Parse JSON; a lone surrogate, which no store can hold, becomes a question mark. Raises ValueError."""
-    found = json.loads(body)
+    found = json.loads(body, parse_constant=_no_json)
     if _SURROGATE.search(body):
         found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
     return found
+
+
+def _no_json(word: str) -> None:
+    """Refuse NaN and Infinity, which Python would read."""
+    raise ValueError(f"{word} is no JSON")
 
 
 def elements_of(raw_path: str) -> list[str]:
