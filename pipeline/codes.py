@@ -181,3 +181,29 @@ _VALUES = {
 
 # Every reject code, by name: records that could not be split, then keys, then values.
 CODES: Mapping[str, Code] = MappingProxyType({**_MALFORMED, **_KEYS, **_VALUES})
+
+# Why a row that was sent on the per-profile way stands in failed.csv.
+FAILED_CODES: Mapping[str, Code] = MappingProxyType(
+    {
+        "refused_by_api": Code(
+            "Refused by Copernica",
+            "Copernica answered no; the message has its words.",
+            "Mend what the message names, and run the row again.",
+        ),
+        "several_matches": Code(
+            "Several matches",
+            "Several records have the key of the row; the message has their ids.",
+            "Remove the doubles in Copernica, or say on_several_matches: all.",
+        ),
+        "follows_failed": Code(
+            "Behind a failed row",
+            "A row of the same profile before this one failed, so that this one was not sent.",
+            "Mend the row that failed, and run both again in their order.",
+        ),
+        "not_sendable": Code(
+            "Cannot be sent safely",
+            "Copernica would take the row for something else than it says.",
+            "Mend the value that the message names.",
+        ),
+    }
+)

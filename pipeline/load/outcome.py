@@ -9,6 +9,7 @@ from typing import Protocol
 import polars as pl
 
 from pipeline.load.chunks import Chunk
+from pipeline.load.profile_log import RowLog
 
 
 class Ending(StrEnum):
@@ -31,7 +32,7 @@ class Outcome:
     `open_keys` are the `_key` values of rows that are not confirmed: what shares one with them must wait (data rule 23).
     `message` is Copernica's words or ours where something is not confirmed. `stop` says that the fault concerns the
     whole run (token, budget, interrupt), so that nothing more may be sent; `refused` that Copernica refused the request
-    itself.
+    itself. `per_profile` says that the rows went per profile though the run's way is imports.
     """
 
     ending: Ending
@@ -44,6 +45,7 @@ class Outcome:
     open_keys: pl.Series | None = None
     stop: bool = False
     refused: bool = False
+    per_profile: bool = False
 
     @classmethod
     def whole(cls, ending: Ending, chunk: Chunk, message: str = "", *, stop: bool = False) -> Outcome:
@@ -63,6 +65,10 @@ class Outcome:
 
 class ChunkLog(Protocol):
     """The ledger's verbs for one chunk; each is on disk when it returns (invariant 7)."""
+
+    @property
+    def rows(self) -> RowLog:
+        """Give the verbs for the chunk's single rows, for the per-profile way."""
 
     def sending(self) -> None:
         """Record that the chunk may be on the wire from now on."""

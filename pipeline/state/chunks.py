@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from threading import RLock
+from functools import cached_property
 from typing import Any
 
 from pipeline.load.outcome import Ending, Outcome
+from pipeline.state.database import Database
+from pipeline.state.operations import RowRecords
 
 TABLES = """
 CREATE TABLE chunk (
@@ -25,10 +25,6 @@ CREATE TABLE chunk (
 CREATE TABLE look (
     run TEXT NOT NULL, ordinal INTEGER NOT NULL, at TEXT NOT NULL, digest TEXT NOT NULL,
     FOREIGN KEY (run, ordinal) REFERENCES chunk
-) STRICT;
-CREATE TABLE operation (
-    run TEXT NOT NULL, ordinal INTEGER NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL, kind TEXT,
-    remote_id INTEGER, message TEXT, PRIMARY KEY (run, ordinal, position)
 ) STRICT;
 """
 
@@ -56,36 +52,6 @@ LEGAL = {
     ChunkState.FAILED: (ChunkState.SUBMITTED, ChunkState.SENDING, ChunkState.FAILED),
     ChunkState.HELD: (ChunkState.UNSENT, ChunkState.HELD),
 }
-
-
-@dataclass(frozen=True)
-class Database:
-    """One SQLite connection that threads share, one statement or transaction at a time."""
-
-    connection: sqlite3.Connection
-    lock: RLock
-
-    def execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        """Execute one statement; outside a transaction it is on disk when this returns."""
-        with self.lock:
-            return self.connection.execute(statement, values)
-
-    def executemany(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
-        """Execute one statement for many rows; call it inside a transaction."""
-        with self.lock:
-            self.connection.executemany(statement, rows)
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make what happens inside one step."""
-        with self.lock:
-            self.connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self.connection.execute("ROLLBACK")
-                raise
-            self.connection.execute("COMMIT")
 
 
 @dataclass(frozen=True)
@@ -119,6 +85,10 @@ class ChunkRow:
     unmatched: int | None
     looks: tuple[tuple[str, str], ...] = ()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Give the chunk as a document, without the looks."""
+        return {name: value for name, value in asdict(self).items() if name != "looks"}
+
     @classmethod
     def of_run(cls, db: Database, run: str) -> tuple[ChunkRow, ...]:
         """List the chunks of a run that were sent or held, by ordinal."""
@@ -145,6 +115,11 @@ class ChunkRecord:
 
     def __init__(self, db: Database, run: str, entry: ChunkEntry, way: str, arrived: int = 0) -> None:
         self._db, self._run, self._entry, self._way, self._arrived = db, run, entry, way, arrived
+
+    @cached_property
+    def rows(self) -> RowRecords:
+        """Give the records of the chunk's rows, for the per-profile way."""
+        return RowRecords(self._db, self._run, self._entry.ordinal)
 
     def sending(self) -> None:
         """Record that the chunk may be on the wire from now on; the same ordinal must have the same digest."""

@@ -18,7 +18,9 @@ from typing import Any
 from pipeline.errors import JobError, Problem
 from pipeline.records import FileFacts, SourceFile
 from pipeline.state.chunks import TABLES as CHUNK_TABLES
-from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState, Database
+from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState
+from pipeline.state.database import Database
+from pipeline.state.operations import TABLES as OPERATION_TABLES
 
 SCHEMA_VERSION = 1
 
@@ -115,7 +117,7 @@ class Ledger:
         with self._db.transaction():
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
-                for statement in (TABLES + CHUNK_TABLES).split(";"):
+                for statement in (TABLES + CHUNK_TABLES + OPERATION_TABLES).split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         if version not in (0, SCHEMA_VERSION):

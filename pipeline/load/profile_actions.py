@@ -1,0 +1,290 @@
+"""Carry out what an action means for one row: the table of the per-profile way (edge: the API client; data rules 31-34).
+
+| action | profile | subprofile, per carried collection |
+|---|---|---|
+| update or add | lookup; PUT by id, or PUT with `fields` and `create` | list; PUT by id or POST |
+| update | lookup; PUT by id | list; PUT by id |
+| add | POST; with collections only for the first row of a key | POST |
+| ignore or add | lookup; POST when absent | list; POST when absent |
+| delete | lookup; DELETE, when that is the target | list; DELETE, when that is the target |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pipeline.copernica import ApiError, Change, Client, Collection, Database, LostError
+from pipeline.load.compare import different_fields
+from pipeline.load.profile_log import PROFILE, RowLog, RowState
+from pipeline.load.profile_lookup import MOST_MATCHES, Known, Lookup
+from pipeline.load.profile_rows import ProfileRow, SubprofileRow
+from pipeline.load.profile_sending import Steps, surely
+from pipeline.records import LiveField
+
+
+class SeveralMatchesError(Exception):
+    """Say that a key that is to have one record has several; the row fails with their ids (data rule 31)."""
+
+    def __init__(self, noun: str, ids: tuple[int, ...]) -> None:
+        named = ", ".join(str(number) for number in ids[:MOST_MATCHES])
+        self.message = f"several {noun}s have this key: {named}{' and more' if len(ids) > MOST_MATCHES else ''}"
+        super().__init__(self.message)
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What all rows of a run share. `key_fields` are the job's; `several_all` changes all matches of a key."""
+
+    action: str
+    key_fields: frozenset[str]
+    ignore_empty: bool
+    several_all: bool
+    delete_target: str | None
+    has_collections: bool
+
+
+class Actions:
+    """Carry out one row after another; rows of different profiles may be in work at one time.
+
+    `apply` raises SeveralMatchesError, ValueError for a row that cannot be sent safely, and leaves of ApiError; a
+    LostError, or any other with `maybe_sent`, means that what became of the row is not known.
+    """
+
+    def __init__(self, target: tuple[Client, Database], doing: Doing, lookup: Lookup, log: RowLog) -> None:
+        self._client, self._database = target
+        self._doing, self._lookup, self._log = doing, lookup, log
+        self._interests_apart = self._client.version == "v1"  # its POST of a profile has no place for them
+        self._live = _types(self._database)
+        self._posted_before = doing.action == "add" and log.has_made_profiles()
+        self.wrote = False
+        self.created = False
+
+    def apply(self, row: ProfileRow, steps: Steps) -> RowState:
+        """Do what the action says for one row."""
+        if self._doing.action == "add":
+            return self._add(row, steps)
+        try:
+            return self._delete(row) if self._doing.action == "delete" else self._write(row, steps)
+        except ApiError:
+            self._lookup.forget(row.key)
+            raise
+
+    @property
+    def _wire(self) -> Client:
+        """Give the client for a request that changes something."""
+        self.wrote = True
+        return self._client
+
+    # update, update or add, ignore or add
+
+    def _write(self, row: ProfileRow, steps: Steps) -> RowState:
+        made = steps.made(PROFILE)  # by an earlier process, for this very row
+        ids = self._chosen(row.key) if made is None else (made,)
+        if not ids and self._doing.action == "update":
+            return RowState.UNMATCHED
+        states = set()
+        if not ids or made is not None:
+            ids = (self._create(row, steps),)
+            states.add(RowState.CREATED)
+        elif self._doing.action != "ignore or add":
+            self._change(ids, row)
+            states.add(RowState.UPDATED)
+        states |= {self._subprofile(number, one, steps) for number in ids for one in row.subprofiles}
+        ranked = (RowState.UNMATCHED, RowState.CREATED, RowState.UPDATED)
+        return next((state for state in ranked if state in states), RowState.KEPT)
+
+    def _chosen(self, key: tuple[str, ...]) -> tuple[int, ...]:
+        """Look the profile up; raises SeveralMatchesError where there is more than one and the job does not take all."""
+        return self._agreed("profile", self._lookup.profiles(key))
+
+    def _agreed(self, noun: str, ids: tuple[int, ...]) -> tuple[int, ...]:
+        if len(ids) > 1 and not self._doing.several_all:
+            raise SeveralMatchesError(noun, ids)
+        return ids
+
+    def _change(self, ids: tuple[int, ...], row: ProfileRow) -> None:
+        if len(ids) == 1:
+            self._wire.update_profile(ids[0], row.fields)
+        else:
+            self._wire.put_profiles(self._database, Change(self._lookup.selectors(row.key), row.fields))
+        for number in ids:
+            self._switch(number, row.interests)
+
+    def _switch(self, profile_id: int, interests: Mapping[str, bool]) -> None:
+        """Switch the interests that the row knows, by POST with an explicit map: others stay (data rule 33)."""
+        if interests:
+            self._wire.set_interests(profile_id, interests)
+
+    def _create(self, row: ProfileRow, steps: Steps) -> int:
+        """Make the profile of a row; POST takes the interests along, PUT must not (data rule 33)."""
+        if self._doing.action != "update or add":
+            return self._post_profile(row, steps, lambda: self._arrived(row))
+        number, fresh = self._put_profile(row)
+        self._remember(row.key, number, fresh=fresh)
+        self._switch(number, row.interests)
+        return number
+
+    def _put_profile(self, row: ProfileRow) -> tuple[int, bool]:
+        """PUT with `fields` and `create`, whose body writes its own key; say whether the id is that of a new profile."""
+        change = Change(self._lookup.selectors(row.key), row.fields, create=True)
+
+        def look() -> tuple[int | None, bool] | None:
+            number = self._arrived(row)
+            return None if number is None else (number, False)
+
+        number, fresh = surely(lambda: (self._wire.put_profiles(self._database, change), True), look, again=True)
+        if number is not None:
+            return number, fresh
+        # Somebody made it since our lookup, or the answer does not name it.
+        found = self._agreed("profile", tuple(profile.id for profile in self._lookup.look(row.key)))
+        if not found:
+            raise LostError("the profile was written, but is not found by its key")
+        return found[0], False
+
+    def _post_profile(self, row: ProfileRow, steps: Steps, look: Callable[[], int | None]) -> int:
+        """POST the profile, unless an earlier process has done that for this row."""
+        fields = row.fields or self._something()
+        interests = None if self._interests_apart or not row.interests else row.interests
+
+        def send() -> int:
+            return self._wire.create_profile(self._database, fields, interests)
+
+        number, fresh = steps.made(PROFILE), False
+        if number is None:
+            again = self._doing.action != "add"
+            number, fresh = steps.post(PROFILE, lambda: surely(send, look, again=again)), True
+        self._remember(row.key, number, fresh=fresh)
+        if self._interests_apart:
+            self._switch(number, row.interests)
+        return number
+
+    def _something(self) -> dict[str, str]:
+        """Give a body for a profile of which the row says nothing: an empty text in a field that starts with one."""
+        for name, field in self._database.fields.items():
+            if field.type in ("text", "email") and not field.default:
+                return {name: ""}
+        raise ValueError("the row has no value to make a profile of")
+
+    def _remember(self, key: tuple[str, ...], number: int, *, fresh: bool) -> None:
+        """Keep the id of a new profile, and of a fresh one that it has no subprofiles."""
+        self.created = True
+        if key:
+            self._lookup.keep(key, (number,))
+        for collection in self._database.collections.values() if fresh else ():
+            self._lookup.keep_listed(number, collection, ())
+
+    def _arrived(self, row: ProfileRow) -> int | None:
+        """Look whether a profile that was to be made is there as it was sent."""
+        found = self._lookup.look(row.key)
+        if len(found) != 1 or self._differs(row.fields, found[0].fields):
+            return None
+        return found[0].id
+
+    def _differs(self, sent: Mapping[str, str], stored: Mapping[str, str], collection: str = "") -> list[str]:
+        columns = {f"{collection}.{name}" if collection else name: text for name, text in sent.items()}
+        doing = self._doing
+        return different_fields(columns, stored, self._live, ignore_empty=doing.ignore_empty, keys=doing.key_fields)
+
+    # add
+
+    def _add(self, row: ProfileRow, steps: Steps) -> RowState:
+        state = RowState.CREATED
+        number = None if steps.made(PROFILE) else self._added_before(row.key)
+        if number is None:
+            steps.require_unposted(PROFILE)
+            number = self._post_profile(row, steps, lambda: None)
+        elif not row.subprofiles:
+            state = RowState.KEPT
+        for one in row.subprofiles:
+            kind = _kind(self._database.collections[one.collection], number)
+            if steps.made(kind) is None:
+                steps.require_unposted(kind)
+                self._post_subprofile(number, one, steps)
+        return state
+
+    def _added_before(self, key: tuple[str, ...]) -> int | None:
+        """Give the profile that an earlier row of this key made in this run, in this process or an earlier one.
+
+        Without collections every row makes a profile.
+        """
+        if not self._doing.has_collections:
+            return None
+        kept = self._lookup.kept(key)
+        if kept is not None:
+            return kept[0]
+        if not (self._posted_before or self._lookup.forgot):
+            return None
+        found = self._lookup.look(key)
+        return min(self._log.made_among([profile.id for profile in found]), default=None)
+
+    # subprofiles
+
+    def _subprofile(self, profile_id: int, row: SubprofileRow, steps: Steps) -> RowState:
+        found = self._matching(profile_id, row)
+        if found and self._doing.action == "ignore or add":
+            return RowState.KEPT
+        for number in found:
+            self._wire.update_subprofile(number, row.fields)
+        if found:
+            return RowState.UPDATED
+        if self._doing.action == "update":
+            return RowState.UNMATCHED
+        self._post_subprofile(profile_id, row, steps)
+        return RowState.CREATED
+
+    def _matching(self, profile_id: int, row: SubprofileRow) -> tuple[int, ...]:
+        collection = self._database.collections[row.collection]
+        return self._agreed("subprofile", self._lookup.matching(profile_id, collection, row.key))
+
+    def _post_subprofile(self, profile_id: int, row: SubprofileRow, steps: Steps) -> None:
+        collection = self._database.collections[row.collection]
+
+        def look() -> int | None:
+            for one in self._lookup.new_subprofiles(profile_id, collection):
+                same = self._lookup.has_key(one, collection, row.key)
+                if same and not self._differs(row.fields, one.fields, row.collection):
+                    return one.id
+            return None
+
+        def send() -> int:
+            return self._wire.create_subprofile(profile_id, collection, row.fields)
+
+        again = self._doing.action != "add"
+        number = steps.post(_kind(collection, profile_id), lambda: surely(send, look, again=again))
+        self._lookup.added(profile_id, collection, Known(number, row.key))
+
+    # delete
+
+    def _delete(self, row: ProfileRow) -> RowState:
+        """Delete the profile, or the subprofiles that the row names; one that is not there is no fault (data rule 34)."""
+        ids = self._chosen(row.key)
+        gone = []
+        if self._doing.delete_target == "profile":
+            gone = [self._wire.delete_profile(number) for number in ids]
+            self._lookup.forget(row.key)
+            self._lookup.keep(row.key, ())
+        else:
+            for profile_id in ids:
+                gone += [self._delete_subprofile(profile_id, one) for one in row.subprofiles]
+        return RowState.DELETED if any(gone) else RowState.UNMATCHED
+
+    def _delete_subprofile(self, profile_id: int, row: SubprofileRow) -> bool:
+        gone = False
+        for number in self._matching(profile_id, row):
+            gone = self._wire.delete_subprofile(number) or gone
+            self._lookup.removed(profile_id, self._database.collections[row.collection], number)
+        return gone
+
+
+def _kind(collection: Collection, profile_id: int) -> str:
+    """Name the POST of a subprofile in the ledger."""
+    return f"subprofile of {profile_id} in collection {collection.id}"
+
+
+def _types(database: Database) -> dict[str, LiveField]:
+    """Give the type of every column, dotted ones for collections."""
+    types = {name: LiveField(field.type) for name, field in database.fields.items()}
+    for collection in database.collections.values():
+        types |= {f"{collection.name}.{name}": LiveField(field.type) for name, field in collection.fields.items()}
+    return types

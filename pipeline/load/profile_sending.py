@@ -1,0 +1,71 @@
+"""Send requests that may not be repeated: record each, and look what became of it when its answer is lost (pure).
+
+What goes out and what is looked at are given as functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from pipeline.copernica import ApiError, LostError
+from pipeline.load.profile_log import RowEntry, RowLog
+
+# How often a creating request goes out that got 503, each time after a look that found nothing (API sheet 18).
+MOST_TRIES = 3
+
+T = TypeVar("T")
+
+
+def surely(send: Callable[[], T], look: Callable[[], T | None], *, again: bool) -> T:
+    """Send, and where the answer is lost look whether the request was carried out (API sheet 18, data rule 28).
+
+    `look` gives None where nothing shows that it was; then only a 503 is followed by another try, and only with `again`.
+    Raises what `send` raises; every error after a lost answer has `maybe_sent`.
+    """
+    for left in reversed(range(MOST_TRIES)):
+        try:
+            return send()
+        except LostError as lost:
+            if not lost.look_up:
+                raise
+            try:
+                found = look()
+            except ApiError as error:
+                error.maybe_sent = True
+                raise
+            if found is not None:
+                return found
+            if lost.status != 503 or not again or not left:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+class Steps:
+    """The POSTs of one row, each recorded before and after, and what an earlier process recorded of them."""
+
+    def __init__(self, log: RowLog, position: int, entry: RowEntry | None) -> None:
+        self._log, self._position = log, position
+        self._posts: dict[str, int | None] = dict(entry.posts) if entry else {}
+
+    def made(self, kind: str) -> int | None:
+        """Give the id of what this POST made, None where it was never sent or its outcome is not known."""
+        return self._posts.get(kind)
+
+    def require_unposted(self, kind: str) -> None:
+        """Raise LostError where this POST may have been carried out before: it must not go out again (data rule 28)."""
+        if kind in self._posts and self._posts[kind] is None:
+            raise LostError(f"the run broke off while the {kind} was added; whether it was is not known")
+
+    def post(self, kind: str, send: Callable[[], int]) -> int:
+        """Send a POST that makes something, and give its id; raises what `send` raises."""
+        self._log.posting(self._position, kind)
+        try:
+            number = send()
+        except ApiError as error:
+            if not error.maybe_sent:
+                self._log.unposted(self._position, kind)
+            raise
+        self._log.posted(self._position, kind, number)
+        self._posts[kind] = number
+        return number

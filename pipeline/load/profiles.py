@@ -1,0 +1,279 @@
+"""Load rows profile by profile, with an answer for each row (wiring over the API client).
+
+The rows of one profile go strictly in order, different profiles in parallel under the client's one pace. What each
+action does stands in `profile_actions`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from pipeline.copernica import ApiError, Client, Database, LostError, RefusedError
+from pipeline.errors import ApiRefusedError, Problem
+from pipeline.load.chunks import Chunk
+from pipeline.load.outcome import ChunkLog, Ending, Outcome
+from pipeline.load.profile_actions import Actions, Doing, SeveralMatchesError
+from pipeline.load.profile_canary import Canary
+from pipeline.load.profile_log import RowEntry, RowState
+from pipeline.load.profile_lookup import Lookup
+from pipeline.load.profile_rows import ProfileRow, RowReader
+from pipeline.load.profile_sending import Steps
+from pipeline.records import Keys, Sets
+
+# Characters of an API's message that are kept of a row.
+MOST_MESSAGE_CHARS = 300
+
+Failed = Callable[[Mapping[str, Any], str, str, str], None]
+"""Takes a row that was not taken, in the staged layout, with code, column (may be empty) and message."""
+
+
+@dataclass(frozen=True)
+class ProfileSettings:
+    """What all rows of a run share, in the words of the job; `workers` is how many profiles are in work at once."""
+
+    run: str
+    action: str
+    keys: Keys
+    sets: Sets
+    ignore_empty_fields: bool
+    on_several_matches: str = "fail"
+    delete_target: str | None = None
+    workers: int = 4
+
+    @property
+    def doing(self) -> Doing:
+        """Give what the actions need of it."""
+        return Doing(
+            self.action,
+            frozenset((*self.keys.profile, *(key for keys in self.keys.collections.values() for key in keys))),
+            self.ignore_empty_fields,
+            self.on_several_matches == "all",
+            self.delete_target,
+            bool(self.sets.collections),
+        )
+
+
+@dataclass
+class _Course:
+    """How far a chunk has come; workers report to it."""
+
+    actions: Actions
+    log: ChunkLog
+    entries: Mapping[int, RowEntry]
+    counts: Counter[RowState] = field(default_factory=Counter)
+    confirmed: set[int] = field(default_factory=set)
+    first_trouble: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, row: ProfileRow, state: RowState, message: str = "") -> None:
+        """Count a row whose outcome is recorded."""
+        with self.lock:
+            self.counts[state] += 1
+            if state.confirmed:
+                self.confirmed.add(row.position)
+            elif not self.first_trouble:
+                self.first_trouble = f"line {row.cells['_line']}: {message}"
+
+
+class Profiles:
+    """The way of single profiles. It takes chunks of mixed sets (`_set` tells per row what it carries) and of one.
+
+    `failed` is called from several threads for every row that the API refused, that has several matches or follows such
+    a row. `stop` ends the work between two rows. `counts` says what became of all rows so far.
+    """
+
+    name = "profiles"
+
+    def __init__(
+        self, client: Client, database: Database, settings: ProfileSettings, failed: Failed, stop: threading.Event
+    ) -> None:
+        self._client, self._database, self._settings, self._stop = client, database, settings, stop
+        self._failed = failed
+        self._doing = settings.doing
+        self._reader = RowReader(settings.sets, settings.keys, ignore_empty=settings.ignore_empty_fields)
+        self._lookup = Lookup(client, database, settings.keys, all_matches=self._doing.several_all)
+        self._canary = Canary(client, database, settings.keys.profile)
+        self._prepared = False
+        self._proved = False
+        self._halted: str | None = None
+        self.counts: Counter[RowState] = Counter()
+        self.wrote = False
+
+    def prepare(self) -> None:
+        """Prove that lookups can be trusted, before the first write (data rule 31); nothing for `add`, which looks nothing up.
+
+        Raises ApiRefusedError where they cannot, or where the API does not answer.
+        """
+        if self._prepared:
+            return
+        try:
+            proved = self._settings.action == "add" or self._canary.prove()
+        except (ApiError, ValueError) as error:
+            raise ApiRefusedError(
+                Problem(
+                    getattr(error, "message", str(error)),
+                    where="the lookup by key before the first write",
+                    do="nothing was sent on the per-profile way",
+                )
+            ) from None
+        # Only a PUT with `create` can do harm in a database that is empty at the start: see `_work`.
+        self._proved = proved or self._settings.action != "update or add"
+        self._prepared = True
+
+    def carry(self, chunk: Chunk, log: ChunkLog, *, last: bool) -> Outcome:  # noqa: ARG002 (no rebuild on this way)
+        """Send the rows of a chunk, one by one, and say what became of them.
+
+        Rows whose outcome is recorded are counted and not sent again; of those that may have been sent, the repeatable
+        ones are looked up and sent again, others are unknown. A chunk that was stopped part way ends `submitted`: it is
+        to be carried again. Ends `unsent` where nothing was written. `unmatched` is counted for `update` only.
+        """
+        log.sending()
+        try:
+            self.prepare()
+        except ApiRefusedError as error:
+            self._halted = str(error)
+        groups = self._reader.groups(chunk.rows)
+        course = _Course(self._actions(log), log, log.rows.entries())
+        self._work(groups, course)
+        outcome = self._outcome(chunk, groups, course)
+        self.counts += course.counts
+        self.wrote = self.wrote or course.actions.wrote
+        log.ended(outcome)
+        return outcome
+
+    def _actions(self, log: ChunkLog) -> Actions:
+        return Actions((self._client, self._database), self._doing, self._lookup, log.rows)
+
+    def _work(self, groups: list[list[ProfileRow]], course: _Course) -> None:
+        """Work through the groups in parallel; one by one until lookups in a database that was empty are proved."""
+        begun = 0
+        while begun < len(groups) and not self._proved and self._halted is None:
+            self._group(groups[begun], course)
+            begun += 1
+            self._prove_again(course)
+        with ThreadPoolExecutor(self._settings.workers, thread_name_prefix="profile") as pool:
+            for _ in pool.map(lambda group: self._group(group, course), groups[begun:]):
+                pass
+
+    def _prove_again(self, course: _Course) -> None:
+        """Repeat the canaries once a profile was made: with a dropped selector the next PUT would change that one."""
+        if course.actions.created and self._halted is None:
+            try:
+                self._proved = self._canary.prove()
+            except ApiError as error:
+                self._halt(error.message)
+
+    def _group(self, rows: list[ProfileRow], course: _Course) -> None:
+        """Send the rows of one profile in order; after a failed one the others fail, after an unknown one they wait."""
+        try:
+            before: ProfileRow | None = None
+            window = False
+            for at, row in enumerate(rows):
+                entry = course.entries.get(row.position)
+                state = entry.state if entry else RowState.SENDING
+                if entry and state is not RowState.SENDING:
+                    course.count(row, state, entry.message)
+                elif self._halted is not None or self._stop.is_set():
+                    return
+                elif before is not None:
+                    state = self._follows(row, before, course)
+                else:
+                    if not window:
+                        window = True
+                        course.log.rows.window([one.position for one in rows[at:]])
+                    state = self._row(row, entry, course)
+                if state in (RowState.UNKNOWN, RowState.SENDING):
+                    return
+                if state.failed and before is None:
+                    before = row
+        except BaseException:
+            self._halt("the run broke off")
+            raise
+
+    def _row(self, row: ProfileRow, entry: RowEntry | None, course: _Course) -> RowState:
+        """Send one row and record what became of it; SENDING where it is to be sent again."""
+        try:
+            state = course.actions.apply(row, Steps(course.log.rows, row.position, entry))
+        except SeveralMatchesError as error:
+            column = self._settings.keys.profile[0] if self._settings.keys.profile else ""
+            return self._fail(row, course, RowState.SEVERAL, ("several_matches", column, error.message))
+        except RefusedError as error:
+            return self._fail(row, course, RowState.FAILED, ("refused_by_api", "", error.message))
+        except ValueError as error:
+            return self._fail(row, course, RowState.FAILED, ("not_sendable", "", str(error)))
+        except ApiError as error:
+            if not isinstance(error, LostError):
+                self._halt(error.message)
+            if not error.maybe_sent:
+                return RowState.SENDING
+            return self._end(row, course, RowState.UNKNOWN, error.message)
+        return self._end(row, course, state)
+
+    def _follows(self, row: ProfileRow, before: ProfileRow, course: _Course) -> RowState:
+        """Fail a row behind one of the same profile that failed: later values must not follow (data rule 23)."""
+        message = f"not sent: the row in line {before.cells['_line']} of the same profile failed before it"
+        return self._fail(row, course, RowState.FAILED, ("follows_failed", "", message))
+
+    def _fail(self, row: ProfileRow, course: _Course, state: RowState, why: tuple[str, str, str]) -> RowState:
+        """Hand a row over before its outcome is recorded, so that none is missing from what was handed over."""
+        code, column, message = why
+        self._failed(row.cells, code, column, _short(message))
+        return self._end(row, course, state, message)
+
+    def _end(self, row: ProfileRow, course: _Course, state: RowState, message: str = "") -> RowState:
+        course.log.rows.ended(row.position, state, _short(message))
+        course.count(row, state, _short(message))
+        return state
+
+    def _halt(self, message: str) -> None:
+        """Send nothing more; the first reason stands."""
+        if self._halted is None:
+            self._halted = message
+
+    def _outcome(self, chunk: Chunk, groups: list[list[ProfileRow]], course: _Course) -> Outcome:
+        counts, rows = course.counts, chunk.rows.height
+        confirmed = sum(number for state, number in counts.items() if state.confirmed)
+        failed = sum(number for state, number in counts.items() if state.failed)
+        unknown = counts[RowState.UNKNOWN]
+        unsent = rows - confirmed - failed - unknown
+        stopped = self._halted is not None or (self._stop.is_set() and unsent > 0)
+        if stopped and unsent:
+            ending = Ending.SUBMITTED if course.actions.wrote or confirmed + failed + unknown else Ending.UNSENT
+        else:
+            ending = Ending.UNKNOWN if unknown else Ending.FAILED if failed else Ending.CONFIRMED
+        message = self._halted or ("interrupted" if stopped else "")
+        if not message and confirmed < rows:
+            message = (
+                f"{failed} rows failed, {unknown} are unknown, {unsent} were not sent; first {course.first_trouble}"
+            )
+        return Outcome(
+            ending,
+            confirmed,
+            failed,
+            unknown,
+            unsent,
+            unmatched=counts[RowState.UNMATCHED] if self._settings.action == "update" else 0,
+            message=message,
+            open_keys=self._open_keys(groups, course) if confirmed < rows else None,
+            stop=stopped,
+        )
+
+    def _open_keys(self, groups: list[list[ProfileRow]], course: _Course) -> pl.Series:
+        """Give the `_key`s of profiles with a row that is not confirmed; none without key fields: nothing shares one."""
+        found = {
+            group[0].key_hash
+            for group in groups
+            if self._settings.keys.profile and any(row.position not in course.confirmed for row in group)
+        }
+        return pl.Series("_key", sorted(found), dtype=pl.UInt64)
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= MOST_MESSAGE_CHARS else message[: MOST_MESSAGE_CHARS - 1] + "…"
