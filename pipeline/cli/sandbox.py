@@ -16,7 +16,7 @@ import click
 @click.option("--token", default="sandbox", show_default=True, help="The only API token that is accepted.")
 @click.option("--faults", type=click.Path(path_type=Path), help="Faults to play (YAML).")
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one JSON document.")
-def command(  # noqa: PLR0913 (one parameter per option)
+def command(
     host: str, port: int, store: Path | None, structure: Path | None, token: str, faults: Path | None, as_json: bool
 ) -> None:
     """Serve a local Copernica until it is stopped.

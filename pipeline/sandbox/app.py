@@ -190,4 +190,9 @@ async def _query(http: HttpRequest) -> control.Asked:
 def make_app(world: World, connections: Connections) -> Starlette:
     """Make the application: every path goes through the one gate."""
     gate = Gate(world, connections)
-    return Starlette(routes=[Route("/{rest:path}", gate.handle, methods=list(_METHODS))])
+    routes = [Route("/{rest:path}", gate.handle, methods=list(_METHODS))]
+    return Starlette(routes=routes, exception_handlers={Exception: _bug})
+
+
+async def _bug(http: HttpRequest, failure: Exception) -> Response:  # noqa: ARG001 (the form of a handler)
+    return _sent(ApiError(f"sandbox bug: {failure!r}", 500).answer())
