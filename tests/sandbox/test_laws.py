@@ -17,7 +17,14 @@ from tests.sandbox.conftest import Client
 NOW = datetime(2024, 2, 29, 12, 0, 0)
 KIND = st.sampled_from(TYPES)
 DATELIKE = st.text("0123456789-/:. +@aTzZ", max_size=24)
-SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8) | DATELIKE
+SCALAR = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | DATELIKE
+)
 NAME = st.sampled_from(["CustNo", "city", "Points", "Balance", "Born", "Since", "Tier", "nope", "id", "fields", ""])
 JSON = st.recursive(
     SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAME, inner, max_size=3), max_leaves=6
