@@ -8,7 +8,7 @@ DUMP ?=
 TEST ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint check sandbox nightly clean
+.PHONY: help setup run test lint check sandbox nightly bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,22 @@ sandbox: $(STAMP) ## serve the local Copernica of the sample data on port 8765
 
 nightly: $(STAMP) ## for cron: make nightly JOB=configs/my.yaml [DUMP="file ..."]
 	@$(BIN)/copernica-import run $(JOB) $(DUMP)
+
+# The other tools that are measured live apart, so that nothing of theirs is there when ours runs.
+BENCH_STAMP := benchmarks/.venv/.installed
+ROWS ?= 1000000
+ONLY ?=
+BIG ?=
+
+$(BENCH_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv benchmarks/.venv
+	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt setuptools
+	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--no-build-isolation '.[bench]'
+	@touch $@
+
+bench: $(STAMP) $(BENCH_STAMP) ## measure speed and memory: make bench [ROWS=1000000] [ONLY=limit,run] [BIG=1]
+	$(BIN)/python -m benchmarks --rows $(ROWS) $(if $(ONLY),--only $(ONLY)) $(if $(BIG),--big)
 
 clean: ## remove what was built and the sandbox runs of the sample jobs
 	rm -rf $(VENV) build *.egg-info pipeline/extract/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis

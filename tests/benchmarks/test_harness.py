@@ -1,0 +1,56 @@
+"""The harness counts what arrives and does not take a broken command for a fast one; no test asserts a time."""
+
+import dataclasses
+from pathlib import Path
+
+from benchmarks.bench import Setting, bench, dump
+from benchmarks.cases import BY_NAME, Call
+from benchmarks.data import COLUMNS, damaged
+
+
+def test_limit_delivers_every_row_to_the_sink(tmp_path: Path):
+    """1,000 rows sent by the limit arrive as 1,000 rows, in two rounds, and leave nothing behind but the dump."""
+    (result,) = bench([BY_NAME["limit"]], Setting(rows=1_000, repetitions=2, data=tmp_path))
+    assert (result.error, len(result.runs)) == ("", 2)
+    assert result.to_dict()["status"] == "ok"
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["adjacent-1000.csv"]
+
+
+def test_command_that_fails_is_reported_with_the_end_of_its_stderr(tmp_path: Path):
+    """A section whose command exits with 3 has no figures, but its code and last words."""
+
+    def broken(call: Call) -> list[str]:
+        return [call.python, "-c", "import sys; print('no such job', file=sys.stderr); sys.exit(3)"]
+
+    case = dataclasses.replace(BY_NAME["limit"], command=broken)
+    (result,) = bench([case], Setting(rows=1_000, repetitions=2, data=tmp_path))
+    assert result.to_dict()["status"] == "failed"
+    assert result.error == "exit code 3: no such job"
+    assert result.runs == []
+
+
+def test_command_that_loses_rows_is_no_measurement(tmp_path: Path):
+    """A section that sends nothing, and says that all went well, failed."""
+    case = dataclasses.replace(BY_NAME["limit"], command=lambda call: [call.python, "-c", ""])
+    (result,) = bench([case], Setting(rows=1_000, repetitions=1, data=tmp_path))
+    assert result.error == "0 rows arrived, not 1000"
+
+
+def test_dumps_hold_the_same_rows_each_time(tmp_path: Path):
+    """A dump has its rows and columns, the scattered one the same lines in another order, made twice the same."""
+    adjacent, scattered = (dump(tmp_path, variant, 1_000).read_text() for variant in ("adjacent", "scattered"))
+    again = dump(tmp_path / "again", "scattered", 1_000).read_text()
+    lines = adjacent.splitlines()
+    assert (len(lines), lines[0]) == (1_001, ",".join(COLUMNS))
+    assert lines[1:] != scattered.splitlines()[1:]
+    assert sorted(lines[1:]) == sorted(scattered.splitlines()[1:])
+    assert again == scattered
+
+
+def test_a_fifth_of_a_damaged_dump_is_damaged(tmp_path: Path):
+    """The rows that differ from the sound dump are as many as the harness expects to be rejected."""
+    sound = dump(tmp_path, "adjacent", 1_000).read_text().splitlines()
+    for variant in ("blank", "unparsed"):
+        spoilt = dump(tmp_path, variant, 1_000).read_text().splitlines()
+        changed = sum(one != other for one, other in zip(sound, spoilt, strict=True))
+        assert changed == damaged(variant, 1_000) == 200
