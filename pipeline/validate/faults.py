@@ -79,7 +79,6 @@ class Faults:
 
     def _joined(self, several: pl.Series, slots: pl.Series) -> pl.DataFrame:
         """Join the faults of the rows that have `several`; `slots` gives the place of a row among them."""
-        nothing = pl.repeat(None, several.len(), dtype=pl.String, eager=True)
         wide = pl.DataFrame({"_row": several})
         taken: dict[str, pl.Series] = {}
         order = sorted(range(len(self._layers)), key=lambda at: self._layers[at].rank)
@@ -93,8 +92,9 @@ class Faults:
             taken[layer.column] = before.scatter(places, True)
             # A value that holds the separator would make the three columns disagree.
             message = layer.rows["_message"].filter(first).str.replace_all(_SEPARATOR, " ¦ ", literal=True)
-            code = nothing.scatter(places, layer.rows["_code"].filter(first))
-            wide = wide.with_columns(code.alias(f"code {at}"), nothing.scatter(places, message).alias(f"message {at}"))
+            code = _spread(several.len(), places, layer.rows["_code"].filter(first))
+            text = _spread(several.len(), places, message)
+            wide = wide.with_columns(code.alias(f"code {at}"), text.alias(f"message {at}"))
         return self._narrow(wide, order)
 
     def _narrow(self, wide: pl.DataFrame, order: list[int]) -> pl.DataFrame:
@@ -108,6 +108,11 @@ class Faults:
             _join([pl.col(f"message {at}") for at in order]).alias("_message"),
             (~pl.any_horizontal(pl.lit(False), *not_live)).alias("_by_target"),
         )
+
+
+def _spread(height: int, places: pl.Series, texts: pl.Series) -> pl.Series:
+    """Put texts at their places in a column of nulls; a new one each time, since scatter writes where it stands."""
+    return pl.repeat(None, height, dtype=pl.String, eager=True).scatter(places, texts)
 
 
 def _join(texts: Sequence[pl.Expr]) -> pl.Expr:

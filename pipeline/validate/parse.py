@@ -84,7 +84,8 @@ def _parse(cells: pl.Series, grammar: Grammar) -> Parsed:
         wrong = ~fits
         bad = _bad(rows.filter(wrong), raw.filter(wrong), exact.filter(wrong), grammar)
         exact = exact.set(wrong, None)
-    return Parsed(cells.scatter(rows, exact), typed.scatter(rows, values), bad)
+    # scatter writes where it stands, and the cells are asked for blanks after this.
+    return Parsed(cells.clone().scatter(rows, exact), typed.clone().scatter(rows, values), bad)
 
 
 def _canonical(raw: pl.Series, grammar: Grammar) -> pl.Series:
