@@ -5,8 +5,10 @@ A new run begins at the dumps, a resumed one where the ledger and the run's fold
 
 from __future__ import annotations
 
+import shlex
 import time
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -21,7 +23,7 @@ from pipeline.guards import check_input
 from pipeline.intake import take_in
 from pipeline.job import Job
 from pipeline.load.choice import Choice
-from pipeline.load.chunks import Limits, cut
+from pipeline.load.chunks import Chunk, Limits, cut
 from pipeline.load.imports import Clock, Imports, ImportSettings
 from pipeline.load.loop import Decisions, Loading, load
 from pipeline.load.readback import Lookups, Terms
@@ -39,7 +41,7 @@ from pipeline.stage.partitions import Partitions, partition_count
 from pipeline.stage.settle import settle
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import Ledger, RunState
-from pipeline.tally import Tally
+from pipeline.tally import Rebuild, Tally
 from pipeline.target import LiveTarget
 
 
@@ -76,6 +78,12 @@ class Conductor:
     rejects: Path | None = None
     imports: int = 0
     started_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def resume_command(self) -> str:
+        """Give the command that goes on with this run."""
+        state_dir = self.id.folder.path.parent.parent
+        return f"copernica-import resume {self.id.run} --state-dir {shlex.quote(str(state_dir))}"
 
     def stage(self, plan: Plan) -> Manifest:
         """Read the dumps, set rejects aside, settle and lay out accepted rows; nothing was sent when this ends."""
@@ -137,7 +145,11 @@ class Conductor:
         """Cut the lanes into chunks and send them, the ledger always a step ahead of the wire."""
         job, sets, keys = self.id.job, manifest.sets, Keys.of(self.id.job.target.key_fields)
         lanes = Lanes(self.id.folder.staged / "lanes")
-        chunks = cut(lanes, sets, keys, Limits(job.load.chunk_rows, job.load.chunk_bytes))
+        limits = Limits(job.load.chunk_rows, job.load.chunk_bytes)
+
+        def chunks() -> Iterator[Chunk]:
+            return cut(lanes, sets, keys, limits)
+
         imports = Imports(self.site.target.client, self._import_settings(), Clock(time.monotonic, self.site.stop.wait))
         with self.site.reporter.stage("load", self.tally.staged.accepted) as advance:
             loading = Loading(
@@ -150,8 +162,23 @@ class Conductor:
                 interrupted=self.site.stop.is_set,
                 decisions=decisions,
             )
-            self.tally.load = load(chunks, loading)
+            self.tally.load = load(chunks(), loading)
+            if self.tally.load.chunks.get("unknown") and not (self.tally.load.stopped or self.site.stop.is_set()):
+                self.tally.load = load(chunks(), loading)
         self.imports = imports.accepted
+        self.tally.rebuild = self._rebuild()
+
+    def _rebuild(self) -> Rebuild:
+        """Say what became of the rebuild that the last import carries (data rule 24).
+
+        Where that import did not end confirmed, resuming a run with nothing else left gives it up.
+        """
+        report = self.tally.load
+        if not self.id.job.target.rebuild or not self.tally.staged.accepted:
+            return Rebuild.NOT_ASKED
+        if report.rebuilt:
+            return Rebuild.DONE
+        return Rebuild.NOT_DONE if report.worked or not report.settled else Rebuild.GIVEN_UP
 
     def _import_settings(self) -> ImportSettings:
         target = self.id.job.target
@@ -206,6 +233,7 @@ class Conductor:
             api_calls=client.calls,
             bytes_sent=client.bytes_sent,
             imports=self.imports,
+            resume=self.resume_command,
         )
         summary = summarise(facts, self.tally)
         summary.check_sums()

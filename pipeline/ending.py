@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pipeline.errors import Exit, Problem
 from pipeline.job import Job
-from pipeline.load.chunks import Chunk
-from pipeline.load.outcome import Ending, Outcome
+from pipeline.load.loop import Trouble
+from pipeline.load.outcome import Ending
 from pipeline.records import SourceFile
 from pipeline.report.summary import FileCount, Summary, Verify
 from pipeline.tally import Tally
@@ -33,6 +33,7 @@ class RunFacts:
     api_calls: int = 0
     bytes_sent: int = 0
     imports: int = 0
+    resume: str = ""
 
 
 def summarise(facts: RunFacts, tally: Tally) -> Summary:
@@ -49,14 +50,14 @@ def summarise(facts: RunFacts, tally: Tally) -> Summary:
         api_calls=facts.api_calls,
         bytes_sent=facts.bytes_sent,
         verify=Verify(tally.verified.checked, tally.verified.equal, tally.verified.different),
-        rebuild=rebuild(facts.job, tally),
+        rebuild=tally.rebuild.value,
         way=facts.way,
         forced=facts.forced,
         seconds=facts.seconds,
         rejects=facts.rejects,
         codes=facts.codes,
         problems=tuple(problems(facts, tally)),
-        go_on=go_on(tally),
+        go_on=go_on(facts, tally),
     )
 
 
@@ -83,19 +84,12 @@ def _files(tally: Tally) -> tuple[FileCount, ...]:
     )
 
 
-def rebuild(job: Job, tally: Tally) -> str:
-    """Say what became of the rebuilding of selections (data rule 24)."""
-    if not job.target.rebuild or not tally.staged.accepted:
-        return "not asked"
-    return "done" if tally.load.rebuilt else "not done"
-
-
 def problems(facts: RunFacts, tally: Tally) -> Iterator[Problem]:
     """Name everything that kept the run from being done."""
     if tally.refusal is not None:
         yield from tally.refusal.problems
-    for chunk, outcome in tally.load.troubles[:MOST_TROUBLES]:
-        yield trouble(chunk, outcome, facts.files)
+    for one in tally.load.troubles[:MOST_TROUBLES]:
+        yield trouble(one, facts.files)
     if len(tally.load.troubles) > MOST_TROUBLES:
         yield Problem(f"{len(tally.load.troubles) - MOST_TROUBLES} more chunks are not confirmed")
     if held := tally.load.chunks.get("held"):
@@ -112,33 +106,32 @@ def problems(facts: RunFacts, tally: Tally) -> Iterator[Problem]:
     yield from tally.problems
 
 
-def trouble(chunk: Chunk, outcome: Outcome, files: Sequence[SourceFile]) -> Problem:
-    """Name a chunk that is not confirmed, its files and lines, and what to do by hand."""
-    (first_file, first_line), (last_file, last_line) = chunk.places
+def trouble(found: Trouble, files: Sequence[SourceFile]) -> Problem:
+    """Name a chunk that is not confirmed, its files and lines, and what to do."""
+    (first_file, first_line), (last_file, last_line) = found.first, found.last
     where = (
-        f"chunk {chunk.ordinal}, {chunk.rows.height} rows between {files[first_file].name} line {first_line}"
+        f"chunk {found.ordinal}, {found.rows} rows between {files[first_file].name} line {first_line}"
         f" and {files[last_file].name} line {last_line}"
     )
     what = {
-        Ending.FAILED: f"the import failed, what arrived of it is not known: {outcome.message}",
-        Ending.UNKNOWN: f"the answer was lost, the import may run or not: {outcome.message}",
-        Ending.SUBMITTED: f"the import is not final yet: {outcome.message}",
-    }.get(outcome.ending, outcome.message)
+        Ending.FAILED: f"failed, what arrived of it is not known: {found.message}",
+        Ending.UNKNOWN: f"it is not known whether it arrived: {found.message}",
+        Ending.SUBMITTED: f"not final yet: {found.message}",
+    }.get(found.ending, found.message)
     do = {
-        Ending.FAILED: "mend what Copernica names and run the job again",
-        Ending.UNKNOWN: "look for the import by its name in Copernica before you send anything again",
-        Ending.SUBMITTED: "wait until Copernica shows the import as ended, then run the job again",
-    }.get(outcome.ending, "")
+        Ending.FAILED: "resume with --failed profiles sends its rows one by one and names the bad ones, --failed skip leaves it",
+        Ending.UNKNOWN: "resume looks again; with --unknown sent or --unknown resend you decide, after a look at the import's"
+        " name in Copernica",
+        Ending.SUBMITTED: "resume asks for it again",
+    }.get(found.ending, "")
     return Problem(what, where, do)
 
 
-def go_on(tally: Tally) -> str:
+def go_on(facts: RunFacts, tally: Tally) -> str:
     """Give the last line of the report: how to go on where the run is not done."""
     code = tally.exit_code
     if code in (Exit.INCOMPLETE, Exit.INTERRUPTED):
-        if tally.staged.accepted and tally.all_confirmed:
-            return "Every row is confirmed; look at what differs above."
-        return "Not every row is confirmed; see what to do above before the job runs again."
+        return f"To go on: {facts.resume}"
     if code is not Exit.OK:
         return "Nothing was sent."
     if tally.intake.malformed or tally.intake.rejected:

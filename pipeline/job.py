@@ -11,7 +11,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_serializer,
+)
 
 _SIZE_UNITS = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
 
@@ -102,6 +110,11 @@ class Limit(Frozen):
             return found <= self.count
         # In decimals: 0.29 of 100 rows allows 29, where floats say 28.999….
         return found <= Decimal(repr(self.share or 0.0)) * of
+
+    @model_serializer
+    def _as_written(self) -> int | str:
+        """Write a limit as a job file does, so that the copy of a job in the ledger reads back as the job."""
+        return self.count if self.count is not None else f"{Decimal(repr(self.share or 0.0)) * 100:f}%"
 
     def __str__(self) -> str:
         return str(self.count) if self.count is not None else f"{(self.share or 0) * 100:g}%"

@@ -51,3 +51,18 @@ class ValidateRequest:
     rejects: Path | None
     origin: bool
     state_dir: Path
+
+
+@dataclass(frozen=True)
+class ResumeRequest:
+    """Finish a run that stopped: `run` by its id, None for the newest unfinished one.
+
+    `unknown` and `failed` are what a person has decided for chunks in trouble, None for nothing; `max_settle_calls` takes
+    the place of the job's own.
+    """
+
+    run: str | None
+    unknown: Literal["sent", "resend"] | None
+    failed: Literal["profiles", "skip"] | None
+    max_settle_calls: int | None
+    state_dir: Path

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -78,7 +79,7 @@ def begin(request: RunRequest, plan: Plan, site: Site, api_host: str) -> RunId:
     run_id = new_run_id(job.job, datetime.now(UTC))
     folder = RunFolder(request.state_dir, run_id)
     folder.create()
-    copy = job.model_dump_json(by_alias=True)
+    copy = json.dumps({**job.model_dump(mode="json", by_alias=True), "path": str(job.path.absolute())})
     entry = RunEntry(run_id, job.job, str(job.path), copy, request.limit, not request.files, tuple(request.forced))
     site.ledger.begin(entry, plan.files)
     site.ledger.aim(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from pipeline.errors import AccountingError, Exit, PipelineError, Problem
 from pipeline.intake import Intake
@@ -13,6 +14,16 @@ from pipeline.stage.settle import Place, Settled
 
 # How many places of profile conflicts are named.
 MOST_PLACES = 5
+
+
+class Rebuild(StrEnum):
+    """What became of the rebuilding of selections (data rule 24)."""
+
+    NOT_ASKED = "not asked"
+    DONE = "done"
+    NOT_DONE = "not done"
+    GIVEN_UP = "given up"
+    NOT_POSSIBLE = "not possible"
 
 
 @dataclass
@@ -42,6 +53,7 @@ class Tally:
     staged: Staged = field(default_factory=Staged)
     load: LoadReport = field(default_factory=LoadReport)
     verified: Verified = field(default_factory=Verified)
+    rebuild: Rebuild = Rebuild.NOT_ASKED
     refusal: PipelineError | None = None
     problems: list[Problem] = field(default_factory=list)
 
@@ -88,11 +100,11 @@ class Tally:
         """Say how the run ended."""
         if self.refusal is not None:
             return self.refusal.exit_code
-        if self.load.interrupted:
+        if self.load.interrupted and not self.all_confirmed:
             return Exit.INTERRUPTED
         if self.load.stopped and not self.load.anything_sent:
             return Exit.API
-        if not self.all_confirmed or self.verified.different or self.problems:
+        if not self.all_confirmed or self.verified.different or self.problems or self.rebuild is Rebuild.NOT_DONE:
             return Exit.INCOMPLETE
         return Exit.OK
 

@@ -14,6 +14,9 @@ COMMANDS = {
     "run": "Do the whole job: read, check, send, verify.",
     "validate": "Read and check the dumps; send nothing, ask nobody.",
     "check": "Check job file, schema, token and the live database.",
+    "resume": "Finish a run that stopped.",
+    "runs": "List the runs of a state folder.",
+    "status": "Say where a run stands.",
     "sandbox": "Serve a local Copernica to try things on.",
 }
 

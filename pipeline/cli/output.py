@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import Exit, Problem
@@ -20,6 +20,12 @@ def show(summary: Summary, *, as_json: bool) -> int:
     _complain(summary.problems)
     _write(_document(summary.to_dict()) if as_json else summary.text())
     return int(summary.exit_code)
+
+
+def show_again(document: Mapping[str, Any], *, as_json: bool) -> int:
+    """Write the summary of a run that is finished, as it was written then, and give exit code 0."""
+    words = f"{document.get('run')}: {document.get('status')}, nothing is left to be done\n"
+    return tell(dict(document), words, as_json=as_json)
 
 
 def tell(document: dict[str, Any], text: str, *, as_json: bool) -> int:

@@ -23,23 +23,36 @@ from pipeline.state.ledger import Ledger
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """A chunk that is not confirmed: where its rows stand in the input, (file, line) first and last, and why."""
+
+    ordinal: int
+    rows: int
+    first: tuple[int, int]
+    last: tuple[int, int]
+    ending: Ending
+    message: str
+
+
 @dataclass
 class LoadReport:
     """What became of the staged rows: chunks by ending, rows by outcome, and what a person has to know of the rest.
 
     `rows` has confirmed, failed and unknown; what is missing from the accepted rows is unsent. `rebuilt` says whether the
-    last chunk ended confirmed as an import, `stopped` why nothing more was sent, `refused` that the first import was
-    refused and nothing sent.
+    last chunk ended confirmed as an import, `worked` whether anything was left to do, `stopped` why nothing more was sent,
+    `refused` that the first import was refused and nothing sent.
     """
 
     chunks: dict[str, int] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     unmatched: int | None = None
-    troubles: list[tuple[Chunk, Outcome]] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
     stopped: str = ""
     refused: bool = False
     interrupted: bool = False
     rebuilt: bool = False
+    worked: bool = False
 
     @property
     def anything_sent(self) -> bool:
@@ -113,10 +126,13 @@ def load(chunks: Iterable[Chunk], loading: Loading) -> LoadReport:
         report.count(outcome)
         loading.advance(chunk.rows.height)
         _log(chunk, outcome)
-        report.rebuilt = last and outcome.ending is Ending.CONFIRMED
+        report.rebuilt = last and outcome.ending is Ending.CONFIRMED and not outcome.per_profile
+        report.worked = report.worked or before is None or before.state is not ChunkState.CONFIRMED
         if outcome.open_keys is not None:
             if outcome.ending is not Ending.HELD:
-                report.troubles.append((chunk, outcome))
+                report.troubles.append(
+                    Trouble(chunk.ordinal, chunk.rows.height, *chunk.places, outcome.ending, outcome.message)
+                )
             waiting.append(outcome.open_keys)
         if outcome.stop:
             report.stopped = outcome.message
@@ -144,7 +160,8 @@ class Step:
         if before is None or state in (ChunkState.UNSENT, ChunkState.HELD):
             return self._after_failure(way.carry(self.chunk, self.record, last=last))
         if state is ChunkState.CONFIRMED:
-            return replace(Outcome.whole(Ending.CONFIRMED, self.chunk), unmatched=before.unmatched)
+            done = Outcome.whole(Ending.CONFIRMED, self.chunk)
+            return replace(done, unmatched=before.unmatched, per_profile=before.way == "profiles")
         if state is ChunkState.SENDING and way.name == "profiles":
             return way.carry(self.chunk, self.record, last=last)
         if state is ChunkState.SENDING:
@@ -179,7 +196,7 @@ class Step:
             return replace(outcome, open_keys=None)
         if loading.decisions.failed == "profiles" and loading.profiles is not None:
             structlog.get_logger().warning("chunk.per_profile", chunk=self.chunk.ordinal, reason=outcome.message)
-            return loading.profiles.carry(self.chunk, self._as_profiles(), last=False)
+            return replace(loading.profiles.carry(self.chunk, self._as_profiles(), last=False), per_profile=True)
         return outcome
 
     def _settle(self, looks: tuple[tuple[str, str], ...]) -> Outcome:
@@ -202,7 +219,7 @@ class Step:
         rest = self.chunk.only(missing)
         arrived = self.chunk.rows.height - rest.rows.height
         sent = loading.profiles.carry(rest, self._as_profiles(arrived), last=False)
-        return replace(sent, confirmed=sent.confirmed + arrived)
+        return replace(sent, confirmed=sent.confirmed + arrived, per_profile=True)
 
     def _as_profiles(self, arrived: int = 0) -> ChunkRecord:
         """Give the chunk's record for the per-profile way; `arrived` of its rows are confirmed already."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from email.utils import format_datetime, formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -51,7 +51,11 @@ class Gate:
         entry = {**self._entry(http, path), "fault": hit.named()}
         # Written before the work, so that a request that is cut or still under way is in the journal too.
         self._world.journal.write(entry, request.notes)
-        return await self._faulted(http, request, hit, entry)
+        response = await self._faulted(http, request, hit, entry)
+        if not isinstance(response, _Nothing):
+            # Of the virtual clock: whoever waits by the time of the API host can be tested without waiting.
+            response.headers["Date"] = formatdate(self._world.clock.epoch_s(), usegmt=True)
+        return response
 
     def _entry(self, http: HttpRequest, path: str) -> dict[str, Any]:
         version = _VERSION.match(path.lstrip("/"))

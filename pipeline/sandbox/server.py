@@ -32,7 +32,7 @@ class Server(uvicorn.Server):
         self._protocol = protocol_for(self._connections)
         config = uvicorn.Config(
             make_app(world, self._connections), http=self._protocol, ws="none", lifespan="off", log_config=None,
-            log_level="critical", access_log=False, server_header=False, timeout_keep_alive=75,
+            log_level="critical", access_log=False, server_header=False, date_header=False, timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
         )  # fmt: skip
         super().__init__(config)

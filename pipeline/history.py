@@ -1,0 +1,54 @@
+"""Tell what the ledger knows of runs and chunks, for people and as documents (pure)."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.state.chunks import ChunkRow, ChunkState
+from pipeline.state.ledger import UNFINISHED, RunRow
+
+
+def outline(row: RunRow) -> dict[str, Any]:
+    """Give a run as a document: where it stands, when, how many rows."""
+    records = (row.summary or {}).get("records") or {}
+    return {
+        "run": row.id,
+        "job": row.job,
+        "state": row.state.value,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+        "accepted": row.accepted,
+        "confirmed": records.get("confirmed"),
+        "limit": row.limit,
+        "forced": list(row.forced),
+    }
+
+
+def line_of(row: RunRow) -> str:
+    """Give a run as a line of a table."""
+    known = outline(row)
+    counts = f"{_count(known['confirmed'])} of {_count(known['accepted'])} confirmed"
+    return f"{row.id:<48} {row.state:<12} {row.started_at[:19]}Z  {counts}"
+
+
+def describe(row: RunRow, chunks: Sequence[ChunkRow], state_dir: Path) -> str:
+    """Say where a run stands: counts of chunks by state, the troubles one by one, and how to go on."""
+    lines = [line_of(row), ""]
+    for state in ChunkState:
+        found = [chunk for chunk in chunks if chunk.state is state]
+        if found:
+            lines.append(f"{state.value:<12}{len(found):>6} chunks {sum(chunk.rows for chunk in found):>12,} rows")
+    for chunk in chunks:
+        if chunk.state not in (ChunkState.CONFIRMED, ChunkState.HELD):
+            import_id = "" if chunk.import_id is None else f", import {chunk.import_id}"
+            lines.append(f"chunk {chunk.ordinal}: {chunk.state.value}{import_id}: {chunk.message or 'no message'}")
+    if row.state in UNFINISHED:
+        lines += ["", f"To go on: copernica-import resume {row.id} --state-dir {shlex.quote(str(state_dir))}"]
+    return "\n".join(lines) + "\n"
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"

@@ -1,0 +1,164 @@
+"""Going on with a run: after a lost answer, a failed import, a poll that gave up, and when nothing is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.resume.conftest import Shop, resume, state_of
+
+
+def test_a_lost_answer_whose_import_ran_is_settled_within_the_run(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
+    """Data rule 28: the import without an answer is confirmed by its rows, and what waited for it follows."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 2}])
+    ran = here.call("run", job)
+    if ran.exit_code == 6:
+        here.sandbox.settle(10)
+        ran = resume(here)
+    assert ran.exit_code == 0, ran.stderr
+    assert ran.records["confirmed"] == ran.records["accepted"] == 14
+    assert state_of(here) == undisturbed
+    assert here.sandbox.hazards() == []
+
+
+def test_a_lost_import_that_starts_later_is_not_doubled(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
+    """Data rule 28: nothing is sent for an import that may still run; once it ran, a second look settles it."""
+    here, job = shop()
+    here.sandbox.set_faults(
+        [
+            {"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 1},
+            {"kind": "delay", "nth": 1, "seconds": 1800},
+        ]
+    )
+    ran = here.call("run", job)
+    assert ran.exit_code == 6
+    assert ran.document["chunks"]["unknown"] == 1
+    posts = len(here.posted())
+    again = resume(here)
+    assert again.exit_code == 6
+    assert len(here.posted()) == posts
+    here.sandbox.advance(1801)
+    here.sandbox.settle(10)
+    ran = resume(here)
+    assert ran.exit_code == 0, ran.stderr
+    assert state_of(here) == undisturbed
+
+
+def test_a_lost_import_that_never_came_is_sent_after_two_looks_an_hour_apart(
+    shop: Shop, undisturbed: list[dict[str, Any]]
+) -> None:
+    """Data rule 28: two looks an hour apart that show the same state, then the missing rows go per profile."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "empty", "method": "POST", "path": "/v4/imports", "nth": 1}])
+    assert here.call("run", job).exit_code == 6
+    here.sandbox.advance(600)
+    assert resume(here).exit_code == 6
+    here.sandbox.advance(3600)
+    ran = resume(here)
+    assert ran.records["confirmed"] == 14, ran.stderr
+    assert state_of(here) == undisturbed
+    assert here.sandbox.hazards() == []
+
+
+@pytest.mark.parametrize("decision", ["sent", "resend"])
+def test_a_person_decides_about_an_unknown_import(shop: Shop, undisturbed: list[dict[str, Any]], decision: str) -> None:
+    """Data rule 28: `--unknown` decides before the second look."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "empty", "method": "POST", "path": "/v4/imports", "nth": 1}])
+    assert here.call("run", job).exit_code == 6
+    ran = resume(here, "--unknown", decision)
+    assert ran.records["confirmed"] == 14, ran.stderr
+    assert (state_of(here) == undisturbed) == (decision == "resend")
+
+
+def test_a_poll_that_gave_up_is_polled_again_by_its_id(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
+    """Data rule 26: past give_up_s a chunk stays submitted; resume asks for the same import."""
+    here, job = shop(give_up=0)
+    here.sandbox.set_faults([{"kind": "delay", "nth": 1, "seconds": 60}])
+    ran = here.call("run", job)
+    assert ran.exit_code == 6
+    assert ran.document["chunks"] == {"submitted": 1, "total": 1}
+    assert ran.records["unsent"] == 14
+    here.sandbox.advance(61)
+    here.sandbox.settle(10)
+    here.sandbox.set_faults([])
+    for _ in range(12):
+        ran = resume(here)
+        if ran.exit_code == 0:
+            break
+    assert ran.exit_code == 0, ran.stderr
+    assert state_of(here) == undisturbed
+    assert ran.document["rebuild"] == "done"
+
+
+def test_a_failed_import_falls_back_to_profiles_in_auto(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
+    """Data rule 25 (d): the rows of an import that failed half way go per profile; the others go on as imports."""
+    here, job = shop(mode="auto")
+    here.sandbox.set_faults([{"kind": "fail", "nth": 2, "message": "Disk full"}])
+    ran = here.call("run", job)
+    assert ran.exit_code == 0, ran.stderr
+    assert state_of(here) == undisturbed
+    assert here.sandbox.hazards() == []
+
+
+def test_a_failed_import_waits_for_a_person_in_mode_imports(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
+    """Data rules 23, 28: later chunks that share a customer are held until somebody decides."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
+    ran = here.call("run", job)
+    assert ran.exit_code == 6
+    assert ran.document["chunks"]["failed"] == 1
+    assert ran.document["chunks"]["held"] >= 1
+    assert "Disk full" in ran.stderr
+    assert "shop.csv line" in ran.stderr
+    ran = resume(here, "--failed", "profiles")
+    assert ran.exit_code == 0, ran.stderr
+    assert state_of(here) == undisturbed
+
+
+def test_skipping_a_failed_import_lets_the_others_follow(shop: Shop) -> None:
+    """Data rule 28: `--failed skip` leaves the rows of the import; they stay counted as failed."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
+    failed = here.call("run", job).records["failed"]
+    ran = resume(here, "--failed", "skip")
+    assert ran.exit_code == 6
+    assert ran.records["failed"] == failed
+    assert ran.records["confirmed"] == 14 - failed
+
+
+def test_resume_with_nothing_left_gives_the_last_summary(shop: Shop) -> None:
+    """Design 2.1: with none but finished runs exit 0 and the last summary, without a call; with no run at all exit 3."""
+    here, job = shop()
+    assert resume(here).exit_code == 3
+    first = here.call("run", job)
+    requests = len(here.sandbox.journal())
+    ran = resume(here)
+    assert ran.exit_code == 0
+    assert ran.document == first.document
+    assert len(here.sandbox.journal()) == requests
+
+
+def test_a_run_is_not_gone_on_with_when_a_later_one_has_sent(shop: Shop) -> None:
+    """Data rule 35: yesterday's values must not go on top of today's."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
+    first = here.call("run", job)
+    here.sandbox.set_faults([])
+    assert here.call("run", job, "--force", "unfinished_run").exit_code == 0
+    posts = len(here.posted())
+    ran = resume(here, first.document["run"])
+    assert ran.exit_code in (0, 5)
+    assert len(here.posted()) == posts
+
+
+def test_the_rebuild_is_given_up_when_nothing_else_is_left(shop: Shop) -> None:
+    """Data rule 24: the last import failed and its rows went per profile: not done, exit 6, once; then given up."""
+    here, job = shop(mode="auto", dump="Nr,City,Points,interest.news\nA,Delft,1,Yes\n", order_key="")
+    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
+    ran = here.call("run", job)
+    assert (ran.exit_code, ran.document["rebuild"], ran.records["confirmed"]) == (6, "not done", 1)
+    ran = resume(here)
+    assert (ran.exit_code, ran.document["rebuild"]) == (0, "given up")
