@@ -1,0 +1,1 @@
+"""Validate: batches in, accepted rows in canonical text and named faults out (pure, but for loading a schema)."""

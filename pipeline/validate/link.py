@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import JobError, Problem
 from pipeline.job import Job
-from pipeline.records import STAGED, Expected, FieldSpec, Sets
+from pipeline.records import Expected, FieldSpec, Sets
 
 # `_set` is a UInt64: one bit per collection and one per interest column.
 _MOST_BITS = 64
@@ -111,7 +111,8 @@ def _shared(paths: list[list[str]]) -> list[str]:
 
 def _problems(columns: tuple[str, ...], collections: tuple[str, ...], interests: tuple[str, ...]) -> Iterator[Problem]:
     for name in columns:
-        if name in STAGED:
-            yield Problem(f"a column of a run cannot be called {name}", "schema", "ignore it")
+        # Staged frames have columns of our own beside the targets; Copernica's names start with a letter (API sheet 13).
+        if name.startswith("_"):
+            yield Problem(f"a target column cannot start with an underscore: {name}", "schema", "ignore it")
     if len(collections) + len(interests) > _MOST_BITS:
         yield Problem(f"more than {_MOST_BITS} collections and interests", "schema", "make two jobs of it")

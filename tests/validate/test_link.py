@@ -102,5 +102,5 @@ def test_more_sets_than_bits_are_refused():
 def test_a_column_of_our_own_name_is_refused():
     """`_line` and its like stand in every staged frame."""
     assert problems(job(), [spec("CustomerID"), spec("_line")]) == [
-        ("schema", "a column of a run cannot be called _line")
+        ("schema", "a target column cannot start with an underscore: _line")
     ]
