@@ -8,8 +8,9 @@ from __future__ import annotations
 import shlex
 import time
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
@@ -22,16 +23,18 @@ from pipeline.errors import InputError, InterruptedRunError, Problem
 from pipeline.guards import check_input
 from pipeline.intake import take_in
 from pipeline.job import Job
-from pipeline.load.choice import Choice
+from pipeline.load.choice import Choice, refuses_imports
 from pipeline.load.chunks import Chunk, Limits, cut
 from pipeline.load.imports import Clock, Imports, ImportSettings
-from pipeline.load.loop import Decisions, Loading, load
+from pipeline.load.loop import Decisions, Loading, LoadReport, load
+from pipeline.load.profiles import Profiles, ProfileSettings
 from pipeline.load.readback import Lookups, Terms
 from pipeline.load.sample import Expectation, Sampler
 from pipeline.load.unknown import Settler
 from pipeline.load.verify import verify
 from pipeline.plan import Plan
 from pipeline.records import Batch, Keys, Sets, SourceFile
+from pipeline.report.failed import FailedWriter
 from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
@@ -43,6 +46,10 @@ from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import Ledger, RunState
 from pipeline.tally import Rebuild, Tally
 from pipeline.target import LiveTarget
+
+
+# A chunk of the per-profile way takes three or more calls a row, so it is smaller than an import: progress shows by chunks.
+PROFILE_CHUNK_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,10 @@ class Conductor:
         with self.site.reporter.stage("stage", partitions.rows) as advance:
             for rows in partitions.frames():
                 settled = settle(rows, rules)
-                lanes.add(settled.rows)
+                if self.site.choice.way == "profiles":
+                    lanes.add_whole(settled.rows, rules.sets.all)
+                else:
+                    lanes.add(settled.rows)
                 sampler.look(settled.rows)
                 self.tally.staged.add(settled)
                 advance(rows.height)
@@ -143,30 +153,75 @@ class Conductor:
 
     def load(self, manifest: Manifest, decisions: Decisions) -> None:
         """Cut the lanes into chunks and send them, the ledger always a step ahead of the wire."""
-        job, sets, keys = self.id.job, manifest.sets, Keys.of(self.id.job.target.key_fields)
+        load_words, sets, client = self.id.job.load, manifest.sets, self.site.target.client
         lanes = Lanes(self.id.folder.staged / "lanes")
-        limits = Limits(job.load.chunk_rows, job.load.chunk_bytes)
-
-        def chunks() -> Iterator[Chunk]:
-            return cut(lanes, sets, keys, limits)
-
-        imports = Imports(self.site.target.client, self._import_settings(), Clock(time.monotonic, self.site.stop.wait))
-        with self.site.reporter.stage("load", self.tally.staged.accepted) as advance:
+        limits = Limits(load_words.chunk_rows, load_words.chunk_bytes)
+        if self.site.choice.way == "profiles":
+            limits = Limits(min(limits.rows, PROFILE_CHUNK_ROWS), limits.bytes)
+        failed = FailedWriter(self.id.folder.path / "failed.csv", sets.columns, [file.name for file in self.id.files])
+        profiles = Profiles(
+            client, self.site.target.database, self._profile_settings(sets), failed.write, self.site.stop
+        )
+        imports = Imports(client, self._import_settings(), Clock(time.monotonic, self.site.stop.wait))
+        with closing(failed), self.site.reporter.stage("load", self.tally.staged.accepted) as advance:
             loading = Loading(
                 run=self.id.run,
                 ledger=self.site.ledger,
-                way=imports,
+                way=profiles if self.site.choice.way == "profiles" else imports,
                 imports=imports,
                 settler=self._settler(sets),
                 advance=advance,
                 interrupted=self.site.stop.is_set,
-                decisions=decisions,
+                profiles=None if self.id.job.target.action == "add" else profiles,
+                decisions=self._decisions(decisions),
             )
-            self.tally.load = load(chunks(), loading)
-            if self.tally.load.chunks.get("unknown") and not (self.tally.load.stopped or self.site.stop.is_set()):
-                self.tally.load = load(chunks(), loading)
+            self.tally.load = self._load(lambda: cut(lanes, sets, self._keys, limits), loading, profiles)
         self.imports = imports.accepted
         self.tally.rebuild = self._rebuild()
+
+    def _load(self, chunks: Callable[[], Iterator[Chunk]], loading: Loading, profiles: Profiles) -> LoadReport:
+        """Load, fall back when imports are refused as a whole, and look once at what is unknown at the end."""
+        if loading.way is profiles:
+            self._warn_of_profiles(self.site.choice.reason)
+            profiles.prepare()
+        report = load(chunks(), loading)
+        if report.refused and self.site.choice.falls_back and refuses_imports(report.stopped):
+            self._warn_of_profiles(report.stopped)
+            self.site = replace(self.site, choice=Choice("profiles", report.stopped))
+            profiles.prepare()
+            report = load(chunks(), replace(loading, way=profiles))
+        if report.chunks.get("unknown") and not (report.stopped or self.site.stop.is_set()):
+            report = load(chunks(), loading)
+        return report
+
+    def _warn_of_profiles(self, reason: str) -> None:
+        harm = "automations set on changes over REST may fire, which an import with followups: false keeps quiet"
+        structlog.get_logger().warning("way.profiles", reason=reason, warning=harm)
+        if self.id.job.target.rebuild:
+            structlog.get_logger().warning("rebuild.not_possible", reason="only imports can rebuild selections")
+
+    def _decisions(self, said: Decisions) -> Decisions:
+        """Let the rows of failed imports go per profile where the job's mode is auto, never for `add` (data rule 25 d)."""
+        if said.failed == "leave" and self.site.choice.falls_back and self.id.job.target.action != "add":
+            return replace(said, failed="profiles")
+        return said
+
+    @property
+    def _keys(self) -> Keys:
+        return Keys.of(self.id.job.target.key_fields)
+
+    def _profile_settings(self, sets: Sets) -> ProfileSettings:
+        target = self.id.job.target
+        return ProfileSettings(
+            run=self.id.run,
+            action=target.action,
+            keys=self._keys,
+            sets=sets,
+            ignore_empty_fields=target.ignore_empty_fields,
+            on_several_matches=target.on_several_matches,
+            delete_target=target.delete_target,
+            workers=self.id.job.load.workers,
+        )
 
     def _rebuild(self) -> Rebuild:
         """Say what became of the rebuild that the last import carries (data rule 24).
@@ -176,6 +231,8 @@ class Conductor:
         report = self.tally.load
         if not self.id.job.target.rebuild or not self.tally.staged.accepted:
             return Rebuild.NOT_ASKED
+        if self.site.choice.way == "profiles":
+            return Rebuild.NOT_POSSIBLE
         if report.rebuilt:
             return Rebuild.DONE
         return Rebuild.NOT_DONE if report.worked or not report.settled else Rebuild.GIVEN_UP
@@ -198,7 +255,7 @@ class Conductor:
         return Terms(
             self.site.target.database,
             self.site.target.live,
-            Keys.of(target.key_fields),
+            self._keys,
             target.action,
             target.delete_target,
             target.ignore_empty_fields,
@@ -231,6 +288,7 @@ class Conductor:
             way=self.site.choice.way,
             forced=tuple(sorted(self.id.forced)),
             api_calls=client.calls,
+            writes=client.writes,
             bytes_sent=client.bytes_sent,
             imports=self.imports,
             resume=self.resume_command,

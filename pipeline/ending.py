@@ -31,6 +31,7 @@ class RunFacts:
     way: str | None = None
     forced: tuple[str, ...] = ()
     api_calls: int = 0
+    writes: int = 0
     bytes_sent: int = 0
     imports: int = 0
     resume: str = ""
@@ -48,6 +49,7 @@ def summarise(facts: RunFacts, tally: Tally) -> Summary:
         chunks={**tally.load.chunks, "total": sum(tally.load.chunks.values())},
         imports=facts.imports,
         api_calls=facts.api_calls,
+        writes=facts.writes,
         bytes_sent=facts.bytes_sent,
         verify=Verify(tally.verified.checked, tally.verified.equal, tally.verified.different),
         rebuild=tally.rebuild.value,

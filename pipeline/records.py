@@ -201,6 +201,11 @@ class Sets:
         """Give the bit of a collection, or of an interest column such as `interest.news`."""
         return 1 << (*self.collections, *self.interests).index(name)
 
+    @property
+    def all(self) -> int:
+        """Give the set that carries everything."""
+        return (1 << len(self.collections) + len(self.interests)) - 1
+
     def columns_of(self, carried: int) -> tuple[str, ...]:
         """List the columns that rows with this `_set` are sent with."""
         return tuple(column for column in self.columns if self._sends(column, carried))

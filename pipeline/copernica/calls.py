@@ -80,6 +80,7 @@ class Counters:
     """What went to the API host, retries and polls included, the exchange of the token not."""
 
     calls: int = 0
+    writes: int = 0
     bytes_sent: int = 0
     max_calls: int | None = None
     lock: Lock = field(default_factory=Lock, repr=False)
@@ -195,6 +196,9 @@ class Caller:
         if isinstance(outcome, Response):
             self._set_clock(outcome)
             outcome = fault_in(request, outcome, self._outside.now()) or outcome
+        if isinstance(outcome, Response) and request.kind not in (Kind.READ, Kind.IMPORT):
+            with self.counters.lock:
+                self.counters.writes += 1
         failure = outcome.failure.value if isinstance(outcome, Fault) else None
         if self._outside.on_call is not None:
             sent = len(request.body or b"")

@@ -100,6 +100,11 @@ class Client:
         return self._caller.counters.calls
 
     @property
+    def writes(self) -> int:
+        """Changing calls that were answered with success, POST imports aside."""
+        return self._caller.counters.writes
+
+    @property
     def bytes_sent(self) -> int:
         """Bytes of their bodies."""
         return self._caller.counters.bytes_sent

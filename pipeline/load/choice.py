@@ -2,38 +2,62 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pipeline.errors import ApiRefusedError, Problem
 from pipeline.job import Job
 
+# What an API says that has no imports for this account or version, as far as it is known (API sheet 2, 4.2, 11); a guess.
+_NO_IMPORTS = re.compile(
+    r"invalid method|not (allowed|approved|permitted|available|authori[sz]ed)|no (access|permission|rights)|restricted"
+    r"|forbidden|denied|may not import|cannot import",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True)
 class Choice:
-    """The way (`imports`) and why it was taken."""
+    """The way of a run and why it was taken; `falls_back` says that rows may go per profile where imports do not serve."""
 
-    way: str
+    way: Literal["imports", "profiles"]
     reason: str
+    falls_back: bool = False
 
 
 def choose(job: Job, columns: Sequence[str]) -> Choice:
-    """Take imports where they are known to be right; raises ApiRefusedError where they are not (data rule 25)."""
+    """Take imports where they are known to be right; raises ApiRefusedError where the job insists on them wrongly."""
+    if job.load.mode == "profiles":
+        return Choice("profiles", "the job says so")
+    unfit = _unfit(job, columns)
+    if job.load.mode == "auto":
+        if unfit is not None:
+            return Choice("profiles", unfit.what)
+        return Choice("imports", "imports are right for this job", falls_back=True)
+    if unfit is not None:
+        raise ApiRefusedError(unfit)
+    return Choice("imports", "the job says so")
+
+
+def _unfit(job: Job, columns: Sequence[str]) -> Problem | None:
+    """Say why imports are not right for a job, None where they are (data rule 25 a, b)."""
     action = job.target.action
-    dotted = [name for name in columns if "." in name and not name.startswith("interest.")]
+    do = "say load.mode: profiles or auto"
     if job.target.api in ("v1", "v2"):
-        raise ApiRefusedError(Problem(f"api {job.target.api} has no imports", where="load.mode", do="use api v3 or v4"))
-    if action in ("add", "ignore or add") and dotted:
-        harm = (
-            "makes a profile for every row, so a customer with three orders becomes three customers"
-            if action == "add"
-            else "may drop the subprofiles of profiles that exist"
-        )
-        raise ApiRefusedError(
-            Problem(
-                f"an import with action {action!r} and columns of a collection ({dotted[0]}) {harm}",
-                where="target.action",
-                do="use action 'update or add', or send the collection's columns in a job of their own",
-            )
-        )
-    return Choice("imports", "imports are right for this job" if job.load.mode == "auto" else "the job says so")
+        return Problem(f"api {job.target.api} has no imports", "load.mode", f"use api v3 or v4, or {do}")
+    dotted = next((name for name in columns if "." in name and not name.startswith("interest.")), None)
+    if dotted is None or action not in ("add", "ignore or add"):
+        return None
+    harm = (
+        "makes a profile for every row, so that a customer with three orders becomes three customers"
+        if action == "add"
+        else "may drop the subprofiles of profiles that exist"
+    )
+    return Problem(f"an import with action {action!r} and columns of a collection ({dotted}) {harm}", "load.mode", do)
+
+
+def refuses_imports(message: str) -> bool:
+    """Say whether a refusal of the first import is about imports as a whole, not about our data (data rule 25 c)."""
+    return _NO_IMPORTS.search(message) is not None

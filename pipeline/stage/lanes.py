@@ -39,6 +39,11 @@ class Lanes:
         self._written = 0
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    def add_whole(self, rows: pl.DataFrame, carried: int) -> None:
+        """Append a settled partition to one lane whatever its rows carry, for the way that sends them one by one."""
+        self._write(Lane(0, carried), rows)
+        self._written += 1
+
     def add(self, rows: pl.DataFrame) -> None:
         """Append a settled partition (staged layout with `_seq` and `_phase`)."""
         if rows["_phase"].n_unique() == 1 and rows["_set"].n_unique() == 1:
@@ -46,12 +51,14 @@ class Lanes:
         else:
             parts = rows.partition_by("_phase", "_set", maintain_order=True)
         for part in parts:
-            lane = Lane(part["_phase"][0], part["_set"][0])
-            folder = self._folder / lane.folder_name
-            folder.mkdir(mode=0o700, exist_ok=True)
-            path = folder / f"{self._written:06d}.arrow"
-            _keys_together(part.drop("_phase")).write_ipc(path, compression="uncompressed")
+            self._write(Lane(part["_phase"][0], part["_set"][0]), part)
         self._written += 1
+
+    def _write(self, lane: Lane, rows: pl.DataFrame) -> None:
+        folder = self._folder / lane.folder_name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        path = folder / f"{self._written:06d}.arrow"
+        _keys_together(rows.drop("_phase")).write_ipc(path, compression="uncompressed")
 
     def lanes(self) -> tuple[Lane, ...]:
         """List the lanes in the order of sending."""
