@@ -18,8 +18,8 @@ setup: $(STAMP) ## make the virtual environment and install what is pinned
 $(STAMP): pyproject.toml constraints.txt pipeline/extract/_csv.c
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt setuptools
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--no-build-isolation --editable '.[dev]'
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $(STAMP)
 
 run: $(STAMP) ## import the sample data into a sandbox that is started and stopped for it
@@ -40,6 +40,7 @@ sandbox: $(STAMP) ## serve the local Copernica of the sample data on port 8765
 	$(BIN)/copernica-import sandbox --structure configs/sandbox.yaml
 
 nightly: $(STAMP) ## for cron: make nightly JOB=configs/my.yaml [DUMP="file ..."]
+	$(if $(filter file,$(origin JOB)),$(error say which job: make nightly JOB=configs/my.yaml))
 	@$(BIN)/copernica-import run $(JOB) $(DUMP)
 
 # The other tools that are measured live apart, so that nothing of theirs is there when ours runs.
@@ -58,6 +59,6 @@ $(BENCH_STAMP): pyproject.toml constraints.txt
 bench: $(STAMP) $(BENCH_STAMP) ## measure speed and memory: make bench [ROWS=1000000] [ONLY=limit,run] [BIG=1]
 	$(BIN)/python -m benchmarks --rows $(ROWS) $(if $(ONLY),--only $(ONLY)) $(if $(BIG),--big)
 
-clean: ## remove what was built and the sandbox runs of the sample jobs
-	rm -rf $(VENV) build *.egg-info pipeline/extract/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf configs/.copernica-import
+# State folders stay: the ledger of real runs may be in them.
+clean: ## remove what was built
+	rm -rf $(VENV) benchmarks/.venv build *.egg-info pipeline/extract/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
