@@ -106,7 +106,7 @@ def test_a_failed_import_falls_back_to_profiles_in_auto(shop: Shop, undisturbed:
 def test_a_failed_import_waits_for_a_person_in_mode_imports(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
     """Data rules 23, 28: later chunks that share a customer are held until somebody decides."""
     here, job = shop()
-    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
+    here.sandbox.set_faults([{"kind": "fail", "nth": 2, "message": "Disk full"}])
     ran = here.call("run", job)
     assert ran.exit_code == 6
     assert ran.document["chunks"]["failed"] == 1
@@ -121,7 +121,7 @@ def test_a_failed_import_waits_for_a_person_in_mode_imports(shop: Shop, undistur
 def test_skipping_a_failed_import_lets_the_others_follow(shop: Shop) -> None:
     """Data rule 28: `--failed skip` leaves the rows of the import; they stay counted as failed."""
     here, job = shop()
-    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
+    here.sandbox.set_faults([{"kind": "fail", "nth": 2, "message": "Disk full"}])
     failed = here.call("run", job).records["failed"]
     ran = resume(here, "--failed", "skip")
     assert ran.exit_code == 6
@@ -156,7 +156,7 @@ def test_a_run_is_not_gone_on_with_when_a_later_one_has_sent(shop: Shop) -> None
 
 def test_the_rebuild_is_given_up_when_nothing_else_is_left(shop: Shop) -> None:
     """Data rule 24: the last import failed and its rows went per profile: not done, exit 6, once; then given up."""
-    here, job = shop(mode="auto", dump="Nr,City,Points,interest.news\nA,Delft,1,Yes\n", order_key="")
+    here, job = shop("Nr,City,Points,interest.news,Order.No,Order.Total\nA,Delft,1,Yes,O1,2\n", mode="auto")
     here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
     ran = here.call("run", job)
     assert (ran.exit_code, ran.document["rebuild"], ran.records["confirmed"]) == (6, "not done", 1)
