@@ -51,6 +51,8 @@ _EMAIL = (
 _PHONE = r"^\+?[0-9 ()./-]+$"
 # A guess: from short service numbers to the 15 digits of E.164 with a trunk zero and an exit code before them.
 _PHONE_DIGITS = (3, 20)
+# A guess: room for a plus and something between any two digits.
+_PHONE_MAX_CHARS = 40
 
 
 def Text(max_length: int | None = None, *, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
@@ -74,8 +76,16 @@ def Email(*, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
 
 
 def Phone(*, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
-    """Hold one phone number, 3 to 20 digits with blanks, `( ) . / -` between and perhaps a + before; a `str`."""
-    return _field("text", {"empty": empty}, [_check(_is_phone, "the check for phone numbers")], field)
+    """Hold one phone number of at most 40 characters; annotate as `str`.
+
+    3 to 20 digits with blanks and `( ) . / -` between, and perhaps a + before. Copernica itself takes any text.
+    """
+    return _field(
+        "text",
+        {"empty": empty, "max_length": _PHONE_MAX_CHARS},
+        [_check(_is_phone, "the check for phone numbers")],
+        field,
+    )
 
 
 def Choice(*options: str, empty: str | None = None, **field: Any) -> Any:  # noqa: N802

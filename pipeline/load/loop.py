@@ -265,10 +265,7 @@ def with_last(items: Iterable[T]) -> Iterator[tuple[T, bool]]:
 
 
 def _log(chunk: Chunk, outcome: Outcome) -> None:
-    structlog.get_logger().info(
-        f"chunk.{outcome.ending}",
-        chunk=chunk.ordinal,
-        rows=chunk.rows.height,
-        phase=chunk.lane.phase,
-        message=outcome.message or None,
-    )
+    log = structlog.get_logger()
+    say = log.info if outcome.ending is Ending.CONFIRMED else log.warning
+    why = {"message": outcome.message} if outcome.message else {}
+    say(f"chunk.{outcome.ending}", chunk=chunk.ordinal, rows=chunk.rows.height, phase=chunk.lane.phase, **why)

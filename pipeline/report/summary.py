@@ -160,7 +160,11 @@ def _counts(summary: Summary) -> Iterator[str]:
         ("  malformed", rows.malformed, ""),
         ("  rejected", rows.rejected, _aside({"by the target's own limits": rows.rejected_by_target})),
         ("  collapsed", rows.collapsed or None, "equal rows of one key"),
-        ("  accepted", rows.accepted, _aside({"superseded": rows.superseded, "in conflict": rows.profile_conflicts})),
+        (
+            "  accepted",
+            rows.accepted,
+            _aside({"superseded": rows.superseded, "profiles in conflict": rows.profile_conflicts}),
+        ),
         ("    confirmed", rows.confirmed if sent else None, _aside({"unmatched": rows.unmatched})),
         ("    failed", rows.failed or None, ""),
         ("    unknown", rows.unknown or None, ""),

@@ -128,7 +128,7 @@ def test_the_words_for_a_person_show_counts_codes_places_and_what_comes_next():
         "  malformed              12\n"
         "  rejected              120  3 by the target's own limits\n"
         "  collapsed               4  equal rows of one key\n"
-        "  accepted           42,345  30 superseded, 2 in conflict\n"
+        "  accepted           42,345  30 superseded, 2 profiles in conflict\n"
         "    confirmed        42,345\n"
         "imports                   5  1,234,567 bytes\n"
         "API calls                30\n"

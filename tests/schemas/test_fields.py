@@ -46,7 +46,7 @@ S = pa.DataFrameSchema({
 SPECS = (
     FieldSpec("CustomerID", "text", pl.String(), nullable=False, max_length=20),
     FieldSpec("Email", "text", pl.String(), nullable=True, max_length=254),
-    FieldSpec("Phone", "text", pl.String(), nullable=True, required=False),
+    FieldSpec("Phone", "text", pl.String(), nullable=True, required=False, max_length=40),
     FieldSpec("Country", "choice", pl.String(), nullable=True, choices=("NL", "BE"), empty="NL"),
     FieldSpec("Points", "integer", pl.Int64(), nullable=True, empty="0"),
     FieldSpec("Member", "yesno", pl.Boolean(), nullable=True, yes_no=("member", "guest")),
