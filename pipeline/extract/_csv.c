@@ -17,6 +17,7 @@
 #include <Python.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +71,7 @@ typedef struct {
     size_t bad_count, bad_capacity;
     uint8_t *raw;
     size_t raw_used, raw_capacity;
-    PyObject *names, *labels; /* tuples of bytes: the header, and what the columns of a batch are called */
+    PyObject *names; /* tuple of bytes: the header */
 } Scanner;
 
 /* ---- small things ---- */
@@ -747,8 +748,9 @@ export_batch(Scanner *s, struct ArrowSchema *schema, struct ArrowArray *array)
 {
     size_t texts = s->column_count;
     for (size_t i = 0; i < texts; i++) {
-        PyObject *name = PyTuple_GET_ITEM(s->labels, (Py_ssize_t)i);
-        schema->children[i] = new_schema("vu", PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name), 0);
+        char name[24];
+        int length = snprintf(name, sizeof name, "%zu", i);
+        schema->children[i] = new_schema("vu", name, (size_t)length, 0);
         array->children[i] = text_array(&s->columns[i], s->rows);
         if (schema->children[i] == NULL || array->children[i] == NULL) return false;
     }
@@ -868,7 +870,6 @@ scanner_gone(Scanner *s)
     free(s->raw);
     free(s->buffer);
     Py_XDECREF(s->names);
-    Py_XDECREF(s->labels);
     Py_TYPE(s)->tp_free((PyObject *)s);
 }
 
@@ -978,25 +979,19 @@ scanner_header(Scanner *s, PyObject *Py_UNUSED(none))
     return Py_BuildValue("(Ni)", names, s->header_code);
 }
 
-static bool
-all_bytes(PyObject *names)
-{
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++)
-        if (!PyBytes_Check(PyTuple_GET_ITEM(names, i))) return false;
-    return true;
-}
-
 static PyObject *
-scanner_begin(Scanner *s, PyObject *args)
+scanner_begin(Scanner *s, PyObject *names)
 {
-    PyObject *names, *labels;
-    if (!PyArg_ParseTuple(args, "O!O!", &PyTuple_Type, &names, &PyTuple_Type, &labels)) return NULL;
-    size_t count = (size_t)PyTuple_GET_SIZE(names);
-    if (count == 0 || PyTuple_GET_SIZE(labels) != (Py_ssize_t)count || s->columns != NULL || !all_bytes(names) ||
-        !all_bytes(labels)) {
-        PyErr_SetString(PyExc_ValueError, "begin() takes two tuples of bytes of the same length, once");
+    if (!PyTuple_Check(names) || PyTuple_GET_SIZE(names) == 0 || s->columns != NULL) {
+        PyErr_SetString(PyExc_ValueError, "begin() takes a tuple of names, once");
         return NULL;
     }
+    size_t count = (size_t)PyTuple_GET_SIZE(names);
+    for (size_t i = 0; i < count; i++)
+        if (!PyBytes_Check(PyTuple_GET_ITEM(names, (Py_ssize_t)i))) {
+            PyErr_SetString(PyExc_TypeError, "names are bytes");
+            return NULL;
+        }
     s->columns = calloc(count, sizeof(Column));
     if (s->columns == NULL) return PyErr_NoMemory();
     free(s->fields);
@@ -1005,9 +1000,7 @@ scanner_begin(Scanner *s, PyObject *args)
     s->column_count = count;
     s->header_wanted = false;
     Py_INCREF(names);
-    Py_INCREF(labels);
     s->names = names;
-    s->labels = labels;
     Py_RETURN_NONE;
 }
 
@@ -1080,7 +1073,7 @@ static PyMethodDef scanner_methods[] = {
     {"feed", (PyCFunction)scanner_feed, METH_VARARGS, "Add a block of bytes; True when it is the last one."},
     {"scan", (PyCFunction)scanner_scan, METH_NOARGS, "Go on until MORE, HEADER, FULL or DONE."},
     {"header", (PyCFunction)scanner_header, METH_NOARGS, "Take the header: its names, and the code of its damage or 0."},
-    {"begin", (PyCFunction)scanner_begin, METH_VARARGS, "Set the columns; records follow."},
+    {"begin", (PyCFunction)scanner_begin, METH_O, "Set the columns; records follow."},
     {"take", (PyCFunction)scanner_take, METH_NOARGS, "Take the batch: its rows, and its malformed lines."},
     {"counts", (PyCFunction)scanner_counts, METH_NOARGS, "Give the sums of the lines read so far."},
     {NULL, NULL, 0, NULL},

@@ -58,7 +58,7 @@ class CsvReader:
                 self._feed(next(blocks, b""))
             elif event == _csv.HEADER:
                 self._take_header()
-            elif batch := self._take():
+            elif self._names and (batch := self._take()):
                 yield batch
                 if self._left == 0:
                     self._count()
@@ -86,9 +86,7 @@ class CsvReader:
             raise Refused(*problems)
         self._names = names
         self._found.header = dump_columns(names)
-        # A column that is ours gets a name that no column can have, beside the `_line` and `_record` of this reading.
-        labels = tuple((f"{name}\0" if name in OURS else name).encode() for name in names)
-        self._scanner.begin(tuple(name.encode() for name in names), labels)
+        self._scanner.begin(tuple(name.encode() for name in names))
 
     def _take(self) -> Batch | None:
         table, lines = self._scanner.take()
@@ -99,10 +97,12 @@ class CsvReader:
         if not frame.height and not lines:
             return None
         malformed = self._malformed(lines)
+        # The columns are numbered still, since a rejects file has a `_line` of its own.
+        numbers = [str(at) for at, name in enumerate(self._names) if name not in OURS]
         if is_rejects_header(self._names):
-            frame, malformed = _unreadable_before(frame, malformed)
-        ours = [name for name in frame.columns if name.endswith("\0")]
-        frame = frame.drop(ours).with_columns(_element=pl.lit(None, pl.UInt32))
+            frame, malformed = _unreadable_before(frame, malformed, numbers)
+        frame = frame.select(*numbers, "_line", "_record", pl.lit(None, pl.UInt32).alias("_element"))
+        frame.columns = [*self._found.header, "_line", "_record", "_element"]
         return Batch(self._task.file, frame, malformed)
 
     def _malformed(self, lines: list[Line]) -> pl.DataFrame:
@@ -127,21 +127,20 @@ class CsvReader:
             raise AccountingError(Problem(what, self._task.file.name, "please report this"))
 
 
-def _unreadable_before(frame: pl.DataFrame, malformed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Set rows of a rejects file aside again that hold nothing but the text of an unreadable record."""
-    columns = [name for name in frame.columns if not name.endswith("\0") and name not in OURS]
-    blank = pl.all_horizontal([pl.lit(True), *(pl.col(name) == "" for name in columns)])
-    again = frame.filter(blank & (pl.col("_raw\0") != "")).select(
+def _unreadable_before(
+    frame: pl.DataFrame, malformed: pl.DataFrame, numbers: list[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Set rows of a rejects file aside again that hold nothing but `_raw`, its last column."""
+    raw = frame.columns[-3]
+    blank = pl.all_horizontal([pl.lit(True), *(pl.col(number) == "" for number in numbers)]) & (pl.col(raw) != "")
+    again = frame.filter(blank).select(
         "_line",
         "_record",
         _code=pl.lit("unreadable_before"),
         _message=pl.lit("still holds only the raw text of a record that could not be split"),
-        _raw="_raw\0",
+        _raw=raw,
     )
-    if not again.height:
-        return frame, malformed
-    rest = frame.filter(~pl.col("_record").is_in(again["_record"].implode()))
-    return rest, pl.concat([malformed, again]).sort("_record")
+    return frame.filter(~blank), pl.concat([malformed, again]).sort("_record")
 
 
 def is_rejects_file(head: bytes) -> bool:

@@ -139,7 +139,7 @@ class ArrayReader:
                 value, end = self._decoder.value(window.text, window.at)
                 if window.ended or isinstance(value, dict) or end + _CUT_CHARS < len(window.text):
                     if end - window.at > most:
-                        raise self._broken(f"an element is longer than {most:,} bytes", window.at)
+                        raise self._too_long()
                     return value, end
             except json.JSONDecodeError as error:
                 if window.ended or not _may_go_on(error, window.text):
@@ -147,9 +147,12 @@ class ArrayReader:
             except RecursionError as error:
                 raise self._broken("nested more deeply than can be followed", window.at) from error
             if len(window.text) - window.at > most:
-                what = f"an element does not end within {most:,} bytes"
-                raise self._broken(what, window.at)
+                raise self._too_long()
             window.fill()
+
+    def _too_long(self) -> Refused:
+        most = self._task.source.max_record_bytes
+        return self._broken(f"an element does not end within {most:,} bytes", self._window.at)
 
     def _broken(self, what: str, at: int) -> Refused:
         good = self._found.counts.elements

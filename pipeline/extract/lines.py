@@ -73,6 +73,7 @@ class Lines:
         """Add a piece to a line; one byte more than the limit may be the CR of its end."""
         if long is not None:
             long.length += len(piece)
+            long.head += piece[: MOST_RAW_BYTES - len(long.head)]
             return b"", long
         tail += piece
         if len(tail) > self._most_bytes + tail.endswith(b"\r"):

@@ -16,8 +16,8 @@ from pipeline.extract.refusal import Refused
 from pipeline.records import SourceFile
 
 BLOCK_BYTES = 1 << 20
-# Stored bytes that are decompressed at a time. 4 KiB of zstd give 128 MiB at the very worst, and some 20 KiB as a rule.
-_ZST_SLICE = 4096
+# Stored bytes of zstd that are decompressed at a time; the number follows what they give, since that is not bounded.
+_LEAST_SLICE, _MOST_SLICE = 64, 1 << 16
 
 # How files begin that are not text; what they are and what to do with them.
 _NOT_TEXT = (
@@ -121,23 +121,22 @@ class StoredFile:
     def _unzst(self, stored: Iterator[bytes]) -> Iterator[bytes]:
         """Decompress zstd, several frames too."""
         make = zstandard.ZstdDecompressor().decompressobj
-        frame = make()
-        began = False
+        frame, inside, size = make(), False, _LEAST_SLICE
         for block in stored:
-            for at in range(0, len(block), _ZST_SLICE):
-                rest = block[at : at + _ZST_SLICE]
-                while rest:
-                    try:
-                        piece = frame.decompress(rest)
-                    except zstandard.ZstdError as error:
-                        raise self._broken("zstd", str(error)) from error
-                    began = not frame.eof
-                    rest = frame.unused_data if frame.eof else b""
-                    if frame.eof:
-                        frame = make()
-                    if piece:
-                        yield piece
-        if began:
+            at = 0
+            while at < len(block):
+                part = block[at : at + size]
+                try:
+                    piece = frame.decompress(part)
+                except zstandard.ZstdError as error:
+                    raise self._broken("zstd", str(error)) from error
+                at += len(part) - len(frame.unused_data)
+                inside = not frame.eof
+                frame = frame if inside else make()
+                size = max(size // 4, _LEAST_SLICE) if len(piece) > BLOCK_BYTES else min(size * 2, _MOST_SLICE)
+                if piece:
+                    yield piece
+        if inside:
             raise self._broken("zstd", "it breaks off")
 
     def _broken(self, kind: str, why: str) -> Refused:

@@ -1,0 +1,112 @@
+"""Laws of CSV reading: what is written comes back, the work is linear, damage stays where it is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.extract import _csv
+from tests.extract.reading import frame_of, read_csv_bytes
+
+_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0") | st.sampled_from(",;\t|:\"'\r\n a"))
+_TABLES = st.integers(1, 4).flatmap(
+    lambda width: st.lists(st.lists(_TEXT, min_size=width, max_size=width), min_size=1, max_size=8)
+)
+
+
+def _cell(text: str, delimiter: str, quote: str, always: bool) -> str:
+    if always or not text or any(char in text for char in (delimiter, quote, "\r", "\n")):
+        return quote + text.replace(quote, quote * 2) + quote
+    return text
+
+
+@settings(max_examples=400, derandomize=True, deadline=None)
+@given(
+    table=_TABLES,
+    delimiter=st.sampled_from(",;\t|:"),
+    quote=st.sampled_from("\"'"),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    always=st.booleans(),
+    last=st.booleans(),
+    block=st.integers(1, 64),
+)
+def test_any_table_of_text_comes_back(
+    table: list[list[str]], delimiter: str, quote: str, end: str, always: bool, last: bool, block: int
+):
+    """A table written in any dialect is read as itself."""
+    header = [f"c{number}" for number in range(len(table[0]))]
+    lines = [delimiter.join(_cell(text, delimiter, quote, always) for text in row) for row in [header, *table]]
+    data = (end.join(lines) + end * last).encode()
+    batches, found = read_csv_bytes(
+        data, header, block=block, delimiter=delimiter, quote=quote, max_record_bytes=10_000
+    )
+    assert [list(row) for row in frame_of(batches).drop("_line", "_record", "_element").rows()] == table
+    assert found.counts.records == len(table)
+
+
+_SIZE = 2_000_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'"x","' * (_SIZE // 5),
+        b'"x","\n' * (_SIZE // 6),
+        b'"x\n' * (_SIZE // 3),
+        b'"\n"' * (_SIZE // 3),
+        b'"x\n' * 50_000 + b"y" * _SIZE,
+        b'"x\n' * 50_000 + b'",' * (_SIZE // 2),
+        (b'"' + b"x\n" * 50_005) * 20,
+        (b'"x\n' * 10_000 + b'"' + b"z" * 40_000 + b"\n") * 20,
+        b'a""b,"\n' * (_SIZE // 8),
+    ],
+)
+@pytest.mark.parametrize("most", [100, 100_000, 1_000_000])
+def test_no_damage_costs_more_than_linear_work(data: bytes, most: int):
+    """The automaton visits each byte a few times at most, however many quotes stay open."""
+    scanner = _csv.Scanner(
+        delimiter=",", quote='"', max_record_bytes=most, skip_lines=0, batch_rows=10_000, batch_bytes=1 << 24
+    )
+    scanner.begin((b"a", b"b"))
+    at, event = 0, _csv.MORE
+    while event != _csv.DONE:
+        event = scanner.scan()
+        if event == _csv.MORE:
+            scanner.feed(data[at : at + (1 << 20)], at >= len(data))
+            at += 1 << 20
+        else:
+            scanner.take()
+    assert scanner.counts()["visited"] <= 4 * len(data)
+
+
+def test_the_scanner_refuses_wrong_use():
+    """Sizes, names and calls that make no sense raise; nothing crashes."""
+    good = {"delimiter": ",", "quote": '"', "max_record_bytes": 9, "skip_lines": 0, "batch_rows": 1, "batch_bytes": 99}
+    for wrong in (
+        {"delimiter": "é"},
+        {"quote": ","},
+        {"max_record_bytes": 0},
+        {"skip_lines": -1},
+        {"batch_bytes": 1 << 40},
+    ):
+        with pytest.raises(ValueError, match="ASCII"):
+            _csv.Scanner(**{**good, **wrong})
+    scanner = _csv.Scanner(**good)
+    with pytest.raises(RuntimeError, match="nothing to take"):
+        scanner.take()
+    for names in ((), ("a",), [b"a"]):
+        with pytest.raises((ValueError, TypeError)):
+            scanner.begin(names)
+    scanner.begin((b"a",))
+    with pytest.raises(ValueError, match="once"):
+        scanner.begin((b"a",))
+    with pytest.raises(ValueError, match="at least 1"):
+        scanner.batch_rows = 0
+    scanner.feed(b"1", True)
+    with pytest.raises(RuntimeError, match="ended"):
+        scanner.feed(b"2", False)
+    assert scanner.scan() == _csv.FULL
+    assert scanner.unread == b""
+    with pytest.raises(RuntimeError, match="one file"):
+        scanner.__init__(**good)
