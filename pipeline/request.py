@@ -28,7 +28,8 @@ GUARDS: tuple[str, ...] = get_args(Guard)
 class RunRequest:
     """A whole run: `files` replace the job's own where given (as written, relative to the working folder).
 
-    `limit` takes the first rows only, None takes all; `forced` holds names of `GUARDS`.
+    `limit` takes the first rows only, None takes all; `forced` holds names of `GUARDS`; `wait_s` is how long to wait for
+    locks that another run holds.
     """
 
     job: Job
@@ -36,6 +37,7 @@ class RunRequest:
     limit: int | None
     forced: frozenset[str]
     state_dir: Path
+    wait_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,3 +68,4 @@ class ResumeRequest:
     failed: Literal["profiles", "skip"] | None
     max_settle_calls: int | None
     state_dir: Path
+    wait_s: float = 0.0

@@ -26,7 +26,7 @@ from pipeline.run import check_fit
 from pipeline.stage.manifest import Manifest
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import UNFINISHED, Ledger, RunRow
-from pipeline.state.lock import Lock
+from pipeline.state.lock import Patience, database_lock, job_lock
 from pipeline.target import LiveTarget, connected, meet
 
 
@@ -43,10 +43,15 @@ def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str,
             return row.summary or {}
         environment = read_environment(os.environ)
         stack.enter_context(interrupts(stop))
-        stack.enter_context(Lock(request.state_dir / "locks" / f"{row.job}.lock", f"job {row.job}"))
+        patience = Patience(request.wait_s, stop)
+        stack.enter_context(job_lock(request.state_dir, row.job, patience))
+        row = find(ledger, row.id)  # as it is now, after waiting
+        if row.state not in UNFINISHED:
+            return row.summary or {}
         refuse_overtaken(ledger, row)
         job = job_of(row, request)
         target = meet(stack.enter_context(connected(job, environment, stop)), job)
+        stack.enter_context(database_lock(environment.api_url, target.database.id, patience))
         refuse_moved(row, target)
         files = tuple(file for file, _ in ledger.files(row.id))
         folder = RunFolder(request.state_dir, row.id)

@@ -34,7 +34,7 @@ from pipeline.report.summary import Summary
 from pipeline.request import RunRequest, ValidateRequest
 from pipeline.state.folder import RunFolder, new_run_id
 from pipeline.state.ledger import Ledger, RunEntry
-from pipeline.state.lock import Lock
+from pipeline.state.lock import Patience, database_lock, job_lock
 from pipeline.tally import Tally
 from pipeline.target import LiveTarget, connected, meet
 from pipeline.validate.fit import fit
@@ -45,12 +45,14 @@ def run(request: RunRequest, reporter: Reporter) -> Summary:
     stop = Event()
     job = request.job
     environment = read_environment(os.environ)
-    plan = prepare(job, request.files)
     with ExitStack() as stack:
         stack.enter_context(interrupts(stop))
-        stack.enter_context(Lock(request.state_dir / "locks" / f"{job.job}.lock", f"job {job.job}"))
+        patience = Patience(request.wait_s, stop)
+        stack.enter_context(job_lock(request.state_dir, job.job, patience))
+        plan = prepare(job, request.files)
         ledger = stack.enter_context(closing(Ledger(request.state_dir)))
         target = meet(stack.enter_context(connected(job, environment, stop)), job)
+        stack.enter_context(database_lock(environment.api_url, target.database.id, patience))
         check_fit(plan, target)
         site = Site(target, choose(job, plan.link.columns), ledger, reporter, stop)
         conductor = Conductor(site, begin(request, plan, site, str(urlsplit(environment.api_url).netloc)))

@@ -28,6 +28,14 @@ state_dir: Decorator = click.option(
     metavar="DIR",
     help=f"Where runs are kept.  [default: {STATE_FOLDER} beside the job file]",
 )
+wait: Decorator = click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="S",
+    help="Wait up to S seconds for another run that holds a lock.",
+)
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout.")
 
 

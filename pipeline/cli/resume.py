@@ -17,6 +17,7 @@ from pipeline.request import ResumeRequest
 @click.option("--unknown", type=click.Choice(["sent", "resend"]), help="Decide for imports whose answer was lost.")
 @click.option("--failed", type=click.Choice(["profiles", "skip"]), help="Decide for imports that failed.")
 @click.option("--max-settle-calls", type=click.IntRange(min=0), metavar="N", help="Allow more calls for looking.")
+@options.wait
 @options.state_dir
 @options.as_json
 def command(
@@ -24,6 +25,7 @@ def command(
     unknown: Literal["sent", "resend"] | None,
     failed: Literal["profiles", "skip"] | None,
     max_settle_calls: int | None,
+    wait_s: float,
     state_dir: Path | None,
     as_json: bool,
 ) -> int:
@@ -37,6 +39,6 @@ def command(
     from pipeline.report.summary import Summary
     from pipeline.resume import resume
 
-    request = ResumeRequest(run, unknown, failed, max_settle_calls, options.state_folder(state_dir))
+    request = ResumeRequest(run, unknown, failed, max_settle_calls, options.state_folder(state_dir), wait_s)
     found = resume(request, Reporter())
     return show(found, as_json=as_json) if isinstance(found, Summary) else show_again(found, as_json=as_json)

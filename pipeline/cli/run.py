@@ -23,6 +23,7 @@ from pipeline.request import GUARDS, RunRequest
     metavar="GUARD",
     help=f"Pass by a guard, on the record. Repeatable. One of {', '.join(GUARDS)}.",
 )
+@options.wait
 @options.settings
 @options.state_dir
 @options.as_json
@@ -31,6 +32,7 @@ def command(
     files: tuple[str, ...],
     limit: int | None,
     forced: tuple[str, ...],
+    wait_s: float,
     settings: tuple[str, ...],
     state_dir: Path | None,
     as_json: bool,
@@ -52,5 +54,6 @@ def command(
         limit=limit,
         forced=frozenset(forced),
         state_dir=options.state_folder(state_dir, job),
+        wait_s=wait_s,
     )
     return show(run(request, Reporter()), as_json=as_json)

@@ -14,16 +14,7 @@ from pipeline.validate.forms import FormError, compile_form
 
 # What the job file may say one day and the pipeline cannot do today, with what it can do instead.
 NOT_YET: tuple[tuple[KeyPath, Callable[[Any], bool], str], ...] = (
-    (("source", "only_new"), lambda said: said is True, "leave it at false"),
-    (("target", "api"), lambda said: said in ("v1", "v2"), "use v4 (or v3)"),
-    (("target", "action"), lambda said: said == "delete", "use add, update, update or add, or ignore or add"),
-    (("load", "mode"), lambda said: said == "profiles", "use imports or auto"),
     (("load", "in_flight"), lambda said: said != 1, "leave it at 1"),
-    (("guards", "min_share_of_last"), lambda said: said is not None, "remove it"),
-    (("guards", "max_calls"), lambda said: said is not None, "remove it"),
-    (("guards", "max_deletes"), lambda said: said is not None, "remove it"),
-    (("guards", "max_unmatched"), lambda said: said is not None, "remove it"),
-    (("guards", "unique_keys"), lambda said: said != "sample", "leave it at sample"),
 )
 
 _KEYS: KeyPath = ("target", "key_fields")

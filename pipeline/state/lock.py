@@ -1,56 +1,149 @@
-"""Hold a lock that dies with the process, so that two runs of a job never meet (edge: flock)."""
+"""Hold locks that die with the process, so that two runs of a job, or on one database, never meet (edge: flock)."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import re
 import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from types import TracebackType
+from urllib.parse import urlsplit
 
-from pipeline.errors import LockedError, Problem
+from pipeline.errors import InterruptedRunError, JobError, LockedError, Problem
+
+# Between two tries for a lock that is held.
+_PAUSE_S = 0.1
+# A holder writes its name right after it got the lock; so long may an empty file be looked at again.
+_NAMING_S = 1.0
+_STANDARD_PORTS = {"http": 80, "https": 443}
+
+
+class Patience:
+    """How long a command may wait for its locks in all: `wait_s` seconds from now, 0 for not at all.
+
+    `stop` ends the waiting as an interrupt.
+    """
+
+    def __init__(self, wait_s: float = 0.0, stop: Event | None = None) -> None:
+        self._until_s = time.monotonic() + wait_s
+        self._stop = stop or Event()
+
+    def wait(self) -> bool:
+        """Wait a moment; False where no time is left. Raises InterruptedRunError on the wish to stop."""
+        left_s = self._until_s - time.monotonic()
+        if left_s > 0 and self._stop.wait(min(_PAUSE_S, left_s)):
+            raise InterruptedRunError(Problem("interrupted while waiting for a lock", do="nothing was sent"))
+        return left_s > 0
 
 
 class Lock:
     """A context manager around `flock` on one file, which names its holder (pid, host, since).
 
-    Raises LockedError at once when another process holds it.
+    Raises LockedError when another process holds it and no patience is left, at once without any; JobError where the
+    file cannot be made.
     """
 
-    def __init__(self, path: Path, what: str) -> None:
-        self._path = path
-        self._what = what
+    def __init__(self, path: Path, what: str, patience: Patience | None = None) -> None:
+        self._path, self._what = path, what
+        self._patience = patience or Patience()
         self._file = -1
 
     def __enter__(self) -> Lock:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._file = self._opened()
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(self._file, 4096, 0).decode("utf-8", "replace")
+            while not self._taken():
+                if not self._patience.wait():
+                    raise LockedError(
+                        Problem(
+                            f"another run holds the lock of {self._what} ({self._holder()})",
+                            do="wait until it has ended, or let this one wait for it with --wait SECONDS",
+                        )
+                    )
+        except BaseException:
             os.close(self._file)
-            raise LockedError(
-                Problem(f"another run holds the lock of {self._what} ({_words(holder)})", do="wait until it has ended")
-            ) from None
-        os.ftruncate(self._file, 0)
+            raise
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        os.pwrite(
-            self._file, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}).encode(), 0
-        )
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+        # The lock holds without a name, too: a full disk is told where rows would be lost.
+        with suppress(OSError):
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, json.dumps(holder).encode(), 0)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with suppress(OSError):
+            os.ftruncate(self._file, 0)
         os.close(self._file)
 
+    def _opened(self) -> int:
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise JobError(
+                Problem(
+                    f"the lock of {self._what} cannot be made: {error.strerror}",
+                    where=str(self._path),
+                    do="make the folder writable",
+                )
+            ) from None
 
-def _words(holder: str) -> str:
+    def _taken(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _holder(self) -> str:
+        until_s = time.monotonic() + _NAMING_S
+        while not (words := _words(os.pread(self._file, 4096, 0))) and time.monotonic() < until_s:
+            time.sleep(_PAUSE_S / 10)
+        return words or "its holder is not named"
+
+
+def job_lock(state_dir: Path, job: str, patience: Patience) -> Lock:
+    """Give the lock of a job in its state folder."""
+    return Lock(state_dir / "locks" / f"{job}.lock", f"job {job}", patience)
+
+
+def database_lock(api_url: str, database_id: int, patience: Patience, environ: Mapping[str, str] = os.environ) -> Lock:
+    """Give the lock of one database of one API host, which all state folders of the user share.
+
+    It stands in `$XDG_STATE_HOME` (else `~/.local/state`) under `copernica-import/locks/`. Raises JobError where there
+    is no such place.
+    """
+    parts = urlsplit(api_url)
+    port = parts.port or _STANDARD_PORTS.get(parts.scheme, 0)
+    host = re.sub(r"[^a-z0-9.-]", "_", (parts.hostname or "").lower())
+    path = user_state(environ) / "copernica-import" / "locks" / f"{host}-{port}-database-{database_id}.lock"
+    return Lock(path, f"database {database_id} of {host}", patience)
+
+
+def user_state(environ: Mapping[str, str]) -> Path:
+    """Find the user's folder for state; a relative `XDG_STATE_HOME` does not count (XDG base directories)."""
+    said = Path(environ.get("XDG_STATE_HOME") or "")
+    if said.is_absolute():
+        return said
+    try:
+        return Path.home() / ".local" / "state"
+    except RuntimeError:
+        problem = Problem("there is no home folder for the locks", "XDG_STATE_HOME", "set it, or HOME")
+        raise JobError(problem) from None
+
+
+def _words(holder: bytes) -> str:
     try:
         found = json.loads(holder)
         return f"pid {found['pid']} on {found['host']} since {found['since']}"
     except (ValueError, KeyError, TypeError):
-        return "its holder is not named yet"
+        return ""

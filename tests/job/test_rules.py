@@ -5,22 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import Problem
+from pipeline.job import Limit
 from pipeline.jobfile import read_job
 from pipeline.jobfile.rules import NOT_YET
 from tests.job.conftest import SMALLEST
 
-NOT_YET_SAID = {
-    "source.only_new": "true",
-    "target.api": "v2",
-    "target.action": "delete",
-    "load.mode": "profiles",
-    "load.in_flight": "2",
-    "guards.min_share_of_last": "80%",
-    "guards.max_calls": "5000",
-    "guards.max_deletes": "10",
-    "guards.max_unmatched": "1%",
-    "guards.unique_keys": "all",
-}
+NOT_YET_SAID = {"load.in_flight": "2"}
 
 
 def test_the_tests_below_know_all_that_is_not_built_yet():
@@ -37,25 +27,34 @@ def test_what_is_not_built_yet_is_refused_with_a_clear_word(problems, key, value
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
+    ("key", "value", "means"),
     [
-        ("source.only_new", "false"),
-        ("target.api", "v3"),
-        ("load.mode", "auto"),
-        ("load.in_flight", "1"),
-        ("guards.min_share_of_last", "null"),
-        ("guards.max_calls", "null"),
-        ("guards.max_deletes", "null"),
-        ("guards.max_unmatched", "null"),
-        ("guards.unique_keys", "sample"),
+        ("source.only_new", "true", True),
+        ("target.api", "v1", "v1"),
+        ("load.mode", "profiles", "profiles"),
+        ("load.in_flight", "1", 1),
+        ("guards.min_share_of_last", "80%", 0.8),
+        ("guards.max_calls", "5000", 5000),
+        ("guards.max_deletes", "null", None),
+        ("guards.max_unmatched", "1%", Limit(share=0.01)),
+        ("guards.unique_keys", "all", "all"),
     ],
 )
-def test_the_defaults_of_what_is_not_built_yet_may_be_said(write, key, value):
-    """The job file of the design, which says every default, is taken."""
+def test_what_is_built_may_be_said(write, key, value, means):
+    """The limits and modes of the design are taken, and mean what they say."""
     section, name = key.split(".")
     job = read_job(write(SMALLEST), [f"{key}={value}"])
-    said = getattr(getattr(job, section), name)
-    assert said == {"false": False, "null": None, "1": 1}.get(value, value)
+    assert getattr(getattr(job, section), name) == means
+
+
+def test_a_delete_says_what_goes_and_how_many_may(write):
+    """A complete delete job is taken (data rule 34)."""
+    job = read_job(write(SMALLEST), ["target.action=delete", "target.delete_target=profile", "guards.max_deletes=10"])
+    assert (job.target.action, job.target.delete_target, job.guards.max_deletes) == (
+        "delete",
+        "profile",
+        Limit(count=10),
+    )
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ class Journey:
             "COPERNICA_API_URL": self.sandbox.api_url,
             "COPERNICA_AUTH_URL": self.sandbox.auth_url,
             "COPERNICA_TOKEN": self.sandbox.token,
+            "XDG_STATE_HOME": str(self.folder / "user-state"),
             **other,
         }
 
