@@ -139,7 +139,7 @@ class Conductor:
     def _warn_of_conflicts(self) -> None:
         staged = self.tally.staged
         if staged.conflicts:
-            places = [f"{self.id.files[file].name} line {line}" for file, line in staged.conflict_places]
+            places = [f"{self.id.files[file].name} line {line}" for file, line in sorted(staged.conflict_places)]
             structlog.get_logger().warning("profile.conflict", profiles=staged.conflicts, first=places)
 
     def go_on_from(self, manifest: Manifest) -> None:
@@ -299,6 +299,8 @@ class Conductor:
         self.site.ledger.end(self.id.run, RunState(summary.status), summary.to_dict())
         if summary.status in ("done", "refused"):
             self.id.folder.drop_staged()
+        rows, places = summary.records, {"run": summary.run, "exit_code": int(summary.exit_code)}
+        structlog.get_logger().info(f"run.{summary.status}", **places, read=rows.read, confirmed=rows.confirmed)
         return summary
 
 

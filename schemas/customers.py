@@ -21,6 +21,7 @@ class Customers(pa.DataFrameModel):
     Points: int = Integer(ge=0, nullable=True)
     Balance: float = Decimal(nullable=True)
     Source: str = Text(20)
+    Remarks: str = Text(nullable=True, required=False)
     news: bool = Interest(alias="interest.news", nullable=True)
     offers: bool = Interest(alias="interest.offers", nullable=True)
     order_id: str = Text(20, alias="Order.OrderID", required=False)
