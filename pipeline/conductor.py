@@ -140,7 +140,8 @@ class Conductor:
         staged = self.tally.staged
         if staged.conflicts:
             places = [f"{self.id.files[file].name} line {line}" for file, line in sorted(staged.conflict_places)]
-            structlog.get_logger().warning("profile.conflict", profiles=staged.conflicts, first=places)
+            what = "rows of one profile disagree in its columns; the last one wins"
+            structlog.get_logger().warning("profile.conflict", what=what, profiles=staged.conflicts, first=places)
 
     def go_on_from(self, manifest: Manifest) -> None:
         """Take the account over from an earlier process that had staged everything."""

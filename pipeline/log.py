@@ -62,6 +62,11 @@ class Redactor:
         return self.text(str(value))
 
 
+def _head_first(logger: Any, name: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001
+    """Put when, how grave and what before the rest, for whoever reads the lines in a mail of cron."""
+    return {**{key: event[key] for key in ("timestamp", "level", "event") if key in event}, **event}
+
+
 class _Stderr:
     """Write lines to the stderr of the moment (a progress bar puts itself in its place while it runs)."""
 
@@ -92,6 +97,7 @@ def configure(secrets: Sequence[str]) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _head_first,
             Redactor(secrets),
             renderer,
         ],
