@@ -48,6 +48,8 @@ _EMAIL = (
     r"(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])?\.)+"
     r"\p{L}[\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}]$"
 )
+# What of it is plain ASCII, as bytes.
+_PLAIN_EMAIL = r"^(?-u:[!#-'*+./0-9=?A-Z^-~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9])$"
 _PHONE = r"^\+?[0-9 ()./-]+$"
 # A guess: from short service numbers to the 15 digits of E.164 with a trunk zero and an exit code before them.
 _PHONE_DIGITS = (3, 20)
@@ -147,8 +149,17 @@ def _check(function: Any, words: str) -> pa.Check:
 
 
 def _is_email(data: pa.PolarsData) -> pl.LazyFrame:
-    text = pl.col(data.key)
-    return data.lazyframe.select((text.str.len_chars() <= _EMAIL_MAX_CHARS) & text.str.contains(_EMAIL))
+    return data.lazyframe.select(pl.col(data.key).map_batches(_emails, return_dtype=pl.Boolean))
+
+
+def _emails(texts: pl.Series) -> pl.Series:
+    """Judge addresses; the pattern for letters of all scripts is twenty times slower, so it only sees what is left."""
+    good = texts.str.contains(_PLAIN_EMAIL) & (texts.str.len_bytes() <= _EMAIL_MAX_CHARS)
+    rest = (~good).arg_true()
+    if rest.len():
+        odd = texts.gather(rest)
+        good = good.scatter(rest, (odd.str.len_chars() <= _EMAIL_MAX_CHARS) & odd.str.contains(_EMAIL))
+    return good
 
 
 def _is_phone(data: pa.PolarsData) -> pl.LazyFrame:
