@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
 
-from pipeline.copernica import ApiError, Client, Database, Identity, NotSentError, Options, Outside
+from pipeline.copernica import (
+    ApiError,
+    AuthError,
+    Client,
+    Database,
+    Identity,
+    NotSentError,
+    Options,
+    Outside,
+    RefusedError,
+)
 from pipeline.environment import Environment
 from pipeline.errors import ApiRefusedError, Problem
 from pipeline.job import Job
@@ -33,13 +43,12 @@ class LiveTarget:
 
 @contextmanager
 def connected(job: Job, environment: Environment, stop: Event | None = None) -> Iterator[Client]:
-    """Make the client of a run and close it at the end; no request is sent yet."""
+    """Make the client of a run and close it at the end; no request is sent yet. Its calls are limited by the guards."""
     options = Options(
         connect_s=job.http.connect_s,
         read_s=job.http.read_s,
         import_read_s=job.http.import_read_s,
         retry_budget_s=job.http.retry_budget_s,
-        max_calls=job.guards.max_calls,
         max_calls_per_s=job.load.max_calls_per_s,
     )
     with Client(
@@ -56,7 +65,7 @@ def connected(job: Job, environment: Environment, stop: Event | None = None) -> 
 def meet(client: Client, job: Job) -> LiveTarget:
     """Read account and structure; raises ApiRefusedError for a wrong token, account or database, or a dead server."""
     client.limit_waiting(min(FIRST_WAIT_S, job.http.retry_budget_s))
-    identity = asked("the token", client.identity)
+    identity = asked("the token", client.identity, "give the token the right to read the account")
     if job.target.account is not None and identity.id != job.target.account:
         raise ApiRefusedError(
             Problem(
@@ -65,7 +74,9 @@ def meet(client: Client, job: Job) -> LiveTarget:
                 do="use the token of that account",
             )
         )
-    database = asked(f"database {job.target.database!r}", lambda: client.structure(job.target.database))
+    name = job.target.database
+    advice = f"see target.database: does account {identity.id} ({identity.name}) have it, spelled like that?"
+    database = asked(f"database {name!r}", lambda: client.structure(name), advice)
     client.limit_waiting(job.http.retry_budget_s)
     return LiveTarget(client, identity, database, live_fields(database))
 
@@ -81,10 +92,24 @@ def live_fields(database: Database) -> dict[str, LiveField]:
     return found
 
 
-def asked(what: str, question: Callable[[], T]) -> T:
-    """Ask the API before anything is sent; a failure refuses the run in the words of the client."""
+def asked(what: str, question: Callable[[], T], advice: str) -> T:
+    """Ask the API before anything is sent; a failure refuses the run in the words of the client.
+
+    `advice` says what to do where Copernica answers no.
+    """
     try:
         return question()
     except ApiError as error:
-        do = "is the server up, and COPERNICA_API_URL right?" if isinstance(error, NotSentError) else ""
-        raise ApiRefusedError(Problem(error.message, where=what, do=do)) from None
+        raise ApiRefusedError(Problem(error.message, where=what, do=_way_on(error, advice))) from None
+
+
+def _way_on(error: ApiError, advice: str) -> str:
+    match error:
+        case NotSentError():
+            return "is the server up, and COPERNICA_API_URL right?"
+        case AuthError():
+            return "copy the token again into COPERNICA_TOKEN, or make a new one in Copernica"
+        case RefusedError():
+            return advice
+        case _:
+            return "nothing was sent; run the job again later"
