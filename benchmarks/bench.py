@@ -22,10 +22,11 @@ from benchmarks.data import SUFFIX
 from benchmarks.measure import Measured, measure
 
 # Nothing of the environment that could change what is measured; the token is as good as any to the sink.
-_KEPT = ("PATH", "HOME", "LANG", "TZ")
+_KEPT = ("PATH", "HOME", "LANG", "TZ", "PYTHONPATH")
 # Far above any measurement that makes sense: 5,000 rows a second.
 _SLOWEST_ROWS_PER_S = 5_000
 _LEAST_LIMIT_S = 60.0
+_LAST_WORDS_CHARS = 400
 
 
 @dataclass
@@ -47,6 +48,11 @@ class Result:
     def median_s(self) -> float:
         """Give the median of the seconds."""
         return statistics.median(run.seconds for run in self.runs)
+
+    @property
+    def cpu_s(self) -> float:
+        """Give the CPU seconds of the repetition that took fewest."""
+        return min(run.cpu_s for run in self.runs)
 
     @property
     def peak_mb(self) -> float:
@@ -76,6 +82,7 @@ class Result:
         return found | {
             "best_s": round(self.best_s, 3),
             "median_s": round(self.median_s, 3),
+            "cpu_s": round(self.cpu_s, 3),
             "rows_per_s": round(self.rows / self.best_s),
             "peak_mb": round(self.peak_mb, 1),
             "runs": runs,
@@ -202,7 +209,8 @@ def _measure_once(result: Result, path: Path, setting: Setting, sink: SinkAt) ->
 def _fault_of(case: Case, rows: int, run: Measured, arrived: int) -> str:
     """Say what a command did not do, in a text for the table and the JSON; nothing is a measurement that lost rows."""
     if run.exit_code:
-        return f"exit code {run.exit_code}: {(run.stderr_tail or run.stdout[-500:]).strip()}"
+        last_words = (run.stderr_tail.strip() or run.stdout.strip())[-_LAST_WORDS_CHARS:]
+        return f"exit code {run.exit_code}: {last_words.replace(str(ROOT), '.')}"
     wanted = case.accepted(rows) if case.checks else rows
     if case.sends and arrived != wanted:
         return f"{arrived} rows arrived, not {wanted}"

@@ -3,9 +3,11 @@
 import dataclasses
 from pathlib import Path
 
-from benchmarks.bench import Setting, bench, dump
+from benchmarks.bench import Result, Setting, bench, dump
 from benchmarks.cases import BY_NAME, Call
 from benchmarks.data import COLUMNS, damaged
+from benchmarks.measure import Measured
+from benchmarks.report import figures
 
 
 def test_limit_delivers_every_row_to_the_sink(tmp_path: Path):
@@ -54,3 +56,29 @@ def test_a_fifth_of_a_damaged_dump_is_damaged(tmp_path: Path):
         spoilt = dump(tmp_path, variant, 1_000).read_text().splitlines()
         changed = sum(one != other for one, other in zip(sound, spoilt, strict=True))
         assert changed == damaged(variant, 1_000) == 200
+
+
+def test_measured_jobs_do_what_they_must(tmp_path: Path):
+    """The jobs that are measured import, or refuse, every row of their dumps, tried once on 1,000 rows each."""
+    names = ("run", "blank", "validate", "json")
+    results = bench([BY_NAME[name] for name in names], Setting(rows=1_000, repetitions=0, data=tmp_path))
+    assert {result.case.name: result.error for result in results} == dict.fromkeys(names, "")
+
+
+def test_figures_compare_rows_per_second_and_name_what_is_below_its_bar():
+    """A run of 3 s beside a limit of 1 s reaches a third of it, by the clock of the best and the CPU of the leanest."""
+    limit, run = (Result(BY_NAME[name], 1_000) for name in ("limit", "run"))
+    limit.runs = [Measured(0, 1.0, 1.0, 10**8, 10**8, "", ""), Measured(0, 4.0, 2.0, 10**8, 10**8, "", "")]
+    run.runs = [Measured(0, 3.0, 5.0, 10**8, 10**8, "", ""), Measured(0, 4.0, 4.0, 10**8, 10**8, "", "")]
+    (figure,) = figures([limit, run])
+    assert (figure.name, figure.value, figure.by_median, figure.by_cpu) == ("run / limit", 0.333, 0.714, 0.25)
+    assert figure.met is False
+
+
+def test_memory_is_compared_between_ten_times_the_rows_and_once():
+    """A peak of 130 MB after one of 100 MB is under 800 MB, but grew by more than a quarter."""
+    small, big = (Result(BY_NAME[name], 1_000) for name in ("run", "run-10x"))
+    small.runs = [Measured(0, 1.0, 1.0, 100_000_000, 0, "", "")]
+    big.runs = [Measured(0, 1.0, 1.0, 130_000_000, 0, "", "")]
+    found = [(figure.name, figure.value, figure.met) for figure in figures([small, big])]
+    assert found == [("run-10x, peak", 130, True), ("run-10x / run, peak", 1.3, False)]
