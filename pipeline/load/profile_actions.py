@@ -79,7 +79,7 @@ class Actions:
     # update, update or add, ignore or add
 
     def _write(self, row: ProfileRow, steps: Steps) -> RowState:
-        made = steps.made(PROFILE)  # by an earlier process, for this very row
+        made = steps.settled(PROFILE, lambda: self._arrived(row))  # by an earlier process, for this very row
         ids = self._chosen(row.key) if made is None else (made,)
         if not ids and self._doing.action == "update":
             return RowState.UNMATCHED

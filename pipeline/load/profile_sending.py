@@ -52,6 +52,15 @@ class Steps:
         """Give the id of what this POST made, None where it was never sent or its outcome is not known."""
         return self._posts.get(kind)
 
+    def settled(self, kind: str, look: Callable[[], int | None]) -> int | None:
+        """Give the id of what this POST made; where the run broke off before that was known, `look` and record it."""
+        if kind in self._posts and self._posts[kind] is None:
+            number = look()
+            if number is not None:
+                self._log.posted(self._position, kind, number)
+                self._posts[kind] = number
+        return self.made(kind)
+
     def require_unposted(self, kind: str) -> None:
         """Raise LostError where this POST may have been carried out before: it must not go out again (data rule 28)."""
         if kind in self._posts and self._posts[kind] is None:

@@ -20,7 +20,7 @@ from pipeline.load.outcome import ChunkLog, Ending, Outcome
 from pipeline.load.profiles import Profiles, ProfileSettings
 from pipeline.records import STAGED, Keys, Sets
 from pipeline.sandbox import Sandbox
-from pipeline.stage.lanes import Lane, Lanes, _keys_together
+from pipeline.stage.lanes import Lane, Lanes
 from pipeline.stage.settle import Rules, settle
 from pipeline.state.ledger import Ledger
 from pipeline.validate.keys import fold, hashed
@@ -47,7 +47,6 @@ STRUCTURE: dict[str, Any] = {
     ]
 }
 KEYS = ("CustomerID", "Order.OrderID", "Visit.VisitID")
-RUN = "job-1"
 
 Row = Mapping[str, str | None]
 Failure = tuple[int, str, str, str]
@@ -167,7 +166,7 @@ class Shop:
     def way(self, terms: Terms, rows: Sequence[Row], failed: Callable[..., None], **words: Any) -> Profiles:
         """The per-profile way for a job over the columns of `rows`."""
         settings = ProfileSettings(
-            RUN,
+            "job",
             terms.action,
             keys_of(rows, terms),
             sets_of(columns_of(rows)),
@@ -180,7 +179,7 @@ class Shop:
         return Profiles(client, self.database, settings, failed, words.get("stop", threading.Event()))
 
     def load(self, rows: Sequence[Row], terms: Terms | None = None, **words: Any) -> Loaded:
-        """Carry all rows as one chunk; `log` wraps the ledger's record, `stop` and `client` go to the way."""
+        """Carry all rows as one chunk of a new run, or of `run`; `log` wraps its record, `stop` and `client` are the way's."""
         terms = terms or Terms()
         failed: list[Failure] = []
 
@@ -189,7 +188,8 @@ class Shop:
 
         way = self.way(terms, rows, keep, **words)
         chunk = chunk_of(rows, terms)
-        record: ChunkLog = self.ledger().chunk(RUN, entry_of(chunk), "profiles")
+        run = words.get("run") or f"job-{next(_numbers)}"
+        record: ChunkLog = self.ledger().chunk(run, entry_of(chunk), "profiles")
         outcome = way.carry(chunk, words.get("log", lambda log: log)(record), last=True)
         return Loaded(outcome, way, failed)
 
@@ -266,7 +266,7 @@ def chunk_of(rows: Sequence[Row], terms: Terms, ordinal: int = 1) -> Chunk:
     """All rows as one chunk of the profile way: collapsed, each key's rows together, in file order."""
     settled = settle(staged(rows, terms), _rules(rows, terms)).rows.drop("_phase")
     columns = columns_of(rows)
-    together = _keys_together(settled)
+    together = settled.sort(pl.col("_seq").min().over("_key") if keys_of(rows, terms).profile else "_seq", "_seq")
     return Chunk(ordinal, Lane(0, 0), columns, terms.key_fields, together, rows_json(together, columns))
 
 
