@@ -18,6 +18,8 @@ class Scanner:
     Feed blocks, call `scan()` and act on what it says: MORE (feed the next block; an empty last one with `final`),
     HEADER (take `header()`, then `begin`), FULL and DONE (`take()` the batch). With no header in the file call `begin`
     first. Between HEADER and `header()` nothing may be fed. Sizes are in bytes; delimiter and quote are ASCII.
+
+    LF and CRLF end a line always, a bare CR only in a file whose first line end outside quotes is one.
     """
 
     batch_rows: int

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipeline.errors import AccountingError, Problem
+from pipeline.errors import AccountingError, JobError, Problem
 from pipeline.extract import _csv
 from pipeline.extract.csv_header import OURS, dump_columns, header_problems, is_rejects_header
 from pipeline.extract.decoding import utf8_blocks
@@ -25,6 +25,8 @@ _HEADER_FAULTS = {
     "bare_cr": "the header holds a carriage return without a line feed",
 }
 _MOST_HEADER_BYTES = 1 << 20
+# What the offsets of the scanner hold.
+_MOST_RECORD_BYTES = (1 << 30) - 1
 
 
 class CsvReader:
@@ -36,10 +38,12 @@ class CsvReader:
         self._names: tuple[str, ...] = ()
         self._left = task.limit
         source = task.source
+        if source.delimiter is None:
+            raise JobError(Problem("the delimiter of CSV is never guessed", "source.delimiter", "say which one it is"))
         self._scanner = _csv.Scanner(
-            delimiter=source.delimiter or ",",
+            delimiter=source.delimiter,
             quote=source.quote,
-            max_record_bytes=min(source.max_record_bytes, 1 << 30),
+            max_record_bytes=min(source.max_record_bytes, _MOST_RECORD_BYTES),
             skip_lines=source.skip_lines,
             batch_rows=self._batch_rows(),
             batch_bytes=BATCH_BYTES,

@@ -335,6 +335,36 @@ def test_our_columns_are_ignored_in_any_file(tmp_path: Path):
     assert rows_of(batches) == [("1", "2", 2, 1, None), ("", "", 3, 2, None)]
 
 
+def test_a_delimiter_must_be_said(tmp_path: Path):
+    """It is never guessed; that is a fault of the job."""
+    with pytest.raises(JobError, match="never guessed"):
+        extract(_write(tmp_path, b"a,b\n"), AB, delimiter=None)
+
+
+def test_a_limit_of_gigabytes_is_no_fault(tmp_path: Path):
+    """The largest limits are taken as what the reader can hold."""
+    batches, _ = extract(_write(tmp_path, b'a,b\n"1\n2\n'), AB, max_record_bytes="8 GiB")
+    assert malformed_of(batches) == [(2, 1, "unclosed_quote"), (3, 2, "field_count")]
+
+
+def test_utf8_is_what_python_takes_for_it(tmp_path: Path):
+    """Every pair of bytes, and the borders of the longer forms, at every place in a word of eight bytes."""
+    edges = [0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0]
+    tails = [b"", b"\x80", b"\xbf", b"\x80\x80", b"\xbf\xbf", b"\x80\xbf\x80", b"\x7f", b"\x80\xc0"]
+    texts = [bytes([a, b]) + tail for a in range(0x80, 0x100) for b in edges for tail in tails]
+    texts += [bytes([a, b]) for a in range(0x80, 0x100) for b in range(0x80, 0x100)]
+    cells = [b"x" * (number % 8) + text for number, text in enumerate(texts)]
+    batches, _ = extract(_write(tmp_path, b"a,b\n" + b"".join(cell + b",z\n" for cell in cells)), AB)
+    good = []
+    for cell in cells:
+        try:
+            good.append(cell.decode())
+        except UnicodeDecodeError:
+            continue
+    assert frame_of(batches)["a"].to_list() == good
+    assert {bad[2] for bad in malformed_of(batches)} == {"not_decodable"}
+
+
 def test_batches_are_small_and_in_order(tmp_path: Path):
     """No batch has more rows than said; together they are the file."""
     data = b"a,b\n" + b"".join(b"%d,x\n" % number for number in range(1001))

@@ -21,7 +21,7 @@ def _cell(text: str, delimiter: str, quote: str, always: bool) -> str:
     return text
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=250, derandomize=True, deadline=None)
 @given(
     table=_TABLES,
     delimiter=st.sampled_from(",;\t|:"),

@@ -41,7 +41,7 @@ _COLUMNS = st.sampled_from([("a",), ("a", "aa"), ("a", "aa", "b")])
 _SIZES = {"columns": _COLUMNS, "most": st.integers(1, 24), "block": st.integers(1, 12), "batch_rows": st.integers(1, 5)}
 
 
-@settings(max_examples=1500, derandomize=True, deadline=None)
+@settings(max_examples=800, derandomize=True, deadline=None)
 @given(data=_DATA, **_SIZES)
 @example(data=b'"a\r"\r\na', columns=("a",), most=8, block=1, batch_rows=1)
 @example(data=b'"\n"\n"\n"\n"\naaaaaaaaaaaaaaaaaaaaaa', columns=("a",), most=3, block=2, batch_rows=1)
@@ -50,7 +50,7 @@ def test_any_bytes_read_as_the_rule_says(data: bytes, columns: tuple[str, ...], 
     _check(data, columns, most, block, batch_rows)
 
 
-@settings(max_examples=1500, derandomize=True, deadline=None)
+@settings(max_examples=800, derandomize=True, deadline=None)
 @given(data=_QUOTES | _LINES, **_SIZES)
 def test_quotes_that_open_and_close_anywhere_read_as_the_rule_says(
     data: bytes, columns: tuple[str, ...], most: int, block: int, batch_rows: int
