@@ -83,6 +83,7 @@ class Counters:
     writes: int = 0
     bytes_sent: int = 0
     max_calls: int | None = None
+    limited: bool = False
     lock: Lock = field(default_factory=Lock, repr=False)
 
 
@@ -211,6 +212,7 @@ class Caller:
         with self.counters.lock:
             most = self.counters.max_calls
             if step > 0 and most is not None and self.counters.calls >= most:
+                self.counters.limited = True
                 raise CallLimitError(
                     f"the limit of {most} calls is reached: {request.method} {request.path} was not sent"
                 )

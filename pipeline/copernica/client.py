@@ -109,6 +109,11 @@ class Client:
         """Bytes of their bodies."""
         return self._caller.counters.bytes_sent
 
+    @property
+    def limit_reached(self) -> bool:
+        """Say whether a call was not made because it would have been one too many (`limit_calls`)."""
+        return self._caller.counters.limited
+
     def limit_calls(self, most: int | None) -> None:
         """Set how many calls may go out in all, those that went included; None for no limit."""
         self._caller.counters.max_calls = most

@@ -110,6 +110,30 @@ class ChunkRow:
         return cls(*fields)
 
 
+@dataclass(frozen=True)
+class OpenChunk:
+    """A chunk that was begun and is not confirmed; `first` and `last` are (file position, line) of its rows."""
+
+    ordinal: int
+    rows: int
+    state: ChunkState
+    first: tuple[int, int]
+    last: tuple[int, int]
+
+    @classmethod
+    def of_run(cls, db: Database, run: str) -> tuple[OpenChunk, ...]:
+        """List those of a run, by ordinal."""
+        found = db.execute(
+            "SELECT ordinal, rows, state, first_file, first_line, last_file, last_line FROM chunk"
+            " WHERE run = ? AND state <> ? ORDER BY ordinal",
+            (run, ChunkState.CONFIRMED),
+        )
+        return tuple(
+            cls(ordinal, rows, ChunkState(state), (first_file, first_line), (last_file, last_line))
+            for ordinal, rows, state, first_file, first_line, last_file, last_line in found
+        )
+
+
 class ChunkRecord:
     """The record of one chunk of one run; each verb is one legal move and is on disk when it returns."""
 

@@ -18,7 +18,7 @@ from typing import Any
 from pipeline.errors import JobError, Problem
 from pipeline.records import FileFacts, SourceFile
 from pipeline.state.chunks import TABLES as CHUNK_TABLES
-from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState
+from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState, OpenChunk
 from pipeline.state.database import Database
 from pipeline.state.operations import TABLES as OPERATION_TABLES
 
@@ -226,7 +226,8 @@ class Ledger:
         """Give accepted + collapsed of the job's last confirmed run over its own files without a limit (data rules 4, 35)."""
         row = self._db.execute(
             "SELECT usable FROM run WHERE job = ? AND state = 'done' AND own_files = 1 AND limit_rows IS NULL"
-            " ORDER BY started_at DESC LIMIT 1",
+            # Without rows of its own a run has only found that all files were confirmed before.
+            " AND usable IS NOT NULL ORDER BY started_at DESC LIMIT 1",
             (job,),
         ).fetchone()
         return None if row is None else row[0]
@@ -238,6 +239,15 @@ class Ledger:
     def chunks(self, run: str) -> tuple[ChunkRow, ...]:
         """List the chunks of a run that were sent or held, by ordinal."""
         return ChunkRow.of_run(self._db, run)
+
+    def open_chunks(self, run: str) -> tuple[OpenChunk, ...]:
+        """List the chunks of a run that were begun and are not confirmed."""
+        return OpenChunk.of_run(self._db, run)
+
+    def rows_begun(self, run: str) -> int:
+        """Count the rows of all chunks that were begun."""
+        found = self._db.execute("SELECT coalesce(sum(rows), 0) FROM chunk WHERE run = ?", (run,)).fetchone()
+        return int(found[0])
 
 
 def _run(row: Sequence[Any]) -> RunRow:

@@ -1,0 +1,135 @@
+"""See that keys find one profile each, and find it quickly (edge: the API client; data rule 35)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import structlog
+
+from pipeline.copernica import Profile, Selector
+from pipeline.errors import Problem
+from pipeline.guards.paged_keys import Doubles
+from pipeline.guards.refusal import Refusal
+from pipeline.guards.staged import KeyTexts, StagedRows
+from pipeline.guards.survey import Survey
+from pipeline.job import Job
+from pipeline.load.compare import NOT_COMPARED
+from pipeline.load.readback import PAGE_ROWS
+from pipeline.validate.keys import maybe_same
+
+# Data rule 35.
+SAMPLED_KEYS = 20
+MOST_UNINDEXED_PROFILES = 10_000
+# Profiles that are read of one key: enough to see that there are several.
+_MOST_MATCHES = 10
+
+
+def key_without_index(job: Job, keys: StagedRows, survey: Survey) -> Iterator[Refusal]:
+    """Refuse a profile key without an index in a large database, which would search all of it for every row.
+
+    In one of at most 10,000 profiles, and for keys of subprofiles, it is a warning. An `add` searches nothing.
+    """
+    if job.target.action == "add":
+        return
+    for collection, names in keys.keys.collections.items():
+        fields = survey.database.collections[collection].fields
+        for name in names:
+            if not fields[name.partition(".")[2]].index:
+                structlog.get_logger().warning("key.without_index", key=name)
+    for name in keys.keys.profile:
+        if survey.database.fields[name].index:
+            continue
+        if survey.profiles <= MOST_UNINDEXED_PROFILES:
+            structlog.get_logger().warning("key.without_index", key=name, profiles=survey.profiles)
+            continue
+        what = f"the key {name} has no index, and Copernica would search all {survey.profiles:,} profiles for every row"
+        do = "let the field be indexed in Copernica; pass --force key_without_index if that cannot be"
+        yield Refusal("key_without_index", Problem(what, "target.key_fields", do))
+
+
+@dataclass(frozen=True)
+class UniqueKeys:
+    """The guard `unique_keys`: an import changes, or deletes, every profile that has the key of a row.
+
+    `seed` chooses the sample. `doubles` counts keys in the whole database where `all` asks for it.
+    """
+
+    job: Job
+    staged: StagedRows
+    survey: Survey
+    doubles: Doubles
+    seed: int
+
+    def check(self, way: str, profiles: int) -> Iterator[Refusal]:
+        """Look 20 keys up, or find all of this run's keys that occur more than once; `profiles` is how many there are.
+
+        It does not apply to `add`, to jobs without a profile key, and to the per-profile way, which looks every key up
+        itself (data rule 31), unless `all` is to be known before the first write.
+        """
+        how, target, names = self.job.guards.unique_keys, self.job.target, self.staged.keys.profile
+        if how == "off" or target.action == "add" or not names:
+            return
+        if way == "profiles" and (how == "sample" or target.on_several_matches == "all"):
+            return
+        if how == "sample":
+            yield from self._looked_up(self.staged.sample(SAMPLED_KEYS, self.seed))
+        elif profiles <= -(-self.survey.profiles // PAGE_ROWS):
+            frames = self.staged.profile_keys()
+            yield from self._looked_up(key for frame in frames for key in frame.select(names).iter_rows())
+        else:
+            yield from self._paged()
+
+    def _looked_up(self, keys: Iterable[KeyTexts]) -> Iterator[Refusal]:
+        looked, several, strangers = 0, 0, 0
+        first: tuple[int, ...] = ()
+        for key in keys:
+            try:
+                found = self._profiles(key)
+            except ValueError as error:
+                structlog.get_logger().warning("unique_keys.not_looked_up", reason=str(error))
+                return
+            looked += 1
+            same = [profile.id for profile in found if self._is(profile, key)]
+            strangers += len(same) < len(found)
+            several += len(same) > 1
+            first = first or (tuple(same) if len(same) > 1 else ())
+        if several:
+            yield self._refusal(f"{several} of {looked} keys that were looked up", first)
+        elif strangers:
+            what = f"lookups by {self._names} gave profiles with another key, so whether keys are unique cannot be seen"
+            do = "see how Copernica compares this field; pass --force unique_keys to send all the same"
+            yield Refusal("unique_keys", Problem(what, "guards.unique_keys", do))
+
+    def _profiles(self, key: KeyTexts) -> list[Profile]:
+        fields = self.survey.database.fields
+        selectors = [
+            Selector.equals(fields[name], text) for name, text in zip(self.staged.keys.profile, key, strict=True)
+        ]
+        return list(self.survey.client.profiles(self.survey.database, *selectors, limit=_MOST_MATCHES, data_only=True))
+
+    def _is(self, profile: Profile, key: KeyTexts) -> bool:
+        """Say whether a profile's key is maybe the same (rule 15); a phone is rewritten, so Copernica's word stands."""
+        return all(
+            self.survey.database.fields[name].type in NOT_COMPARED
+            or maybe_same(profile.fields.get(name, "")) == maybe_same(text)
+            for name, text in zip(self.staged.keys.profile, key, strict=True)
+        )
+
+    def _paged(self) -> Iterator[Refusal]:
+        found = self.doubles.among(self.survey, self.staged)
+        if found.keys:
+            yield self._refusal(f"{found.keys:,} keys of this run", found.first)
+
+    def _refusal(self, which: str, ids: tuple[int, ...]) -> Refusal:
+        action = "delete" if self.job.target.action == "delete" else "change"
+        named = " and ".join(str(number) for number in ids[:2])
+        what = (
+            f"{which} ({self._names}) have several profiles, first {named}; an import would {action} every one of them"
+        )
+        do = "mend the doubles in Copernica, or name a key that is unique; --force unique_keys sends all the same"
+        return Refusal("unique_keys", Problem(what, "guards.unique_keys", do))
+
+    @property
+    def _names(self) -> str:
+        return ", ".join(self.staged.keys.profile)

@@ -1,0 +1,39 @@
+"""Leave out the dump files that an earlier run has confirmed (edge: reads the files; data rule 35)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import structlog
+
+from pipeline.errors import InputError, Problem
+from pipeline.plan import Plan
+from pipeline.records import SourceFile
+from pipeline.state.ledger import Ledger
+
+
+def only_new(plan: Plan, ledger: Ledger) -> Plan:
+    """Give the plan without the files whose content this job has confirmed, where `source.only_new` says so.
+
+    The content decides, not the name. What is left is numbered anew. Raises InputError for a file that cannot be read.
+    """
+    if not plan.job.source.only_new:
+        return plan
+    kept: list[SourceFile] = []
+    for file in plan.files:
+        run = ledger.loaded(plan.job.job, _digest(file), confirmed=True)
+        if run is None:
+            kept.append(replace(file, index=len(kept)))
+        else:
+            structlog.get_logger().info("file.skipped", file=file.name, confirmed_by=run)
+    return replace(plan, files=tuple(kept))
+
+
+def _digest(file: SourceFile) -> str:
+    try:
+        with file.path.open("rb") as stored:
+            return hashlib.file_digest(stored, "sha256").hexdigest()
+    except OSError as error:
+        problem = Problem(f"cannot be read: {error.strerror}", file.name, "see that it exists and may be read")
+        raise InputError(problem) from None

@@ -1,0 +1,88 @@
+"""Ask every guard that stands before the first send, and report all that refuse at once (wiring; data rule 35)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from pipeline.copernica import ApiError, CallLimitError
+from pipeline.errors import ApiRefusedError, Problem
+from pipeline.guards.history import already_loaded, close_unfinished, unfinished_run
+from pipeline.guards.keys import UniqueKeys, key_without_index
+from pipeline.guards.paged_keys import Doubles
+from pipeline.guards.refusal import Refusal, standing
+from pipeline.guards.staged import Planned, StagedRows
+from pipeline.guards.survey import Survey
+from pipeline.guards.volume import max_calls, max_deletes
+from pipeline.guards.watch import Watch
+from pipeline.job import Job
+from pipeline.records import FileFacts, Keys, Sets
+from pipeline.stage.lanes import Lanes
+from pipeline.state.ledger import Ledger
+from pipeline.target import LiveTarget
+
+
+@dataclass(frozen=True)
+class Sending:
+    """What is about to be sent: the run, its job, way and files, the folder of its staged rows and what their columns
+    mean, and the guards that are forced."""
+
+    run: str
+    job: Job
+    way: str
+    files: tuple[FileFacts, ...]
+    staged: Path
+    sets: Sets
+    forced: frozenset[str]
+
+    @property
+    def rows(self) -> StagedRows:
+        """Give the staged rows."""
+        return StagedRows(Lanes(self.staged / "lanes"), self.sets, Keys.of(self.job.target.key_fields))
+
+
+def check_sending(sending: Sending, target: LiveTarget, ledger: Ledger) -> Watch:
+    """Refuse before anything is sent, or give the watch over what follows; sets the limit of calls.
+
+    Raises ApiRefusedError with the problems of all guards that refuse and are not forced. A run that has sent something
+    was asked then, and is not asked again. Unfinished runs of the job are closed where that is forced and nothing else
+    refuses.
+    """
+    job, client = sending.job, target.client
+    watch = Watch(job, client, sending.rows.planned(job.load.chunk_rows), sending.way, sending.forced)
+    client.limit_calls(None if "max_calls" in sending.forced else job.guards.max_calls)
+    if job.guards.max_unmatched is not None and sending.way == "imports":
+        structlog.get_logger().warning("guard.sees_nothing", guard="max_unmatched", reason="imports do not tell")
+    if not ledger.sent_anything(sending.run):
+        refusals: list[Refusal] = []
+        broken: list[Problem] = []
+        try:
+            refusals.extend(_refusals(sending, watch.planned, Survey(client, target.database), ledger))
+        except ApiError as error:
+            where = "guards.max_calls" if isinstance(error, CallLimitError) else "the look before the first send"
+            broken.append(Problem(error.message, where, "nothing was sent"))
+        problems = (*standing(refusals, sending.forced), *broken)
+        if problems:
+            raise ApiRefusedError(*problems)
+        close_unfinished(ledger, job.job, sending.run)
+    watch.limit_calls()
+    return watch
+
+
+def _refusals(sending: Sending, planned: Planned, survey: Survey, ledger: Ledger) -> Iterator[Refusal]:
+    """Ask the guards; those that cost no call come first."""
+    job = sending.job
+    yield from unfinished_run(ledger, job.job, sending.run)
+    yield from already_loaded(ledger, job, sending.files)
+    yield from max_calls(job, planned, sending.way)
+    if planned.rows == 0:
+        return
+    yield from max_deletes(job, planned, survey)
+    yield from key_without_index(job, sending.rows, survey)
+    seed = zlib.crc32(sending.run.encode())
+    unique = UniqueKeys(job, sending.rows, survey, Doubles(sending.staged / "unique"), seed)
+    yield from unique.check(sending.way, planned.profiles)

@@ -1,0 +1,63 @@
+"""Ask the staged rows what the guards need to know, in memory that does not grow with them (edge: the run's folder)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.records import Keys, Sets
+from pipeline.stage.lanes import Lanes
+
+KeyTexts = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is about to be sent: rows, profiles (distinct keys that are not maybe the same; without a key every row is
+    one), rows per carried collection, imports (at least) and the lanes that they come from."""
+
+    rows: int
+    profiles: int
+    carried: Mapping[str, int]
+    imports: int
+    lanes: int
+
+
+@dataclass(frozen=True)
+class StagedRows:
+    """The lanes of a run with what gives their columns meaning."""
+
+    lanes: Lanes
+    sets: Sets
+    keys: Keys
+
+    def planned(self, chunk_rows: int) -> Planned:
+        """Count what is about to be sent; chunks may be more than `chunk_rows` makes them, never fewer."""
+        rows, profiles, imports = 0, 0, 0
+        sets: Counter[int] = Counter()
+        for frame in self.lanes.partitions(("_key", "_set")):
+            rows += frame.height
+            profiles += frame["_key"].n_unique() if self.keys.profile else frame.height
+            sets.update(dict(frame["_set"].value_counts().iter_rows()))
+        for size in (sizes := self.lanes.sizes()).values():
+            imports += -(-size // chunk_rows)
+        carried: Counter[str] = Counter()
+        for carries, count in sets.items():
+            carried.update(dict.fromkeys(self.sets.collections_of(carries), count))
+        return Planned(rows, profiles, dict(carried), imports, len(sizes))
+
+    def profile_keys(self) -> Iterator[pl.DataFrame]:
+        """Give the distinct profile keys, a partition at a time: `_key` and the texts of the first row that has it."""
+        for frame in self.lanes.partitions(("_key", *self.keys.profile)):
+            yield frame.unique("_key", keep="first")
+
+    def sample(self, size: int, seed: int) -> list[KeyTexts]:
+        """Choose profile keys at random, the same ones for a seed."""
+        best = pl.DataFrame()
+        for frame in self.profile_keys():
+            ranked = frame.with_columns(pl.col("_key").hash(seed).alias("_rank"))
+            best = pl.concat([best, ranked.bottom_k(size, by="_rank")], how="diagonal").bottom_k(size, by="_rank")
+        return [] if best.is_empty() else list(best.sort("_rank").select(self.keys.profile).iter_rows())

@@ -1,0 +1,60 @@
+"""Watch the limits that can be passed while a run loads (edge: the API client's count; data rule 35)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pipeline.copernica import Client
+from pipeline.errors import ApiRefusedError, Problem
+from pipeline.guards.refusal import standing
+from pipeline.guards.staged import Planned
+from pipeline.guards.volume import call_limit, max_calls, scattered
+from pipeline.job import Job
+from pipeline.load.loop import LoadReport
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The guards `max_unmatched` and `max_calls` while it goes, unless they are forced."""
+
+    job: Job
+    client: Client
+    planned: Planned
+    way: str
+    forced: frozenset[str]
+
+    def limit_calls(self) -> None:
+        """Set the limit of calls: what the job says holds for all of the run, what is reckoned for the calls to come."""
+        said = self.job.guards.max_calls
+        limit = said if said is not None else self.client.calls + call_limit(self.job, self.planned, self.way)
+        self.client.limit_calls(None if "max_calls" in self.forced else limit)
+
+    def per_profile(self) -> Watch:
+        """Give the watch for a run that has to go per profile, before its first send (data rule 25 c).
+
+        Raises ApiRefusedError where that takes more calls than the job allows.
+        """
+        watch = replace(self, way="profiles")
+        problems = standing(max_calls(self.job, self.planned, watch.way), self.forced)
+        if problems:
+            raise ApiRefusedError(*problems)
+        watch.limit_calls()
+        return watch
+
+    def halt(self, report: LoadReport) -> str:
+        """Say why nothing more may be sent; asked after every chunk. A share is one of all accepted rows."""
+        limit, unmatched = self.job.guards.max_unmatched, report.unmatched or 0
+        if limit is None or "max_unmatched" in self.forced or limit.allows(unmatched, self.planned.rows):
+            return ""
+        return f"{unmatched:,} of {self.planned.rows:,} rows found no record, the job allows {limit}"
+
+    def problems(self, report: LoadReport) -> Iterator[Problem]:
+        """Name the guards that stopped the run, and what to do."""
+        if halt := self.halt(report):
+            do = "is it another database, or are keys written in another way? --force max_unmatched lets a new run pass"
+            yield Problem(halt, "guards.max_unmatched", do)
+        if self.client.limit_reached:
+            what = f"{self.client.calls:,} calls were made and no more may be{scattered(self.planned, self.way)}"
+            do = "see why it needed so many; resume goes on with a count of its own, or raise guards.max_calls"
+            yield Problem(what, "guards.max_calls", do)
