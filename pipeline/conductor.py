@@ -9,7 +9,7 @@ import shlex
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -19,8 +19,8 @@ import structlog
 
 from pipeline.copernica import ApiError
 from pipeline.ending import RunFacts, summarise
-from pipeline.errors import InputError, InterruptedRunError, Problem
-from pipeline.guards import check_input
+from pipeline.errors import InputError, InterruptedRunError, PipelineError, Problem
+from pipeline.guards import Sending, Watch, check_input, check_sending, last_usable, standing
 from pipeline.intake import take_in
 from pipeline.job import Job
 from pipeline.load.choice import Choice, refuses_imports
@@ -29,9 +29,9 @@ from pipeline.load.imports import Clock, Imports, ImportSettings
 from pipeline.load.loop import Decisions, Loading, LoadReport, load
 from pipeline.load.profiles import Profiles, ProfileSettings
 from pipeline.load.readback import Lookups, Terms
-from pipeline.load.sample import Expectation, Sampler
 from pipeline.load.unknown import Settler
 from pipeline.load.verify import verify
+from pipeline.overlap import behind
 from pipeline.plan import Plan
 from pipeline.records import Batch, Keys, Sets, SourceFile
 from pipeline.report.failed import FailedWriter
@@ -40,16 +40,23 @@ from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
-from pipeline.stage.partitions import Partitions, partition_count
-from pipeline.stage.settle import settle
+from pipeline.stage.partitions import partition_count
+from pipeline.stage.sample import Expectation, Sampler
+from pipeline.stage.stager import Stager
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import Ledger, RunState
+from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
 from pipeline.tally import Rebuild, Tally
 from pipeline.target import LiveTarget
 
-
 # A chunk of the per-profile way takes three or more calls a row, so it is smaller than an import: progress shows by chunks.
 PROFILE_CHUNK_ROWS = 1000
+# Data rule 27.
+LEAST_DELETED_SAMPLE = 10
+
+
+# What is read back at least after a delete.
+DELETE_SAMPLE = 10
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,23 @@ class Conductor:
     rejects: Path | None = None
     imports: int = 0
     started_s: float = field(default_factory=time.monotonic)
+    watch: Watch = field(init=False)
+
+    @contextmanager
+    def stages(self) -> Iterator[None]:
+        """Take what stops the run for its refusal; where the disk gave out, the ledger says how far the run came."""
+        try:
+            with self._storage():
+                yield
+        except StorageStoppedError as error:
+            self.tally.refusal = error
+            self.tally.load = LoadReport.recorded(self.site.ledger.chunks(self.id.run))
+        except PipelineError as error:
+            self.tally.refusal = error
+
+    def _storage(self) -> AbstractContextManager[None]:
+        state_dir, ledger = self.id.folder.path.parent.parent, self.site.ledger
+        return storage_faults(state_dir, lambda: ledger.sent_anything(self.id.run))
 
     @property
     def resume_command(self) -> str:
@@ -95,46 +119,51 @@ class Conductor:
     def stage(self, plan: Plan) -> Manifest:
         """Read the dumps, set rejects aside, settle and lay out accepted rows; nothing was sent when this ends."""
         writer = RejectsWriter(self.id.folder.path / "rejects")
+        stager = self._stager(plan)
         with writer:
-            partitions = self._take_in(plan, writer)
+            self._take_in(plan, writer, stager)
         self.rejects = writer.path
-        lanes = Lanes(self.id.folder.staged / "lanes")
-        rules = plan.rules
-        sampler = Sampler(self.id.job.load.verify_sample, zlib.crc32(self.id.run.encode()), rules.sets, rules.keys)
-        with self.site.reporter.stage("stage", partitions.rows) as advance:
-            for rows in partitions.frames():
-                settled = settle(rows, rules)
-                if self.site.choice.way == "profiles":
-                    lanes.add_whole(settled.rows, rules.sets.all)
-                else:
-                    lanes.add(settled.rows)
-                sampler.look(settled.rows)
-                self.tally.staged.add(settled)
-                advance(rows.height)
+        with self.site.reporter.stage("stage", None):
+            stager.finish()
+        self.tally.staged = stager.staged
         self.tally.check()
         self._warn_of_conflicts()
         rejects = None if writer.path is None else str(writer.path)
-        manifest = Manifest(rules.sets, self.tally.intake, self.tally.staged, sampler.chosen(), rejects)
+        manifest = Manifest(plan.rules.sets, self.tally.intake, self.tally.staged, stager.sampler.chosen(), rejects)
         manifest.write(self.id.folder.staged)
         staged = self.tally.staged
         self.site.ledger.staged(self.id.run, staged.accepted, staged.accepted + staged.collapsed)
         return manifest
 
-    def _take_in(self, plan: Plan, writer: RejectsWriter) -> Partitions:
-        """Extract, link and validate all files; accepted rows go to partition files."""
-        input_bytes = sum(file.size_bytes for file in plan.files)
-        partitions = Partitions(self.id.folder.staged / "partitions", partition_count(input_bytes))
+    def _stager(self, plan: Plan) -> Stager:
+        seed, size, rules = zlib.crc32(self.id.run.encode()), self._sample_size, plan.rules
+        return Stager(
+            self.id.folder.staged,
+            partition_count(sum(file.size_bytes for file in plan.files)),
+            rules,
+            lambda: Sampler(size, seed, rules.sets, rules.keys),
+            whole=self.site.choice.way == "profiles",
+        )
+
+    @property
+    def _sample_size(self) -> int:
+        """Give how many keys are read back: at least ten for `delete`, which a database may turn into nothing (rule 27)."""
+        size = self.id.job.load.verify_sample
+        return max(size, DELETE_SAMPLE) if self.id.job.target.action == "delete" else size
+
+    def _take_in(self, plan: Plan, writer: RejectsWriter, stager: Stager) -> None:
+        """Extract, link and validate all files; accepted rows are staged meanwhile."""
 
         def keep(_batch: Batch, accepted: pl.DataFrame) -> None:
             if self.site.stop.is_set():
                 raise InterruptedRunError(Problem("interrupted while the input was read", do="nothing was sent"))
-            partitions.add(accepted)
+            stage(accepted)
 
-        self.tally.intake = take_in(
-            plan, self.site.target.live, writer, keep, limit=self.id.limit, reporter=self.site.reporter
-        )
+        with behind(stager.add) as stage:
+            self.tally.intake = take_in(
+                plan, self.site.target.live, writer, keep, limit=self.id.limit, reporter=self.site.reporter
+            )
         self.site.ledger.read(self.id.run, self.tally.intake.facts)
-        return partitions
 
     def _warn_of_conflicts(self) -> None:
         staged = self.tally.staged
@@ -148,9 +177,19 @@ class Conductor:
         self.tally.intake, self.tally.staged = manifest.intake, manifest.staged
         self.rejects = None if manifest.rejects is None else Path(manifest.rejects)
 
-    def guard(self) -> None:
-        """Compare what was read with the job's limits; raises InputError unless the guards that refuse are forced."""
-        check_guards(self.id.job, self.tally, self.id.forced)
+    def guard(self, manifest: Manifest) -> None:
+        """Ask the guards of the input, then those before the first send; raises InputError or ApiRefusedError."""
+        check_guards(self.id.job, self.tally, self.id.forced, last_usable(self.site.ledger, self.id.run))
+        sending = Sending(
+            run=self.id.run,
+            job=self.id.job,
+            way=self.site.choice.way,
+            files=manifest.intake.facts,
+            staged=self.id.folder.staged,
+            sets=manifest.sets,
+            forced=self.id.forced,
+        )
+        self.watch = check_sending(sending, self.site.target, self.site.ledger)
 
     def load(self, manifest: Manifest, decisions: Decisions) -> None:
         """Cut the lanes into chunks and send them, the ledger always a step ahead of the wire."""
@@ -175,8 +214,10 @@ class Conductor:
                 interrupted=self.site.stop.is_set,
                 profiles=None if self.id.job.target.action == "add" else profiles,
                 decisions=self._decisions(decisions),
+                halt=self.watch.halt,
             )
             self.tally.load = self._load(lambda: cut(lanes, sets, self._keys, limits), loading, profiles)
+        self.tally.problems.extend(self.watch.problems(self.tally.load))
         self.imports = imports.accepted
         self.tally.rebuild = self._rebuild()
 
@@ -189,6 +230,7 @@ class Conductor:
         if report.refused and self.site.choice.falls_back and refuses_imports(report.stopped):
             self._warn_of_profiles(report.stopped)
             self.site = replace(self.site, choice=Choice("profiles", report.stopped))
+            self.watch = self.watch.per_profile()
             profiles.prepare()
             report = load(chunks(), replace(loading, way=profiles))
         if report.chunks.get("unknown") and not (report.stopped or self.site.stop.is_set()):
@@ -296,23 +338,38 @@ class Conductor:
         )
         summary = summarise(facts, self.tally)
         summary.check_sums()
-        self.id.folder.write_summary(summary.to_dict())
-        self.site.ledger.end(self.id.run, RunState(summary.status), summary.to_dict())
-        if summary.status in ("done", "refused"):
-            self.id.folder.drop_staged()
+        try:
+            with self._storage():
+                self._record(summary)
+        except (StorageError, StorageStoppedError) as error:
+            self.tally.refusal = self.tally.refusal or error
+            summary = summarise(facts, self.tally)
         rows, places = summary.records, {"run": summary.run, "exit_code": int(summary.exit_code)}
         structlog.get_logger().info(f"run.{summary.status}", **places, read=rows.read, confirmed=rows.confirmed)
         return summary
 
+    def _record(self, summary: Summary) -> None:
+        """Write how the run ended. One that the disk stopped may be gone on with, though nothing was sent."""
+        staged, state = self.id.folder.staged, RunState(summary.status)
+        if isinstance(self.tally.refusal, StorageError):
+            state = RunState.INTERRUPTED
+            if Manifest.read(staged) is None:
+                self.id.folder.drop_staged()  # makes room for what follows
+        self.id.folder.write_summary(summary.to_dict())
+        self.site.ledger.end(self.id.run, state, summary.to_dict())
+        if state in (RunState.DONE, RunState.REFUSED):
+            self.id.folder.drop_staged()
 
-def check_guards(job: Job, tally: Tally, forced: frozenset[str]) -> None:
+
+def check_guards(job: Job, tally: Tally, forced: frozenset[str], last: int | None = None) -> None:
     """Compare what was read with the job's limits; raises InputError for guards that refuse and are not forced."""
     refusals = check_input(
         job.guards,
         read=tally.intake.read,
         bad=tally.intake.malformed + tally.intake.rejected,
         usable=tally.staged.accepted + tally.staged.collapsed,
+        last_usable=last,
     )
-    standing = [refusal.problem for refusal in refusals if refusal.guard not in forced]
-    if standing:
-        raise InputError(*standing)
+    problems = standing(refusals, forced)
+    if problems:
+        raise InputError(*problems)

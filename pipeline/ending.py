@@ -121,7 +121,7 @@ def trouble(found: Trouble, files: Sequence[SourceFile]) -> Problem:
         Ending.SUBMITTED: f"not final yet: {found.message}",
     }.get(found.ending, found.message)
     do = {
-        Ending.FAILED: "resume with --failed profiles sends its rows one by one and names the bad ones, --failed skip leaves it",
+        Ending.FAILED: "resume --failed profiles sends its rows one by one and names the bad ones, --failed skip leaves it",
         Ending.UNKNOWN: "resume looks again; with --unknown sent or --unknown resend you decide, after a look at the import's"
         " name in Copernica",
         Ending.SUBMITTED: "resume asks for it again",
@@ -136,6 +136,8 @@ def go_on(facts: RunFacts, tally: Tally) -> str:
         return f"To go on: {facts.resume}"
     if code is not Exit.OK:
         return "Nothing was sent."
+    if tally.skipped_files and not tally.intake.facts:
+        return f"Nothing is new: all {tally.skipped_files} files were confirmed by earlier runs; nothing was sent."
     if tally.intake.malformed or tally.intake.rejected:
         return "All accepted rows are confirmed; mend the rejects and run them again."
     return "All rows are confirmed."

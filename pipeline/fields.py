@@ -49,7 +49,10 @@ _EMAIL = (
     r"\p{L}[\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}]$"
 )
 # What of it is plain ASCII, as bytes.
-_PLAIN_EMAIL = r"^(?-u:[!#-'*+./0-9=?A-Z^-~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9])$"
+_PLAIN_EMAIL = (
+    r"^(?-u:[!#-'*+./0-9=?A-Z^-~-]{1,64}@"
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9])$"
+)
 _PHONE = r"^\+?[0-9 ()./-]+$"
 # A guess: from short service numbers to the 15 digits of E.164 with a trunk zero and an exit code before them.
 _PHONE_DIGITS = (3, 20)

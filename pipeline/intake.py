@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from pipeline.errors import AccountingError, Problem
+from pipeline.overlap import ahead
 from pipeline.plan import Plan
 from pipeline.records import Batch, FileFacts, LiveField
 from pipeline.report.progress import Reporter
@@ -63,7 +64,7 @@ def take_in(
     validator = plan.validator(live)
     seen_bytes = 0
     with reporter.stage("read and validate", extraction.bytes_total) as advance:
-        for batch in extraction:
+        for batch in ahead(extraction):
             checked = validator.check(batch)
             rejects.write(batch, checked.faults)
             keep(batch, checked.accepted)

@@ -10,10 +10,7 @@ from pipeline.intake import Intake
 from pipeline.load.loop import LoadReport
 from pipeline.load.verify import Verified
 from pipeline.report.summary import Records, Status
-from pipeline.stage.settle import Place, Settled
-
-# How many places of profile conflicts are named.
-MOST_PLACES = 5
+from pipeline.stage.settle import Staged
 
 
 class Rebuild(StrEnum):
@@ -27,27 +24,8 @@ class Rebuild(StrEnum):
 
 
 @dataclass
-class Staged:
-    """What settling the partitions found, over the whole run (data rules 3, 21)."""
-
-    accepted: int = 0
-    collapsed: int = 0
-    superseded: int = 0
-    conflicts: int = 0
-    conflict_places: tuple[Place, ...] = ()
-
-    def add(self, settled: Settled) -> None:
-        """Add one partition."""
-        self.accepted += settled.rows.height
-        self.collapsed += settled.collapsed
-        self.superseded += settled.superseded
-        self.conflicts += settled.conflicts
-        self.conflict_places = (*self.conflict_places, *settled.conflict_places)[:MOST_PLACES]
-
-
-@dataclass
 class Tally:
-    """What the summary tells of a run; each part is filled by its stage."""
+    """What the summary tells of a run; each part is filled by its stage. `skipped_files` were confirmed before (`only_new`)."""
 
     intake: Intake = field(default_factory=Intake)
     staged: Staged = field(default_factory=Staged)
@@ -56,6 +34,7 @@ class Tally:
     rebuild: Rebuild = Rebuild.NOT_ASKED
     refusal: PipelineError | None = None
     problems: list[Problem] = field(default_factory=list)
+    skipped_files: int = 0
 
     def check(self) -> None:
         """Compare the first sum of data rule 2, before anything is sent; one that is off is a bug."""

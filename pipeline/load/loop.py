@@ -6,7 +6,6 @@ The same loop loads a new run and goes on with one that stopped: what the ledger
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
@@ -17,6 +16,7 @@ from pipeline.load.chunks import Chunk
 from pipeline.load.imports import Imports
 from pipeline.load.outcome import Ending, Outcome, Way
 from pipeline.load.unknown import Settler
+from pipeline.overlap import ahead
 from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState
 from pipeline.state.ledger import Ledger
 
@@ -54,6 +54,16 @@ class LoadReport:
     rebuilt: bool = False
     worked: bool = False
 
+    @classmethod
+    def recorded(cls, rows: Iterable[ChunkRow]) -> LoadReport:
+        """Give what the ledger knows of a load that broke off; a chunk that was being sent has no outcome yet."""
+        report = cls(worked=True)
+        for row in rows:
+            report.chunks[row.state.value] = report.chunks.get(row.state.value, 0) + 1
+            for name in ("confirmed", "failed", "unknown"):
+                report.rows[name] = report.rows.get(name, 0) + getattr(row, name)
+        return report
+
     @property
     def anything_sent(self) -> bool:
         """Say whether any chunk may have reached Copernica."""
@@ -90,7 +100,7 @@ class Loading:
     """What the loop works with: the run's id, its ledger, the way, and the outside (progress, interrupt).
 
     `imports` is asked about imports that were taken before. `profiles` is the per-profile way, for the rows of failed and
-    unknown imports; None where it may not be used.
+    unknown imports; None where it may not be used. `halt` is asked after each chunk why nothing more may be sent.
     """
 
     run: str
@@ -102,6 +112,7 @@ class Loading:
     interrupted: Callable[[], bool]
     profiles: Way | None = None
     decisions: Decisions = Decisions()
+    halt: Callable[[LoadReport], str] = lambda _: ""
 
 
 def load(chunks: Iterable[Chunk], loading: Loading) -> LoadReport:
@@ -134,8 +145,9 @@ def load(chunks: Iterable[Chunk], loading: Loading) -> LoadReport:
                     Trouble(chunk.ordinal, chunk.rows.height, *chunk.places, outcome.ending, outcome.message)
                 )
             waiting.append(outcome.open_keys)
-        if outcome.stop:
-            report.stopped = outcome.message
+        halt = outcome.message if outcome.stop else loading.halt(report)
+        if outcome.stop or halt:
+            report.stopped = halt
             report.refused = outcome.refused and not report.anything_sent
             break
     report.interrupted = loading.interrupted()
@@ -241,17 +253,6 @@ def entry_of(chunk: Chunk) -> ChunkEntry:
     """Give what the ledger keeps of a chunk."""
     first, last = chunk.places
     return ChunkEntry(chunk.ordinal, chunk.lane.phase, chunk.lane.carried, chunk.rows.height, chunk.digest, first, last)
-
-
-def ahead(items: Iterable[T]) -> Iterator[T]:
-    """Make the next item in a thread while the present one is worked on."""
-    iterator = iter(items)
-    end = object()
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
-        future = pool.submit(next, iterator, end)
-        while (item := future.result()) is not end:
-            future = pool.submit(next, iterator, end)
-            yield item  # type: ignore[misc]
 
 
 def with_last(items: Iterable[T]) -> Iterator[tuple[T, bool]]:

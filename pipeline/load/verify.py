@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.load.readback import Lookups, Terms, differences
-from pipeline.load.sample import Expectation
+from pipeline.stage.sample import Expectation
 
 
 @dataclass(frozen=True)

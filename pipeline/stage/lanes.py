@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+
+from pipeline.stage.partitions import write_rows
 
 
 @dataclass(frozen=True, order=True)
@@ -58,7 +61,7 @@ class Lanes:
         folder = self._folder / lane.folder_name
         folder.mkdir(mode=0o700, exist_ok=True)
         path = folder / f"{self._written:06d}.arrow"
-        _keys_together(rows.drop("_phase")).write_ipc(path, compression="uncompressed")
+        write_rows(rows.drop("_phase"), path)
 
     def lanes(self) -> tuple[Lane, ...]:
         """List the lanes in the order of sending."""
@@ -69,12 +72,31 @@ class Lanes:
         for path in sorted((self._folder / lane.folder_name).iterdir()):
             yield pl.read_ipc(path)
 
+    def take_back(self) -> Iterator[pl.DataFrame]:
+        """Give all rows back, frame by frame in the order of adding, each in file order, and forget them."""
+        for of_frame in self._frames():
+            yield pl.concat([pl.read_ipc(path) for path in of_frame]).sort("_seq")
+            for path in of_frame:
+                path.unlink()
+        shutil.rmtree(self._folder)
 
-def _keys_together(rows: pl.DataFrame) -> pl.DataFrame:
-    """Order rows by the first appearance of their profile key, then by file order, unless they already stand so."""
-    keys = rows["_key"]
-    runs = 1 + int((keys != keys.shift()).sum() or 0) if rows.height else 0
-    if runs == keys.n_unique():
-        return rows
-    first = rows.select(pl.col("_seq").min().over("_key").alias("_first"))
-    return rows.with_columns(first).sort("_first", "_seq").drop("_first")
+    def sizes(self) -> dict[Lane, int]:
+        """Count the rows of each lane."""
+        return {lane: sum(frame.height for frame in self._columns(lane, ("_key",))) for lane in self.lanes()}
+
+    def partitions(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """Give some columns of each settled partition, its lanes put together; all rows of a profile key are in one."""
+        for of_frame in self._frames():
+            yield pl.concat([pl.read_ipc(path, columns=list(columns)) for path in of_frame])
+
+    def _frames(self) -> list[list[Path]]:
+        """List the files of each settled frame, in the order of adding; a file's name is its frame's number."""
+        paths: dict[str, list[Path]] = {}
+        for lane in self.lanes():
+            for path in (self._folder / lane.folder_name).iterdir():
+                paths.setdefault(path.name, []).append(path)
+        return [of_frame for _, of_frame in sorted(paths.items())]
+
+    def _columns(self, lane: Lane, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        for path in (self._folder / lane.folder_name).iterdir():
+            yield pl.read_ipc(path, columns=list(columns))

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.intake import Intake
-from pipeline.load.sample import Expectation
 from pipeline.records import FileFacts, Sets, SourceFile
-from pipeline.tally import Staged
+from pipeline.stage.sample import Expectation
+from pipeline.stage.settle import Staged
 
 NAME = "manifest.json"
 

@@ -10,6 +10,8 @@ import polars as pl
 # A partition is read whole, so its share of the input decides the memory of a run, whatever the size of the input.
 PARTITION_BYTES = 32 * 1024**2
 MOST_PARTITIONS = 1024
+# Texts as offsets into one buffer: read back faster than views, and smaller.
+COMPAT = pl.CompatLevel.oldest()
 # Rows held back until they are worth a file per partition.
 BUFFERED_ROWS = 200_000
 
@@ -19,11 +21,15 @@ def partition_count(input_bytes: int) -> int:
     return max(1, min(MOST_PARTITIONS, -(-input_bytes // PARTITION_BYTES)))
 
 
-class Partitions:
-    """Append frames in the staged layout, read them back a partition at a time.
+def write_rows(rows: pl.DataFrame, path: Path) -> None:
+    """Write rows to a file of the run's folder; raises OSError when the disk is full."""
+    rows.write_ipc(path, compression="uncompressed", compat_level=COMPAT)
 
-    Rows of one profile key ("maybe the same", data rule 15) are always in one partition, in the order in which they came;
-    `_seq` UInt64 numbers all rows of the run from 0 in that order.
+
+class Partitions:
+    """Append frames in the staged layout with `_seq`, read them back a partition at a time.
+
+    Rows of one profile key ("maybe the same", data rule 15) are always in one partition, in the order in which they came.
     """
 
     def __init__(self, folder: Path, count: int) -> None:
@@ -32,20 +38,14 @@ class Partitions:
         self._buffers: list[list[pl.DataFrame]] = [[] for _ in range(count)]
         self._buffered = 0
         self._segments = [0] * count
-        self.rows = 0
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def add(self, rows: pl.DataFrame) -> None:
         """Append accepted rows; raises OSError when the disk is full."""
-        if rows.is_empty():
-            return
-        rows = rows.with_columns(pl.int_range(self.rows, self.rows + rows.height, dtype=pl.UInt64).alias("_seq"))
-        self.rows += rows.height
         if self._count == 1:
             self._buffers[0].append(rows)
         else:
-            home = (pl.col("_key") % self._count).alias("_home")
-            rows = rows.with_columns(home)
+            rows = rows.with_columns((pl.col("_key") % self._count).alias("_home"))
             for number, buffer in enumerate(self._buffers):
                 part = rows.filter(pl.col("_home") == number)
                 if part.height:
@@ -58,7 +58,7 @@ class Partitions:
         """Write what is held back."""
         for number, buffer in enumerate(self._buffers):
             if buffer:
-                pl.concat(buffer).write_ipc(self._path(number, self._segments[number]), compression="uncompressed")
+                write_rows(pl.concat(buffer), self._path(number, self._segments[number]))
                 self._segments[number] += 1
                 buffer.clear()
         self._buffered = 0

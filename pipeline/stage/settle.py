@@ -14,6 +14,10 @@ Place = tuple[int, int]
 """File position in the run's list (from 0) and physical line (from 1)."""
 
 
+# How many places of profile conflicts are named.
+MOST_PLACES = 5
+
+
 @dataclass(frozen=True)
 class Rules:
     """What settling needs to know of the job."""
@@ -43,13 +47,43 @@ class Settled:
     conflict_places: tuple[Place, ...]
 
 
+@dataclass
+class Staged:
+    """What settling the partitions found, over the whole run (data rules 3, 21)."""
+
+    accepted: int = 0
+    collapsed: int = 0
+    superseded: int = 0
+    conflicts: int = 0
+    conflict_places: tuple[Place, ...] = ()
+
+    def add(self, settled: Settled) -> None:
+        """Add one partition."""
+        self.accepted += settled.rows.height
+        self.collapsed += settled.collapsed
+        self.superseded += settled.superseded
+        self.conflicts += settled.conflicts
+        self.conflict_places = (*self.conflict_places, *settled.conflict_places)[:MOST_PLACES]
+
+
 def settle(rows: pl.DataFrame, rules: Rules) -> Settled:
     """Settle the rows of one partition (staged layout and `_seq`, in file order)."""
     before = rows.height
-    rows = collapse(rows, rules)
+    rows = keys_together(rows)
+    distinct = rows["_full"].n_unique() if rules.keys.profile else before
+    if distinct < before:
+        rows = collapse(rows, rules)
     conflicts, places = profile_conflicts(rows, rules)
-    superseded = rows.height - rows["_full"].n_unique() if rules.keys.profile else 0
-    return Settled(rows.with_columns(phases(rows, rules)), before - rows.height, superseded, conflicts, places)
+    numbered = rows.with_columns(phases(rows, rules))
+    return Settled(numbered, before - rows.height, rows.height - distinct, conflicts, places)
+
+
+def keys_together(rows: pl.DataFrame) -> pl.DataFrame:
+    """Put the rows of each profile key together, in file order, unless they already stand so."""
+    keys = rows["_key"]
+    if rows.is_empty() or 1 + int((keys != keys.shift()).sum()) == keys.n_unique():
+        return rows
+    return rows.rechunk().sort("_key", maintain_order=True)
 
 
 def collapse(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
@@ -61,11 +95,9 @@ def collapse(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     keep: dict[str, Literal["first", "last"]] = {
         "update": "last", "update or add": "last", "ignore or add": "first", "delete": "first",
     }  # fmt: skip
-    if rules.action not in keep or not rules.keys.profile:
+    if rules.action not in keep:
         return rows
     repeated = rows.filter(rows["_full"].is_duplicated())
-    if repeated.is_empty():
-        return rows
     kept = repeated.unique(subset=["_set", *rules.sets.columns], keep=keep[rules.action], maintain_order=False)
     if kept.height == repeated.height:
         return rows
@@ -76,59 +108,62 @@ def collapse(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 def profile_conflicts(rows: pl.DataFrame, rules: Rules) -> tuple[int, tuple[Place, ...]]:
     """Count the profile keys whose rows disagree in a profile column, and name the first places (data rule 3).
 
-    An empty cell disagrees with nothing when `ignore_empty_fields` is true: it leaves what is there.
+    `rows` have the rows of a key together, in file order. An empty cell disagrees with nothing when `ignore_empty_fields`
+    is true: it leaves what is there.
     """
     if not rules.keys.profile:
         return 0, ()
-    several = rows.filter(rows["_key"].is_duplicated())
-    if several.is_empty():
-        return 0, ()
     columns = [name for name in rules.profile_columns if name not in rules.keys.profile]
-    several = several.sort("_key", maintain_order=True)
-    values = pl.col(columns).forward_fill().over("_key") if rules.ignore_empty_fields else pl.col(columns)
-    frame = several.select("_key", "_file", "_line", values)
-    same_key = pl.col("_key") == pl.col("_key").shift()
-    differs = [same_key & pl.col(name).ne_missing(pl.col(name).shift()) for name in columns]
-    if rules.ignore_empty_fields:
-        differs = [flag & pl.col(name).shift().is_not_null() for flag, name in zip(differs, columns, strict=True)]
-    found = frame.filter(pl.any_horizontal(pl.lit(False), *differs)).unique("_key", keep="first", maintain_order=True)
+    differs = [
+        _differs_from_the_last_value(name)
+        if rules.ignore_empty_fields and rows[name].null_count()
+        else _differs_from_the_row_before(name)
+        for name in columns
+    ]
+    disagrees = rows.select(pl.any_horizontal(pl.lit(False), *differs)).to_series()
+    if not disagrees.any():
+        return 0, ()
+    found = rows.select("_key", "_file", "_line").filter(disagrees).unique("_key", keep="first", maintain_order=True)
     places = tuple(zip(found["_file"].head(5), found["_line"].head(5), strict=True))
     return found.height, places
+
+
+def _differs_from_the_last_value(column: str) -> pl.Expr:
+    """Say whether a row has another value than the last row with the same key that has one."""
+    value = pl.col(column)
+    last_key = pl.when(value.is_not_null()).then(pl.col("_key")).forward_fill().shift()
+    return ((last_key == pl.col("_key")) & (value != value.forward_fill().shift())).fill_null(False)
+
+
+def _differs_from_the_row_before(column: str) -> pl.Expr:
+    """Say whether a row has another value than the row before it, which has the same key."""
+    same_key = pl.col("_key") == pl.col("_key").shift()
+    return (same_key & pl.col(column).ne_missing(pl.col(column).shift())).fill_null(False)
 
 
 def phases(rows: pl.DataFrame, rules: Rules) -> pl.Series:
     """Number the phases of every profile key's rows from 0: a new one starts when the set changes (data rule 19).
 
-    Returns `_phase` UInt32 in the order of `rows`. The phases of a key are joined where its rows agree in every profile
-    column and no subprofile key occurs in two sets: then their order cannot be seen in the database.
+    `rows` have the rows of a key together, in file order; returns `_phase` UInt32 in their order. The phases of a key are
+    joined where its rows agree in every profile column and no subprofile key occurs in two sets: then their order cannot be
+    seen in the database.
     """
-    mixed = _rows_of_mixed_keys(rows) if rules.keys.profile else None
-    if mixed is None or mixed.is_empty():
+    changed = rows.select(_differs_from_the_row_before("_set")).to_series()
+    if not rules.keys.profile or not changed.any():
         return pl.zeros(rows.height, dtype=pl.UInt32, eager=True).alias("_phase")
-    mixed = mixed.sort("_key", maintain_order=True)
-    same_key = pl.col("_key") == pl.col("_key").shift()
-    changed = (same_key & (pl.col("_set") != pl.col("_set").shift())).fill_null(False)
-    numbered = mixed.with_columns(changed.cast(pl.UInt32).cum_sum().over("_key").alias("_phase"))
+    mixed_keys = rows["_key"].filter(changed).unique()
+    mixed = rows.filter(pl.col("_key").is_in(mixed_keys.implode()))
     ordered = _keys_whose_order_matters(mixed, rules)
-    numbered = numbered.select(
-        "_seq", pl.when(pl.col("_key").is_in(ordered.implode())).then("_phase").otherwise(0).alias("_phase")
+    matters = pl.col("_key").is_in(ordered.implode())
+    numbered = rows.select("_key", changed.cast(pl.UInt32).alias("_phase")).select(
+        pl.when(matters).then(pl.col("_phase").cum_sum().over("_key")).otherwise(0).cast(pl.UInt32).alias("_phase")
     )
-    joined = rows.select("_seq").join(numbered, on="_seq", how="left", maintain_order="left")
-    return joined["_phase"].fill_null(0).cast(pl.UInt32)
-
-
-def _rows_of_mixed_keys(rows: pl.DataFrame) -> pl.DataFrame | None:
-    """Give the rows of the keys that have rows in several sets, None where the partition has one set only."""
-    if rows["_set"].n_unique() == 1:
-        return None
-    several = rows.filter(rows["_key"].is_duplicated())
-    return several.filter(pl.col("_set").n_unique().over("_key") > 1)
+    return numbered.to_series()
 
 
 def _keys_whose_order_matters(mixed: pl.DataFrame, rules: Rules) -> pl.Series:
-    """List the keys (sorted frame of mixed keys) whose phases must not be joined."""
-    same_key = pl.col("_key") == pl.col("_key").shift()
-    differs = [same_key & pl.col(name).ne_missing(pl.col(name).shift()) for name in rules.profile_columns]
+    """List the keys, of those with rows in several sets, whose phases must not be joined."""
+    differs = [_differs_from_the_row_before(name) for name in rules.profile_columns]
     found = [mixed.filter(pl.any_horizontal(pl.lit(False), *differs))["_key"]]
     for name, keys in rules.keys.collections.items():
         carried = mixed.filter((pl.col("_set") & rules.sets.bit(name)) > 0)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from pipeline.load.chunks import Limits, cut
 from pipeline.records import STAGED, Keys, Sets
-from pipeline.stage.lanes import Lanes
-from pipeline.stage.partitions import Partitions
+from pipeline.stage.sample import Sampler
 from pipeline.stage.settle import Rules, settle
+from pipeline.stage.stager import Stager
 
 COLUMNS = ("ID", "City", "interest.news", "Order.No", "Order.Total", "Visit.No", "Visit.Page")
 SETS = Sets(COLUMNS, ("Order", "Visit"), ("interest.news",))
@@ -132,24 +132,21 @@ def chunks_of(
 ) -> list[tuple[str, list[dict[str, str]]]]:
     """Stage, settle and cut rows as a run does; give each chunk's lane and what its body says."""
     with TemporaryDirectory() as folder:
-        spread = Partitions(Path(folder) / "partitions", partitions)
+        stager = Stager(Path(folder), partitions, UPSERT, lambda: Sampler(0, 0, SETS, KEYS), whole=False)
         frame = staged(rows)
         for start in range(0, frame.height, 4):
-            spread.add(frame.slice(start, 4))
-            spread.flush()
-        lanes = Lanes(Path(folder) / "lanes")
-        for part in spread.frames():
-            lanes.add(settle(part, UPSERT).rows)
-        return [(chunk.lane.folder_name, json.loads(chunk.body)) for chunk in cut(lanes, SETS, KEYS, limits)]
+            stager.add(frame.slice(start, 4))
+        stager.finish()
+        assert stager.staged.accepted + stager.staged.collapsed == frame.height
+        return [(chunk.lane.folder_name, json.loads(chunk.body)) for chunk in cut(stager.lanes, SETS, KEYS, limits)]
 
 
 def apply(database: dict, row: dict[str, str]) -> None:
     """Do to a toy database what an upsert with ignored empty cells does."""
     entry = database.setdefault(row["ID"].casefold(), {"fields": {}, "subs": {}})
     for name, text in row.items():
-        if "." not in name or name.startswith("interest."):
-            if text:
-                entry["fields"][name] = text
+        if ("." not in name or name.startswith("interest.")) and text:
+            entry["fields"][name] = text
     for collection, key in (("Order", "Order.No"), ("Visit", "Visit.No")):
         if row.get(key):
             sub = entry["subs"].setdefault((collection, row[key].casefold()), {})

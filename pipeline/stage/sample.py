@@ -45,7 +45,8 @@ class Sampler:
             return
         ranks = rows["_key"].hash(self.seed)
         few = (self.size + 1) // 2
-        for position in ranks.unique().bottom_k(few).to_list():
+        # More than wanted, since rows of one key have one rank.
+        for position in ranks.bottom_k(8 * few).unique().bottom_k(few).to_list():
             row = int(ranks.index_of(position) or 0)
             self._random.append((position, self._expectation(rows, row)))
         self._random = sorted(self._random, key=lambda pair: pair[0])[:few]
@@ -65,8 +66,8 @@ class Sampler:
         """Name the riskiest rows: 4-byte characters, the longest text per column (and so the most extreme number), the
         last row of a superseded key."""
         risks: list[tuple[str, int, int]] = []
-        superseded = rows["_full"].is_duplicated() & rows["_full"].is_last_distinct()
-        if superseded.any():
+        if rows["_full"].n_unique() < rows.height:
+            superseded = rows["_full"].is_duplicated() & rows["_full"].is_last_distinct()
             risks.append(("superseded", int(superseded.arg_max() or 0), 1))
         for name in self.sets.columns:
             size = rows[name].str.len_bytes()

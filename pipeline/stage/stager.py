@@ -1,0 +1,107 @@
+"""Stage accepted rows: settle them as they come where each key's rows stand together, else by partitions (edge: run folder)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.stage.lanes import Lanes
+from pipeline.stage.partitions import Partitions
+from pipeline.stage.sample import Sampler
+from pipeline.stage.settle import Rules, Staged, settle
+
+# What deciding that keys stand together may keep: 8 bytes for each run of equal keys.
+MOST_RUN_BYTES = 64 * 1024**2
+
+
+class Stager:
+    """Take accepted rows in the staged layout, in file order, and lay them out in lanes.
+
+    As long as no profile key has come back after another one, every batch holds all rows of its keys (the last key's are
+    held back for the next batch) and is settled at once. The first key that comes back sends everything through partition
+    files. Both give the same lanes but for the order of customers. `sampler` makes an empty sampler; with `whole` all rows
+    go to one lane, for the per-profile way.
+    """
+
+    def __init__(
+        self, folder: Path, partitions: int, rules: Rules, sampler: Callable[[], Sampler], *, whole: bool
+    ) -> None:
+        self._folder, self._count, self._rules, self._new_sampler = folder, partitions, rules, sampler
+        self._whole = whole
+        self._held: pl.DataFrame | None = None
+        self._runs: list[pl.Series] = []
+        self._partitions: Partitions | None = None
+        self._rows = 0
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self.staged, self.sampler = Staged(), self._new_sampler()
+        self.lanes = Lanes(self._folder / "lanes")
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Append accepted rows; `_seq` UInt64 numbers all rows of the run from 0. Raises OSError when the disk is full."""
+        if rows.is_empty():
+            return
+        rows = rows.drop("_element").with_columns(
+            pl.int_range(self._rows, self._rows + rows.height, dtype=pl.UInt64).alias("_seq")
+        )
+        self._rows += rows.height
+        if self._partitions is None:
+            rows = self._settle_now(rows)
+        if self._partitions is not None:
+            self._partitions.add(rows)
+
+    def finish(self) -> None:
+        """Settle what is left; then `lanes`, `staged` and `sampler` are complete."""
+        if self._partitions is None and self._held is not None:
+            held, self._held = self._held, None
+            self._runs.append(held["_key"].head(1))
+            self._settle(held)
+            if self._keys_came_back():
+                self._partition()
+        if self._partitions is not None:
+            for rows in self._partitions.frames():
+                self._settle(rows)
+
+    def _settle_now(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Settle the keys that are complete; gives the rows back where keys do not stand together."""
+        if self._held is not None:
+            rows = pl.concat([self._held, rows])
+        keys = rows["_key"]
+        starts = (keys != keys.shift()).fill_null(True).arg_true()
+        self._runs.append(keys.gather(starts[:-1]))
+        came_back = starts.len() != keys.n_unique() and bool(self._rules.keys.profile)
+        if came_back or sum(run.len() for run in self._runs) * 8 > MOST_RUN_BYTES:
+            self._held = None
+            self._partition()
+            return rows
+        last = int(starts[-1])
+        self._held = rows.slice(last)
+        if last:
+            self._settle(rows.slice(0, last))
+        return rows
+
+    def _keys_came_back(self) -> bool:
+        runs = pl.concat(self._runs)
+        return bool(self._rules.keys.profile) and runs.n_unique() != runs.len()
+
+    def _partition(self) -> None:
+        """Move what was settled so far to partition files; what collapsed then stays collapsed."""
+        self._runs.clear()
+        self._partitions = Partitions(self._folder / "partitions", self._count)
+        for rows in self.lanes.take_back():
+            self._partitions.add(rows)
+        collapsed = self.staged.collapsed
+        self._start_over()
+        self.staged.collapsed = collapsed
+
+    def _settle(self, rows: pl.DataFrame) -> None:
+        settled = settle(rows, self._rules)
+        if self._whole:
+            self.lanes.add_whole(settled.rows, self._rules.sets.all)
+        else:
+            self.lanes.add(settled.rows)
+        self.sampler.look(settled.rows)
+        self.staged.add(settled)
