@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.errors import Problem
 from pipeline.extract.decoding import MARK
-from pipeline.extract.json_batch import JsonBatches, Place
+from pipeline.extract.json_batch import JsonBatches
 from pipeline.extract.json_text import Decoder
 from pipeline.extract.lines import LineCounter
 from pipeline.extract.reading import Batches, Found, Task
@@ -125,7 +125,7 @@ class ArrayReader:
         if not window.next_char():
             raise self._broken("the array breaks off", window.at)
         value, end = self._decode()
-        place = Place(window.line(), window.text, window.at, end)
+        place = window.line(), window.text, window.at, end
         fault = self._decoder.fault(value, window.text, window.at, end, marked=window.marked)
         window.at = end
         self._batches.add(value, place, fault)

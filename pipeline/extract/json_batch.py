@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
@@ -24,20 +24,17 @@ _BATCH_TEXT = BATCH_BYTES // 4
 _MOST_REFUSED_PATHS = 200
 
 
-class Place(NamedTuple):
-    """Where an element stands: the physical `line` on which it starts, and its text in `text[start:end]`."""
+# Where an element stands: the physical line on which it starts, and its text in text[start:end]. A bare tuple, since one
+# is made for every element.
+Place = tuple[int, str, int, int]
 
-    line: int
-    text: str
-    start: int
-    end: int
 
-    @property
-    def raw(self) -> str:
-        r"""Give the text, marks of undecodable bytes as `\xNN`, cut after 64 Ki characters."""
-        most = min(self.end, self.start + _MOST_RAW_CHARS)
-        text = unmarked(self.text[self.start : most])
-        return text if most == self.end else f"{text}… ({self.end - self.start:,} characters)"
+def _raw(place: Place) -> str:
+    r"""Give the text of an element, marks of undecodable bytes as `\xNN`, cut after 64 Ki characters."""
+    _, text, start, end = place
+    most = min(end, start + _MOST_RAW_CHARS)
+    raw = unmarked(text[start:most])
+    return raw if most == end else f"{raw}… ({end - start:,} characters)"
 
 
 class _Gathered:
@@ -128,9 +125,9 @@ class JsonBatches:
             value, raw, fault = _without_ours(value)
         laid = None
         if fault is None:
-            laid, fault = self._lay_out(value, place.line)
+            laid, fault = self._lay_out(value, place[0])
         if fault is not None or laid is None:
-            self._malformed(place.line, fault or ("", ""), raw or place.raw)
+            self._malformed(place[0], fault or ("", ""), raw or _raw(place))
         else:
             self._put(value, laid.rows, place)
 
@@ -174,8 +171,8 @@ class JsonBatches:
         left = self._limit - self._counts.records
         rows = rows if len(rows) <= left else rows[:left]
         self._make_room(len(rows))
-        self._gathered.add(obj, rows, place.line, self._counts.elements)
-        self._gathered.chars += place.end - place.start
+        self._gathered.add(obj, rows, place[0], self._counts.elements)
+        self._gathered.chars += place[3] - place[2]
         self._counts.records += len(rows)
 
     def _make_room(self, rows: int) -> None:

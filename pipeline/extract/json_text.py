@@ -49,6 +49,9 @@ class Decoder:
 
         `marked` says that bytes which did not decode may stand in the text as lone surrogates.
         """
+        escaped = text.find("\\u", start, end) >= 0
+        if isinstance(value, dict) and not (marked or escaped or self._constant or self._double is not None):
+            return None
         if not isinstance(value, dict):
             return "not_an_object", f"{_kind(value)} where an object should be"
         if marked and _MARK.search(text, start, end):
@@ -57,9 +60,7 @@ class Decoder:
             return "not_json", f"{self._constant} is no JSON"
         if self._double is not None:
             return "duplicate_key", f"the key {shown(self._double)} stands twice in one object"
-        if text.find("\\u", start, end) >= 0:
-            return _odd_character(value)
-        return None
+        return _odd_character(value) if escaped else None
 
 
 def _kind(value: Any) -> str:

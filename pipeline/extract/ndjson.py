@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.errors import AccountingError, Problem
 from pipeline.extract.decoding import readable
-from pipeline.extract.json_batch import JsonBatches, Place
+from pipeline.extract.json_batch import JsonBatches
 from pipeline.extract.json_text import Decoder
 from pipeline.extract.lines import MOST_RAW_BYTES, Lines, LongLine
 from pipeline.extract.reading import Batches, Found, Task
@@ -60,7 +60,7 @@ class NdjsonReader:
         fault_of_line = self._decoder.fault(value, text, 0, end)
         if end != len(text):
             fault_of_line = "not_json", f"goes on behind the value, at character {end + 1}"
-        self._batches.add(value, Place(number, text, 0, len(text)), fault_of_line)
+        self._batches.add(value, (number, text, 0, len(text)), fault_of_line)
 
     def _set_aside(self, line: bytes, error: ValueError | RecursionError) -> None:
         if isinstance(error, UnicodeDecodeError):
