@@ -68,8 +68,11 @@ class RowLog(Protocol):
     def unposted(self, position: int, kind: str) -> None:
         """Record that the POST certainly made nothing."""
 
-    def ended(self, position: int, state: RowState, message: str = "") -> None:
-        """Record what became of a row."""
+    def ended(self, position: int, state: RowState, message: str = "", *, later: bool = False) -> None:
+        """Record what became of a row; `later` it is on disk with the next change, or by `flush`."""
+
+    def flush(self) -> None:
+        """Put on disk what was to be there later."""
 
     def has_made_profiles(self) -> bool:
         """Say whether a profile was POSTed for any row of the run, in this process or an earlier one."""

@@ -27,6 +27,8 @@ from pipeline.load.profile_rows import ProfileRow, RowReader
 from pipeline.load.profile_sending import Steps
 from pipeline.records import Keys, Sets
 
+# Profiles whose rows are recorded together before the first of them is sent: these may have been sent.
+WINDOW_PROFILES = 50
 # Characters of an API's message that are kept of a row.
 MOST_MESSAGE_CHARS = 300
 
@@ -66,11 +68,29 @@ class _Course:
 
     actions: Actions
     log: ChunkLog
+    groups: list[list[ProfileRow]]
     entries: Mapping[int, RowEntry]
     counts: Counter[RowState] = field(default_factory=Counter)
     confirmed: set[int] = field(default_factory=set)
     first_trouble: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
+    last_rows: set[int] = field(default_factory=set)
+    windows: set[int] = field(default_factory=set)
+    window_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.last_rows = {group[-1].position for group in self.groups}
+
+    def open_window(self, at: int) -> None:
+        """Record that the rows of a group, and of some beside it, may be on the wire from now on (invariant 7)."""
+        window = at // WINDOW_PROFILES
+        with self.window_lock:
+            if window in self.windows:
+                return
+            first = window * WINDOW_PROFILES
+            beside = (row.position for group in self.groups[first : first + WINDOW_PROFILES] for row in group)
+            self.log.rows.window([position for position in beside if position not in self.entries])
+            self.windows.add(window)
 
     def count(self, row: ProfileRow, state: RowState, message: str = "") -> None:
         """Count a row whose outcome is recorded."""
@@ -139,10 +159,10 @@ class Profiles:
             self.prepare()
         except ApiRefusedError as error:
             self._halted = str(error)
-        groups = self._reader.groups(chunk.rows)
-        course = _Course(self._actions(log), log, log.rows.entries())
-        self._work(groups, course)
-        outcome = self._outcome(chunk, groups, course)
+        course = _Course(self._actions(log), log, self._reader.groups(chunk.rows), log.rows.entries())
+        self._work(course)
+        log.rows.flush()
+        outcome = self._outcome(chunk, course)
         self.counts += course.counts
         self.wrote = self.wrote or course.actions.wrote
         log.ended(outcome)
@@ -151,15 +171,15 @@ class Profiles:
     def _actions(self, log: ChunkLog) -> Actions:
         return Actions((self._client, self._database), self._doing, self._lookup, log.rows)
 
-    def _work(self, groups: list[list[ProfileRow]], course: _Course) -> None:
+    def _work(self, course: _Course) -> None:
         """Work through the groups in parallel; one by one until lookups in a database that was empty are proved."""
-        begun = 0
-        while begun < len(groups) and not self._proved and self._halted is None:
-            self._group(groups[begun], course)
+        begun, count = 0, len(course.groups)
+        while begun < count and not self._proved and self._halted is None:
+            self._group(begun, course)
             begun += 1
             self._prove_again(course)
         with ThreadPoolExecutor(self._settings.workers, thread_name_prefix="profile") as pool:
-            for _ in pool.map(lambda group: self._group(group, course), groups[begun:]):
+            for _ in pool.map(lambda at: self._group(at, course), range(begun, count)):
                 pass
 
     def _prove_again(self, course: _Course) -> None:
@@ -170,12 +190,12 @@ class Profiles:
             except ApiError as error:
                 self._halt(error.message)
 
-    def _group(self, rows: list[ProfileRow], course: _Course) -> None:
+    def _group(self, at: int, course: _Course) -> None:
         """Send the rows of one profile in order; after a failed one the others fail, after an unknown one they wait."""
+        rows = course.groups[at]
         try:
             before: ProfileRow | None = None
-            window = False
-            for at, row in enumerate(rows):
+            for row in rows:
                 entry = course.entries.get(row.position)
                 state = entry.state if entry else RowState.SENDING
                 if entry and state is not RowState.SENDING:
@@ -185,9 +205,7 @@ class Profiles:
                 elif before is not None:
                     state = self._follows(row, before, course)
                 else:
-                    if not window:
-                        window = True
-                        course.log.rows.window([one.position for one in rows[at:]])
+                    course.open_window(at)
                     state = self._row(row, entry, course)
                 if state in (RowState.UNKNOWN, RowState.SENDING):
                     return
@@ -228,7 +246,9 @@ class Profiles:
         return self._end(row, course, state, message)
 
     def _end(self, row: ProfileRow, course: _Course, state: RowState, message: str = "") -> RowState:
-        course.log.rows.ended(row.position, state, _short(message))
+        # What is confirmed may be sent again after a crash, as long as no later row of the profile is (invariant 7).
+        later = state.confirmed and row.position in course.last_rows
+        course.log.rows.ended(row.position, state, _short(message), later=later)
         course.count(row, state, _short(message))
         return state
 
@@ -237,7 +257,7 @@ class Profiles:
         if self._halted is None:
             self._halted = message
 
-    def _outcome(self, chunk: Chunk, groups: list[list[ProfileRow]], course: _Course) -> Outcome:
+    def _outcome(self, chunk: Chunk, course: _Course) -> Outcome:
         counts, rows = course.counts, chunk.rows.height
         confirmed = sum(number for state, number in counts.items() if state.confirmed)
         failed = sum(number for state, number in counts.items() if state.failed)
@@ -261,15 +281,15 @@ class Profiles:
             unsent,
             unmatched=counts[RowState.UNMATCHED] if self._settings.action == "update" else 0,
             message=message,
-            open_keys=self._open_keys(groups, course) if confirmed < rows else None,
+            open_keys=self._open_keys(course) if confirmed < rows else None,
             stop=stopped,
         )
 
-    def _open_keys(self, groups: list[list[ProfileRow]], course: _Course) -> pl.Series:
+    def _open_keys(self, course: _Course) -> pl.Series:
         """Give the `_key`s of profiles with a row that is not confirmed; none without key fields: nothing shares one."""
         found = {
             group[0].key_hash
-            for group in groups
+            for group in course.groups
             if self._settings.keys.profile and any(row.position not in course.confirmed for row in group)
         }
         return pl.Series("_key", sorted(found), dtype=pl.UInt64)

@@ -24,6 +24,8 @@ CREATE INDEX operation_made ON operation (run, remote_id) WHERE remote_id IS NOT
 ROW = "row"
 # States of a POST.
 SENDING, MADE = "sending", "made"
+# Changes that may wait for others before they are put on disk.
+MOST_WAITING = 64
 
 _PUT = (
     "INSERT INTO operation (run, ordinal, position, kind, state, remote_id, message) VALUES (?,?,?,?,?,?,?)"
@@ -84,9 +86,14 @@ class RowRecords:
         """Record that the POST certainly made nothing."""
         self._write(_DROP, [(self._run, self._ordinal, position, kind)])
 
-    def ended(self, position: int, state: RowState, message: str = "") -> None:
-        """Record what became of a row."""
-        self._write(_PUT, [self._row(position, ROW, state, None, message or None)])
+    def ended(self, position: int, state: RowState, message: str = "", *, later: bool = False) -> None:
+        """Record what became of a row; `later` it is on disk with the next change, or by `flush`."""
+        self._write(_PUT, [self._row(position, ROW, state, None, message or None)], later=later)
+
+    def flush(self) -> None:
+        """Put on disk what was to be there later."""
+        with self._db.lock:
+            self._commit_waiting(None)
 
     def reopen(self, states: Collection[RowState]) -> int:
         """Let rows that ended in one of these states be sent again; give their number."""
@@ -118,23 +125,28 @@ class RowRecords:
     ) -> tuple[object, ...]:
         return (self._run, self._ordinal, position, kind, state, remote_id, message)
 
-    def _write(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+    def _write(self, statement: str, rows: Sequence[Sequence[object]], *, later: bool = False) -> None:
         """Put a change on disk, together with those of every thread that waits for the same."""
         ticket = _Ticket(statement, rows)
         with self._lock:
             self._waiting.append(ticket)
+            later = later and len(self._waiting) < MOST_WAITING
+        if later:
+            return
         with self._db.lock:
-            if ticket.done:
-                return
+            if not ticket.done:
+                self._commit_waiting(ticket)
+
+    def _commit_waiting(self, own: _Ticket | None) -> None:
+        with self._lock:
+            tickets, self._waiting = self._waiting, []
+        try:
+            with self._db.transaction():
+                for one in tickets:
+                    self._db.executemany(one.statement, one.rows)
+        except BaseException:
             with self._lock:
-                tickets, self._waiting = self._waiting, []
-            try:
-                with self._db.transaction():
-                    for one in tickets:
-                        self._db.executemany(one.statement, one.rows)
-            except BaseException:
-                with self._lock:
-                    self._waiting = [one for one in tickets if one is not ticket] + self._waiting
-                raise
-            for one in tickets:
-                one.done = True
+                self._waiting = [one for one in tickets if one is not own] + self._waiting
+            raise
+        for one in tickets:
+            one.done = True

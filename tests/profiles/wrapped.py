@@ -21,9 +21,9 @@ class Wrapped:
         return Wrapped(self._log.rows, self._before, self._after)
 
     def __getattr__(self, verb: str) -> Callable[..., Any]:
-        def call(*words: Any) -> Any:
+        def call(*words: Any, **named: Any) -> Any:
             self._before.get(verb, lambda: None)()
-            done = getattr(self._log, verb)(*words)
+            done = getattr(self._log, verb)(*words, **named)
             self._after.get(verb, lambda: None)()
             return done
 
@@ -37,7 +37,7 @@ class CrashError(RuntimeError):
 class CrashAt:
     """Crash at the n-th verb that writes, before it is on disk (`kept` False) or after."""
 
-    WRITES = ("sending", "window", "posting", "posted", "unposted", "ended")
+    WRITES = ("sending", "window", "posting", "posted", "unposted", "ended", "flush")
 
     def __init__(self, at: int, *, kept: bool) -> None:
         self.at, self.kept, self.seen = at, kept, 0
