@@ -24,6 +24,8 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return int(cli.main(words, "copernica-import", standalone_mode=False) or 0)
     except PipelineError as error:
+        if error.exit_code is Exit.BUG:
+            _log(error)
         return _refuse(error.problems, error.exit_code, as_json)
     except click.ClickException as error:
         return _misused(error, as_json)
@@ -52,6 +54,13 @@ def _misused(error: click.ClickException, as_json: bool) -> int:
 
 
 def _bug(error: Exception, as_json: bool) -> int:
+    _log(error)
+    problem = Problem(f"this is a bug ({type(error).__name__})", "", "please report it with the traceback in the log")
+    return _refuse((problem,), Exit.BUG, as_json)
+
+
+def _log(error: Exception) -> None:
+    """Put the traceback of a bug into the log."""
     import structlog
 
     from pipeline.environment import known_secrets
@@ -59,8 +68,6 @@ def _bug(error: Exception, as_json: bool) -> int:
 
     configure(known_secrets(os.environ))
     structlog.get_logger().error("bug", kind=type(error).__name__, exc_info=error)
-    problem = Problem(f"this is a bug ({type(error).__name__})", "", "please report it with the traceback in the log")
-    return _refuse((problem,), Exit.BUG, as_json)
 
 
 def _refuse(problems: Sequence[Problem], exit_code: Exit, as_json: bool) -> int:
