@@ -23,7 +23,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Chunk:
-    """The rows of one import: `ordinal` from 1 within the run, its lane, and the rows in the staged layout with `_seq`."""
+    """The rows of one import: `ordinal` from 1 within the run, its lane, and the rows in the staged layout with `_seq`.
+
+    `digest` proves the content: SHA-256 over the JSON of the rows (`body`), which names the columns too.
+    """
 
     ordinal: int
     lane: Lane
@@ -31,15 +34,11 @@ class Chunk:
     key_fields: tuple[str, ...]
     rows: pl.DataFrame
     body: bytes
+    digest: str = ""
 
     def only(self, rows: pl.DataFrame) -> Chunk:
         """Give the chunk with some of its rows only, for the per-profile way, which needs no body."""
         return replace(self, rows=rows, body=b"")
-
-    @property
-    def digest(self) -> str:
-        """Prove the content: SHA-256 over the JSON of the rows, which names the columns too."""
-        return hashlib.sha256(self.body).hexdigest()
 
     @property
     def places(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -62,7 +61,8 @@ def cut(lanes: Lanes, sets: Sets, keys: Keys, limits: Limits) -> Iterator[Chunk]
         for rows in _slices(lanes.frames(lane), limits.rows):
             for part, body in _within_bytes(rows, columns, limits.bytes):
                 ordinal += 1
-                yield Chunk(ordinal, lane, columns, key_fields, part, body)
+                digest = hashlib.sha256(body).hexdigest()
+                yield Chunk(ordinal, lane, columns, key_fields, part, body, digest)
 
 
 def rows_json(rows: pl.DataFrame, columns: tuple[str, ...]) -> bytes:
