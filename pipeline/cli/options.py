@@ -22,12 +22,19 @@ settings: Decorator = click.option(
     metavar="KEY.PATH=VALUE",
     help="Put a value (YAML) over the job file's; a part with dots is quoted. Repeatable.",
 )
-state_dir: Decorator = click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help=f"Where runs are kept.  [default: {STATE_FOLDER} beside the job file]",
-)
+
+
+def _state_dir(default: str) -> Decorator:
+    return click.option(
+        "--state-dir",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help=f"Where runs are kept.  [default: {default}]",
+    )
+
+
+state_dir: Decorator = _state_dir(f"{STATE_FOLDER} beside the job file")
+state_dir_alone: Decorator = _state_dir(f"COPERNICA_STATE_DIR, else {STATE_FOLDER} in the working folder")
 wait: Decorator = click.option(
     "--wait",
     "wait_s",

@@ -18,7 +18,7 @@ from pipeline.request import ResumeRequest
 @click.option("--failed", type=click.Choice(["profiles", "skip"]), help="Decide for imports that failed.")
 @click.option("--max-settle-calls", type=click.IntRange(min=0), metavar="N", help="Allow more calls for looking.")
 @options.wait
-@options.state_dir
+@options.state_dir_alone
 @options.as_json
 def command(
     run: str | None,

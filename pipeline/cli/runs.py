@@ -12,7 +12,7 @@ from pipeline.cli.output import tell
 
 
 @click.command("runs")
-@options.state_dir
+@options.state_dir_alone
 @options.as_json
 def command(state_dir: Path | None, as_json: bool) -> int:
     """List the runs of a state folder, the newest first."""

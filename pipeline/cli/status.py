@@ -13,7 +13,7 @@ from pipeline.cli.output import tell
 
 @click.command("status")
 @click.argument("run", required=False)
-@options.state_dir
+@options.state_dir_alone
 @options.as_json
 def command(run: str | None, state_dir: Path | None, as_json: bool) -> int:
     """Say where a run stands, by default the newest unfinished one: its chunks by state, and how to go on."""
