@@ -14,3 +14,10 @@ class Visits(pa.DataFrameModel):
     visit_id: str = Text(20, alias="Visit.VisitID")
     visit_page: str = Text(100, alias="Visit.Page")
     visit_seen: datetime.datetime = DateTime(alias="Visit.Seen", nullable=True)
+
+
+class Withdrawn(pa.DataFrameModel):
+    """One row names a visit by its keys."""
+
+    CustomerID: str = Text(20)
+    visit_id: str = Text(20, alias="Visit.VisitID")
