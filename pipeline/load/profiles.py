@@ -10,25 +10,22 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
-
-import polars as pl
 
 from pipeline.copernica import ApiError, Client, Database, LostError, RefusedError
 from pipeline.errors import ApiRefusedError, Problem
 from pipeline.load.chunks import Chunk
-from pipeline.load.outcome import ChunkLog, Ending, Outcome
+from pipeline.load.outcome import ChunkLog, Outcome
 from pipeline.load.profile_actions import Actions, Doing, SeveralMatchesError
 from pipeline.load.profile_canary import Canary
-from pipeline.load.profile_log import RowEntry, RowState
+from pipeline.load.profile_course import Course
+from pipeline.load.profile_log import RowState
 from pipeline.load.profile_lookup import Lookup
 from pipeline.load.profile_rows import ProfileRow, RowReader
 from pipeline.load.profile_sending import Steps
 from pipeline.records import Keys, Sets
 
-# Profiles whose rows are recorded together before the first of them is sent: these may have been sent.
-WINDOW_PROFILES = 50
 # Characters of an API's message that are kept of a row.
 MOST_MESSAGE_CHARS = 300
 
@@ -60,46 +57,6 @@ class ProfileSettings:
             self.delete_target,
             bool(self.sets.collections),
         )
-
-
-@dataclass
-class _Course:
-    """How far a chunk has come; workers report to it."""
-
-    actions: Actions
-    log: ChunkLog
-    groups: list[list[ProfileRow]]
-    entries: Mapping[int, RowEntry]
-    counts: Counter[RowState] = field(default_factory=Counter)
-    confirmed: set[int] = field(default_factory=set)
-    first_trouble: str = ""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    last_rows: set[int] = field(default_factory=set)
-    windows: set[int] = field(default_factory=set)
-    window_lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self.last_rows = {group[-1].position for group in self.groups}
-
-    def open_window(self, at: int) -> None:
-        """Record that the rows of a group, and of some beside it, may be on the wire from now on (invariant 7)."""
-        window = at // WINDOW_PROFILES
-        with self.window_lock:
-            if window in self.windows:
-                return
-            first = window * WINDOW_PROFILES
-            beside = (row.position for group in self.groups[first : first + WINDOW_PROFILES] for row in group)
-            self.log.rows.window([position for position in beside if position not in self.entries])
-            self.windows.add(window)
-
-    def count(self, row: ProfileRow, state: RowState, message: str = "") -> None:
-        """Count a row whose outcome is recorded."""
-        with self.lock:
-            self.counts[state] += 1
-            if state.confirmed:
-                self.confirmed.add(row.position)
-            elif not self.first_trouble:
-                self.first_trouble = f"line {row.cells['_line']}: {message}"
 
 
 class Profiles:
@@ -159,38 +116,36 @@ class Profiles:
             self.prepare()
         except ApiRefusedError as error:
             self._halted = str(error)
-        course = _Course(self._actions(log), log, self._reader.groups(chunk.rows), log.rows.entries())
-        self._work(course)
+        course = Course(self._reader.groups(chunk.rows), log.rows, log.rows.entries())
+        actions = Actions((self._client, self._database), self._doing, self._lookup, log.rows)
+        self._work(course, actions)
         log.rows.flush()
-        outcome = self._outcome(chunk, course)
+        outcome = self._outcome(course, actions)
         self.counts += course.counts
-        self.wrote = self.wrote or course.actions.wrote
+        self.wrote = self.wrote or actions.wrote
         log.ended(outcome)
         return outcome
 
-    def _actions(self, log: ChunkLog) -> Actions:
-        return Actions((self._client, self._database), self._doing, self._lookup, log.rows)
-
-    def _work(self, course: _Course) -> None:
+    def _work(self, course: Course, actions: Actions) -> None:
         """Work through the groups in parallel; one by one until lookups in a database that was empty are proved."""
         begun, count = 0, len(course.groups)
         while begun < count and not self._proved and self._halted is None:
-            self._group(begun, course)
+            self._group(begun, course, actions)
             begun += 1
-            self._prove_again(course)
+            self._prove_again(actions)
         with ThreadPoolExecutor(self._settings.workers, thread_name_prefix="profile") as pool:
-            for _ in pool.map(lambda at: self._group(at, course), range(begun, count)):
+            for _ in pool.map(lambda at: self._group(at, course, actions), range(begun, count)):
                 pass
 
-    def _prove_again(self, course: _Course) -> None:
+    def _prove_again(self, actions: Actions) -> None:
         """Repeat the canaries once a profile was made: with a dropped selector the next PUT would change that one."""
-        if course.actions.created and self._halted is None:
+        if actions.created and self._halted is None:
             try:
                 self._proved = self._canary.prove()
             except ApiError as error:
                 self._halt(error.message)
 
-    def _group(self, at: int, course: _Course) -> None:
+    def _group(self, at: int, course: Course, actions: Actions) -> None:
         """Send the rows of one profile in order; after a failed one the others fail, after an unknown one they wait."""
         rows = course.groups[at]
         try:
@@ -206,7 +161,7 @@ class Profiles:
                     state = self._follows(row, before, course)
                 else:
                     course.open_window(at)
-                    state = self._row(row, entry, course)
+                    state = self._row(row, course, actions)
                 if state in (RowState.UNKNOWN, RowState.SENDING):
                     return
                 if state.failed and before is None:
@@ -215,10 +170,10 @@ class Profiles:
             self._halt("the run broke off")
             raise
 
-    def _row(self, row: ProfileRow, entry: RowEntry | None, course: _Course) -> RowState:
+    def _row(self, row: ProfileRow, course: Course, actions: Actions) -> RowState:
         """Send one row and record what became of it; SENDING where it is to be sent again."""
         try:
-            state = course.actions.apply(row, Steps(course.log.rows, row.position, entry))
+            state = actions.apply(row, Steps(course.log, row.position, course.entries.get(row.position)))
         except SeveralMatchesError as error:
             column = self._settings.keys.profile[0] if self._settings.keys.profile else ""
             return self._fail(row, course, RowState.SEVERAL, ("several_matches", column, error.message))
@@ -231,25 +186,21 @@ class Profiles:
                 self._halt(error.message)
             if not error.maybe_sent:
                 return RowState.SENDING
-            return self._end(row, course, RowState.UNKNOWN, error.message)
-        return self._end(row, course, state)
+            course.end(row, state := RowState.UNKNOWN, _short(error.message))
+            return state
+        course.end(row, state)
+        return state
 
-    def _follows(self, row: ProfileRow, before: ProfileRow, course: _Course) -> RowState:
+    def _follows(self, row: ProfileRow, before: ProfileRow, course: Course) -> RowState:
         """Fail a row behind one of the same profile that failed: later values must not follow (data rule 23)."""
         message = f"not sent: the row in line {before.cells['_line']} of the same profile failed before it"
         return self._fail(row, course, RowState.FAILED, ("follows_failed", "", message))
 
-    def _fail(self, row: ProfileRow, course: _Course, state: RowState, why: tuple[str, str, str]) -> RowState:
+    def _fail(self, row: ProfileRow, course: Course, state: RowState, why: tuple[str, str, str]) -> RowState:
         """Hand a row over before its outcome is recorded, so that none is missing from what was handed over."""
         code, column, message = why
         self._failed(row.cells, code, column, _short(message))
-        return self._end(row, course, state, message)
-
-    def _end(self, row: ProfileRow, course: _Course, state: RowState, message: str = "") -> RowState:
-        # What is confirmed may be sent again after a crash, as long as no later row of the profile is (invariant 7).
-        later = state.confirmed and row.position in course.last_rows
-        course.log.rows.ended(row.position, state, _short(message), later=later)
-        course.count(row, state, _short(message))
+        course.end(row, state, _short(message))
         return state
 
     def _halt(self, message: str) -> None:
@@ -257,42 +208,13 @@ class Profiles:
         if self._halted is None:
             self._halted = message
 
-    def _outcome(self, chunk: Chunk, course: _Course) -> Outcome:
-        counts, rows = course.counts, chunk.rows.height
-        confirmed = sum(number for state, number in counts.items() if state.confirmed)
-        failed = sum(number for state, number in counts.items() if state.failed)
-        unknown = counts[RowState.UNKNOWN]
-        unsent = rows - confirmed - failed - unknown
-        stopped = self._halted is not None or (self._stop.is_set() and unsent > 0)
-        if stopped and unsent:
-            ending = Ending.SUBMITTED if course.actions.wrote or confirmed + failed + unknown else Ending.UNSENT
-        else:
-            ending = Ending.UNKNOWN if unknown else Ending.FAILED if failed else Ending.CONFIRMED
-        message = self._halted or ("interrupted" if stopped else "")
-        if not message and confirmed < rows:
-            message = (
-                f"{failed} rows failed, {unknown} are unknown, {unsent} were not sent; first {course.first_trouble}"
-            )
-        return Outcome(
-            ending,
-            confirmed,
-            failed,
-            unknown,
-            unsent,
-            unmatched=counts[RowState.UNMATCHED] if self._settings.action == "update" else 0,
-            message=message,
-            open_keys=self._open_keys(course) if confirmed < rows else None,
-            stop=stopped,
-        )
-
-    def _open_keys(self, course: _Course) -> pl.Series:
-        """Give the `_key`s of profiles with a row that is not confirmed; none without key fields: nothing shares one."""
-        found = {
-            group[0].key_hash
-            for group in course.groups
-            if self._settings.keys.profile and any(row.position not in course.confirmed for row in group)
-        }
-        return pl.Series("_key", sorted(found), dtype=pl.UInt64)
+    def _outcome(self, course: Course, actions: Actions) -> Outcome:
+        stopped = self._halted
+        if stopped is None and self._stop.is_set() and course.unfinished:
+            stopped = "interrupted"
+        outcome = course.outcome(stopped, wrote=actions.wrote, keyed=bool(self._settings.keys.profile))
+        unmatched = course.counts[RowState.UNMATCHED] if self._settings.action == "update" else 0
+        return replace(outcome, unmatched=unmatched)
 
 
 def _short(message: str) -> str:

@@ -187,7 +187,7 @@ class Shop:
             failed.append((row["_line"], code, column, message))
 
         way = self.way(terms, rows, keep, **words)
-        chunk = chunk_of(rows, terms)
+        chunk = chunk_of(rows, terms, words.get("ordinal", 1))
         run = words.get("run") or f"job-{next(_numbers)}"
         record: ChunkLog = self.ledger().chunk(run, entry_of(chunk), "profiles")
         outcome = way.carry(chunk, words.get("log", lambda log: log)(record), last=True)

@@ -184,3 +184,22 @@ def test_nothing_of_a_customer_stands_in_the_ledger(shop: Shop) -> None:
     assert b"Invalid data provided" in stored
     for secret in (b"Jansen", b"Pietersen", b"Zoutkamp", b"Order-77", shop.sandbox.token.encode() + b"="):
         assert secret not in stored
+
+
+@pytest.mark.parametrize("version", ["v1", "v4"])
+def test_a_key_that_goes_on_in_the_next_chunk_is_added_once(open_shop: Opens, version: str) -> None:
+    """Its profile is known from the ledger, also to another process; one that was there before is not taken for it."""
+    shop = open_shop(version)
+    shop.add({"CustomerID": "C1", "City": "Goes"})
+    rows: list[dict[str, str | None]] = [
+        {"CustomerID": "C1", "City": "Ede", "Order.OrderID": "O1"},
+        {"CustomerID": "c1", "City": "Tiel", "Order.OrderID": "O2"},
+        {"CustomerID": "C2", "City": "Tiel", "Order.OrderID": "O1"},
+    ]
+    shop.load(rows[:1], Terms("add"), run="chain", ordinal=1)
+    shop.load(rows[1:], Terms("add"), run="chain", ordinal=2)
+    assert shop.contents() == [
+        {"CustomerID": "C1", "City": "Goes"},
+        {"CustomerID": "C1", "City": "Ede", "Order": [{"OrderID": "O1"}, {"OrderID": "O2"}]},
+        {"CustomerID": "C2", "City": "Tiel", "Order": [{"OrderID": "O1"}]},
+    ]
