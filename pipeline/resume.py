@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.conductor import Conductor, RunId, Site
 from pipeline.environment import read_environment
-from pipeline.errors import ApiRefusedError, InputError, JobError, PipelineError, Problem
+from pipeline.errors import ApiRefusedError, InputError, JobError, Problem
 from pipeline.interrupt import interrupts
 from pipeline.job import Job
 from pipeline.load.choice import choose
@@ -27,6 +27,7 @@ from pipeline.stage.manifest import Manifest
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import UNFINISHED, Ledger, RunRow
 from pipeline.state.lock import Patience, database_lock, job_lock
+from pipeline.state.storage import storage_faults
 from pipeline.target import LiveTarget, connected, meet
 
 
@@ -37,6 +38,7 @@ def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str,
     """
     stop = Event()
     with ExitStack() as stack:
+        stack.enter_context(storage_faults(request.state_dir))
         ledger = stack.enter_context(closing(open_ledger(request.state_dir)))
         row = find(ledger, request.run)
         if row.state not in UNFINISHED:
@@ -58,15 +60,13 @@ def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str,
         site = Site(target, choose(job, tuple(row.structure)), ledger, reporter, stop)
         conductor = Conductor(site, RunId(row.id, job, files, row.limit, frozenset(row.forced), folder))
         ledger.resumed(row.id)
-        try:
+        with conductor.stages():
             manifest = Manifest.read(folder.staged) or restage(conductor, ledger, target)
             conductor.go_on_from(manifest)
-            conductor.guard()
+            conductor.guard(manifest)
             decisions = Decisions(failed=request.failed or "leave", unknown=request.unknown or "look")
             conductor.load(manifest, decisions)
             conductor.verify(manifest.sample)
-        except PipelineError as error:
-            conductor.tally.refusal = error
         return conductor.end()
 
 

@@ -20,7 +20,8 @@ import structlog
 from pipeline.conductor import Conductor, RunId, Site, check_guards
 from pipeline.ending import RunFacts, summarise_validation
 from pipeline.environment import read_environment
-from pipeline.errors import ApiRefusedError, InputError, PipelineError
+from pipeline.errors import ApiRefusedError, InputError
+from pipeline.guards import only_new
 from pipeline.intake import take_in
 from pipeline.interrupt import interrupts
 from pipeline.load.choice import choose
@@ -35,6 +36,7 @@ from pipeline.request import RunRequest, ValidateRequest
 from pipeline.state.folder import RunFolder, new_run_id
 from pipeline.state.ledger import Ledger, RunEntry
 from pipeline.state.lock import Patience, database_lock, job_lock
+from pipeline.state.storage import storage_faults
 from pipeline.tally import Tally
 from pipeline.target import LiveTarget, connected, meet
 from pipeline.validate.fit import fit
@@ -47,22 +49,24 @@ def run(request: RunRequest, reporter: Reporter) -> Summary:
     environment = read_environment(os.environ)
     with ExitStack() as stack:
         stack.enter_context(interrupts(stop))
+        stack.enter_context(storage_faults(request.state_dir))
         patience = Patience(request.wait_s, stop)
         stack.enter_context(job_lock(request.state_dir, job.job, patience))
-        plan = prepare(job, request.files)
+        found = prepare(job, request.files)
         ledger = stack.enter_context(closing(Ledger(request.state_dir)))
+        plan = only_new(found, ledger)
         target = meet(stack.enter_context(connected(job, environment, stop)), job)
         stack.enter_context(database_lock(environment.api_url, target.database.id, patience))
         check_fit(plan, target)
         site = Site(target, choose(job, plan.link.columns), ledger, reporter, stop)
         conductor = Conductor(site, begin(request, plan, site, str(urlsplit(environment.api_url).netloc)))
-        try:
-            manifest = conductor.stage(plan)
-            conductor.guard()
-            conductor.load(manifest, Decisions())
-            conductor.verify(manifest.sample)
-        except PipelineError as error:
-            conductor.tally.refusal = error
+        conductor.tally.skipped_files = len(found.files) - len(plan.files)
+        with conductor.stages():
+            if plan.files:
+                manifest = conductor.stage(plan)
+                conductor.guard(manifest)
+                conductor.load(manifest, Decisions())
+                conductor.verify(manifest.sample)
         return conductor.end()
 
 

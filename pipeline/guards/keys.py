@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from pipeline.copernica import Profile, Selector
+from pipeline.copernica import Profile, Selector, StrangerError
 from pipeline.errors import Problem
 from pipeline.guards.paged_keys import Doubles
 from pipeline.guards.refusal import Refusal
@@ -21,8 +21,6 @@ from pipeline.validate.keys import maybe_same
 # Data rule 35.
 SAMPLED_KEYS = 20
 MOST_UNINDEXED_PROFILES = 10_000
-# Profiles that are read of one key: enough to see that there are several.
-_MOST_MATCHES = 10
 
 
 def key_without_index(job: Job, keys: StagedRows, survey: Survey) -> Iterator[Refusal]:
@@ -81,7 +79,7 @@ class UniqueKeys:
             yield from self._paged()
 
     def _looked_up(self, keys: Iterable[KeyTexts]) -> Iterator[Refusal]:
-        looked, several, strangers = 0, 0, 0
+        looked, several, unclear = 0, 0, False
         first: tuple[int, ...] = ()
         for key in keys:
             try:
@@ -89,24 +87,26 @@ class UniqueKeys:
             except ValueError as error:
                 structlog.get_logger().warning("unique_keys.not_looked_up", reason=str(error))
                 return
+            except StrangerError as error:
+                yield self._unclear(error.message)
+                return
             looked += 1
             same = [profile.id for profile in found if self._is(profile, key)]
-            strangers += len(same) < len(found)
+            # One page shows all there is, whether the selector was honoured or not, unless it is full.
+            unclear = unclear or len(same) < len(found) == PAGE_ROWS
             several += len(same) > 1
             first = first or (tuple(same) if len(same) > 1 else ())
         if several:
             yield self._refusal(f"{several} of {looked} keys that were looked up", first)
-        elif strangers:
-            what = f"lookups by {self._names} gave profiles with another key, so whether keys are unique cannot be seen"
-            do = "see how Copernica compares this field; pass --force unique_keys to send all the same"
-            yield Refusal("unique_keys", Problem(what, "guards.unique_keys", do))
+        elif unclear:
+            yield self._unclear(f"lookups by {self._names} gave {PAGE_ROWS} profiles with other keys")
 
     def _profiles(self, key: KeyTexts) -> list[Profile]:
         fields = self.survey.database.fields
         selectors = [
             Selector.equals(fields[name], text) for name, text in zip(self.staged.keys.profile, key, strict=True)
         ]
-        return list(self.survey.client.profiles(self.survey.database, *selectors, limit=_MOST_MATCHES, data_only=True))
+        return list(self.survey.client.profiles(self.survey.database, *selectors, limit=PAGE_ROWS, data_only=True))
 
     def _is(self, profile: Profile, key: KeyTexts) -> bool:
         """Say whether a profile's key is maybe the same (rule 15); a phone is rewritten, so Copernica's word stands."""
@@ -115,6 +115,11 @@ class UniqueKeys:
             or maybe_same(profile.fields.get(name, "")) == maybe_same(text)
             for name, text in zip(self.staged.keys.profile, key, strict=True)
         )
+
+    def _unclear(self, why: str) -> Refusal:
+        what = f"whether keys are unique cannot be seen: {why}"
+        do = "see how Copernica takes selectors on this field; pass --force unique_keys to send all the same"
+        return Refusal("unique_keys", Problem(what, "guards.unique_keys", do))
 
     def _paged(self) -> Iterator[Refusal]:
         found = self.doubles.among(self.survey, self.staged)

@@ -25,6 +25,9 @@ from pipeline.stage.lanes import Lanes
 from pipeline.state.ledger import Ledger
 from pipeline.target import LiveTarget
 
+# Where what the API answers before the first send belongs.
+LOOK = "the look at the database before the first send"
+
 
 @dataclass(frozen=True)
 class Sending:
@@ -63,8 +66,11 @@ def check_sending(sending: Sending, target: LiveTarget, ledger: Ledger) -> Watch
         try:
             refusals.extend(_refusals(sending, watch.planned, Survey(client, target.database), ledger))
         except ApiError as error:
-            where = "guards.max_calls" if isinstance(error, CallLimitError) else "the look before the first send"
-            broken.append(Problem(error.message, where, "nothing was sent"))
+            limited = isinstance(error, CallLimitError)
+            where, do = (
+                ("guards.max_calls", "raise it, or pass --force max_calls") if limited else (LOOK, "nothing was sent")
+            )
+            broken.append(Problem(error.message, where, do))
         problems = (*standing(refusals, sending.forced), *broken)
         if problems:
             raise ApiRefusedError(*problems)
@@ -74,11 +80,10 @@ def check_sending(sending: Sending, target: LiveTarget, ledger: Ledger) -> Watch
 
 
 def _refusals(sending: Sending, planned: Planned, survey: Survey, ledger: Ledger) -> Iterator[Refusal]:
-    """Ask the guards; those that cost no call come first."""
+    """Ask the guards; that of the calls comes last, for asking costs some."""
     job = sending.job
     yield from unfinished_run(ledger, job.job, sending.run)
     yield from already_loaded(ledger, job, sending.files)
-    yield from max_calls(job, planned, sending.way)
     if planned.rows == 0:
         return
     yield from max_deletes(job, planned, survey)
@@ -86,3 +91,4 @@ def _refusals(sending: Sending, planned: Planned, survey: Survey, ledger: Ledger
     seed = zlib.crc32(sending.run.encode())
     unique = UniqueKeys(job, sending.rows, survey, Doubles(sending.staged / "unique"), seed)
     yield from unique.check(sending.way, planned.profiles)
+    yield from max_calls(job, planned, sending.way, survey.client.calls)

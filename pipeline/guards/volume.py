@@ -61,9 +61,13 @@ def call_limit(job: Job, planned: Planned, way: str) -> int:
     return max(LEAST_CALLS, ROOM * needed)
 
 
-def max_calls(job: Job, planned: Planned, way: str) -> Iterator[Refusal]:
-    """Refuse a run that needs more calls than it may make; calls are billed."""
+def max_calls(job: Job, planned: Planned, way: str, made: int) -> Iterator[Refusal]:
+    """Refuse a run that needs more calls than it may make; calls are billed.
+
+    What the job says holds for those `made` already, too.
+    """
     needed, limit = planned_calls(planned, way), call_limit(job, planned, way)
+    needed += made if job.guards.max_calls is not None else 0
     if needed > limit:
         what = f"about {needed:,} calls are needed, at most {limit:,} may be made{scattered(planned, way)}"
         yield Refusal(

@@ -36,7 +36,7 @@ class Watch:
         Raises ApiRefusedError where that takes more calls than the job allows.
         """
         watch = replace(self, way="profiles")
-        problems = standing(max_calls(self.job, self.planned, watch.way), self.forced)
+        problems = standing(max_calls(self.job, self.planned, watch.way, self.client.calls), self.forced)
         if problems:
             raise ApiRefusedError(*problems)
         watch.limit_calls()

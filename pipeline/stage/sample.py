@@ -29,7 +29,8 @@ class Expectation:
 class Sampler:
     """Collect candidates partition by partition, in memory that depends on the sample's size only.
 
-    `size` keys in all. The random half are the keys with the smallest hash under `seed` (the run id).
+    `size` keys in all. The random ones are the keys with the smallest hash under `seed` (the run id): half of the sample,
+    and what the riskiest leave of the other half.
     """
 
     size: int
@@ -44,12 +45,11 @@ class Sampler:
         if not self.size or not self.keys.profile or rows.is_empty():
             return
         ranks = rows["_key"].hash(self.seed)
-        few = (self.size + 1) // 2
         # More than wanted, since rows of one key have one rank.
-        for position in ranks.bottom_k(8 * few).unique().bottom_k(few).to_list():
+        for position in ranks.bottom_k(8 * self.size).unique().bottom_k(self.size).to_list():
             row = int(ranks.index_of(position) or 0)
             self._random.append((position, self._expectation(rows, row)))
-        self._random = sorted(self._random, key=lambda pair: pair[0])[:few]
+        self._random = sorted(self._random, key=lambda pair: pair[0])[: self.size]
         for reason, row, weight in self._risks(rows):
             if reason not in self._risky or weight > self._risky[reason][0]:
                 self._risky[reason] = (weight, self._expectation(rows, row))
@@ -57,7 +57,8 @@ class Sampler:
     def chosen(self) -> tuple[Expectation, ...]:
         """Give the sample: random ones first, no profile twice unless another of its subprofiles is looked at."""
         found: list[Expectation] = []
-        for expectation in [pair[1] for pair in self._random] + [pair[1] for pair in self._risky.values()]:
+        few, drawn = (self.size + 1) // 2, [pair[1] for pair in self._random]
+        for expectation in (*drawn[:few], *(pair[1] for pair in self._risky.values()), *drawn[few:]):
             if expectation not in found:
                 found.append(expectation)
         return tuple(found[: self.size])

@@ -1,0 +1,1 @@
+"""Guards before wire: each refuses with nothing sent, and lets pass what is forced."""

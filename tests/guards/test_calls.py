@@ -1,0 +1,114 @@
+"""The limits of calls and of rows that find no record, before the first send and while it goes."""
+
+from __future__ import annotations
+
+from tests.guards.conftest import ORDERS, Shop
+from tests.journeys.conftest import Ran, call
+
+UPDATE = ("target.action=update", "load.mode=profiles")
+
+
+def calls_before_sending(shop: Shop) -> int:
+    """Run once, and count the calls up to the first changing one."""
+    shop.dump("1,Delft")
+    shop.done()
+    first = shop.posted()[0]["n"]
+    return sum("authenticate" not in entry["path"] for entry in shop.sandbox.journal() if entry["n"] < first)
+
+
+def resume(shop: Shop) -> Ran:
+    return call("resume", "--state-dir", shop.folder / ".copernica-import", environment=shop.environment())
+
+
+def test_a_run_that_needs_more_calls_than_the_job_allows_is_refused(shop: Shop) -> None:
+    """One import is three calls, beside those that were made to look; one less is too few."""
+    before = calls_before_sending(shop)
+    error = shop.refused("max_calls", 5, f"guards.max_calls={before + 2}")
+    assert error["where"] == "guards.max_calls"
+    assert error["what"] == f"about {before + 3} calls are needed, at most {before + 2} may be made"
+    shop.done(f"guards.max_calls={before + 3}", "load.verify_sample=0")
+    shop.forced("max_calls", "guards.max_calls=1")
+
+
+def test_rows_scattered_over_many_phases_are_seen_by_the_default_limit(shop: Shop) -> None:
+    """One customer whose rows change set each time needs an import a row: 350 × 3 calls are more than 1,000."""
+    rows = [f"1,City {number},{'O1' if number % 2 else ''}" for number in range(350)]
+    shop.dump(*rows, header="Nr,City,Order.No")
+    error = shop.refused("max_calls", 5, *ORDERS)
+    assert error["what"] == (
+        "about 1,050 calls are needed, at most 1,000 may be made;"
+        " the rows are scattered over 350 phases or sets of columns, each with imports of its own"
+    )
+
+
+def test_the_limit_stops_a_run_part_way_and_resume_goes_on(shop: Shop) -> None:
+    """Copernica is slow, so that polls use the calls up: exit 6, and the message names the guard."""
+    before = calls_before_sending(shop)
+    shop.dump("1,Ede")
+    shop.sandbox.set_faults([{"kind": "polls", "method": "POST", "path": "/v4/imports", "polls": 6}])
+    ran = shop.run(f"guards.max_calls={before + 4}")
+    assert (ran.exit_code, ran.document["status"], ran.document["api_calls"]) == (6, "incomplete", before + 4)
+    assert "at: guards.max_calls" in ran.stderr
+    assert f"{before + 4} calls were made and no more may be" in ran.stderr
+    assert resume(shop).exit_code == 0
+    assert [one["fields"]["City"] for one in shop.profiles("Shop")] == ["Ede"]
+
+
+def test_forced_the_limit_never_stops_a_run(shop: Shop) -> None:
+    """The same run with the guard forced."""
+    before = calls_before_sending(shop)
+    shop.sandbox.set_faults([{"kind": "polls", "method": "POST", "path": "/v4/imports", "polls": 6}])
+    shop.forced("max_calls", f"guards.max_calls={before + 4}")
+
+
+def test_the_per_profile_way_plans_calls_by_profile_and_row(shop: Shop) -> None:
+    """400 rows of 400 profiles are planned as 800 calls; the default allows five times as many."""
+    shop.dump(*(f"{number},Delft" for number in range(400)))
+    words = ("load.mode=profiles", "guards.max_calls=800")
+    assert "at most 800" in shop.refused("max_calls", 5, *words)["what"]
+    assert shop.done("load.mode=profiles").records["confirmed"] == 400
+
+
+def test_the_fall_back_to_profiles_is_under_the_same_limit(shop: Shop) -> None:
+    """What imports could do in three calls takes two a row: nothing is sent where that is too many (data rule 25)."""
+    shop.dump(*(f"{number},Delft" for number in range(60)))
+    shop.sandbox.set_switches({"imports": "refuse"})
+    ran = shop.run("load.mode=auto", "guards.max_calls=100")
+    assert (ran.exit_code, [error["where"] for error in ran.document["errors"]]) == (5, ["guards.max_calls"])
+    assert shop.numbers() == []
+    ran = shop.done("load.mode=auto")
+    assert (ran.document["way"], len(shop.numbers())) == ("profiles", 60)
+
+
+def test_rows_that_find_no_record_stop_the_run_part_way(shop: Shop) -> None:
+    """Asked after every chunk: of 6 rows the first 2 find nothing, one is allowed, the other 4 are never sent."""
+    shop.dump(*(f"{number},Delft" for number in range(3, 7)))
+    shop.done()
+    shop.dump(*(f"{number},Ede" for number in range(1, 7)))
+    ran = shop.run(*UPDATE, "guards.max_unmatched=1", "load.chunk_rows=2")
+    assert (ran.exit_code, ran.records["unmatched"], ran.records["unsent"]) == (6, 2, 4)
+    assert "at: guards.max_unmatched" in ran.stderr
+    assert "2 of 6 rows found no record, the job allows 1" in ran.stderr
+    assert {one["fields"]["City"] for one in shop.profiles("Shop")} == {"Delft"}
+
+
+def test_rows_that_find_no_record_are_exit_6_though_all_was_sent(shop: Shop) -> None:
+    """One chunk: nothing is left to be stopped, but the limit was passed."""
+    shop.dump("1,Delft", "2,Delft")
+    words = (*UPDATE, "guards.max_unmatched=0")
+    ran = shop.run(*words)
+    assert (ran.exit_code, ran.records["unmatched"], ran.records["confirmed"]) == (6, 2, 2)
+    shop.done(*UPDATE, "guards.max_unmatched=100%", words=("--force", "unfinished_run"))
+
+
+def test_forced_rows_may_find_no_record(shop: Shop) -> None:
+    """They are confirmed and counted as unmatched."""
+    shop.dump("1,Delft", "2,Delft")
+    ran = shop.forced("max_unmatched", *UPDATE, "guards.max_unmatched=0")
+    assert ran.records["unmatched"] == 2
+
+
+def test_imports_cannot_tell_and_the_log_says_so(shop: Shop) -> None:
+    """Nobody believes that a guard holds which sees nothing."""
+    shop.dump("1,Delft")
+    assert "guard.sees_nothing" in shop.done("target.action=update", "guards.max_unmatched=0").stderr

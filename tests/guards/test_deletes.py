@@ -1,0 +1,99 @@
+"""Deleting: what may go, how much of it, and whether it is gone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+
+from tests.guards.conftest import DELETE, ORDERS, STRUCTURE, Shop, open_shop
+from tests.journeys.conftest import Journey
+
+SUBPROFILES = (*ORDERS, "target.action=delete", "target.delete_target=subprofile")
+WAYS = ("imports", "profiles")
+
+
+def fill(shop: Shop) -> None:
+    """Fill the shop with 20 profiles of two orders each."""
+    rows = [f"{number},Delft,O{order}" for number in range(20) for order in (1, 2)]
+    shop.dump(*rows, header="Nr,City,Order.No")
+    shop.done(*ORDERS)
+
+
+@pytest.fixture
+def filled(shop: Shop) -> Shop:
+    fill(shop)
+    return shop
+
+
+def orders(shop: Shop) -> int:
+    return sum(len(one["subprofiles"]["Order"]) for one in shop.profiles("Shop"))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_profiles_go_within_the_limit_and_at_least_ten_are_read_back(filled: Shop, way: str) -> None:
+    """A delete sends keys only, each once, and is verified though the job asks for less (data rules 27, 34)."""
+    filled.dump(*(f"{number},x" for number in range(12)), "3,y")
+    ran = filled.done(*DELETE, "guards.max_deletes=12", f"load.mode={way}", "load.verify_sample=2")
+    assert filled.numbers() == sorted(str(number) for number in range(12, 20))
+    assert ran.document["verify"] == {"checked": 10, "equal": 10, "different": 0}
+    assert (ran.records["collapsed"], ran.records["confirmed"], ran.document["way"]) == (1, 12, way)
+    assert filled.sandbox.hazards() == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("limit", ["11", "59%"])
+def test_more_profiles_than_the_job_allows_are_refused(filled: Shop, limit: str, way: str) -> None:
+    """12 of 20 are 60%."""
+    filled.dump(*(f"{number},x" for number in range(12)))
+    words = (*DELETE, f"guards.max_deletes={limit}", f"load.mode={way}")
+    error = filled.refused("max_deletes", 5, *words)
+    share = "" if limit == "11" else " of the 20"
+    assert error["what"] == f"up to 12{share} profiles would be deleted, the job allows {limit}"
+    assert len(filled.numbers()) == 20
+    filled.forced("max_deletes", *words)
+    assert len(filled.numbers()) == 8
+
+
+def test_a_share_that_is_reached_exactly_is_allowed(filled: Shop) -> None:
+    """60% of 20 allows 12."""
+    filled.dump(*(f"{number},x" for number in range(12)))
+    filled.done(*DELETE, "guards.max_deletes=60%")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_subprofiles_go_and_their_profiles_stay(filled: Shop, way: str) -> None:
+    """12 of 40 orders; a row without an order is a reject, for it names nothing to delete (data rule 34)."""
+    rows = [f"{number},x,O1" for number in range(12)]
+    filled.dump(*rows, "13,x,", header="Nr,City,Order.No")
+    words = (*SUBPROFILES, "guards.max_rejects=1", f"load.mode={way}")
+    error = filled.refused("max_deletes", 5, *words, "guards.max_deletes=29%")
+    assert error["what"] == "up to 12 of the 40 subprofiles of Order would be deleted, the job allows 29%"
+    error = filled.refused("max_deletes", 5, *words, "guards.max_deletes=11")
+    assert error["what"] == "up to 12 subprofiles would be deleted, the job allows 11"
+    ran = filled.done(*words, "guards.max_deletes=30%")
+    assert (len(filled.numbers()), orders(filled)) == (20, 28)
+    assert (ran.records["rejected"], ran.document["verify"]["checked"]) == (1, 10)
+    assert filled.sandbox.hazards() == []
+
+
+def test_a_delete_that_removes_nothing_is_seen(journey: Callable[..., Journey]) -> None:
+    """The delete behaviour of a database may keep what was to be removed (API sheet 11.5): exit 6."""
+    structure = copy.deepcopy(STRUCTURE)
+    structure["databases"][0]["delete_behaviour"] = "nothing"
+    shop = open_shop(journey, structure)
+    fill(shop)
+    shop.dump("1,x", "2,x")
+    ran = shop.run(*DELETE, "guards.max_deletes=2")
+    assert (ran.exit_code, ran.document["verify"]["different"]) == (6, 2)
+
+
+def test_a_key_with_two_profiles_is_not_deleted_twice_unseen(shop: Shop) -> None:
+    """The guard of unique keys says that both would go."""
+    shop.dump("1,Delft", "1,Ede")
+    shop.done("target.action=add")
+    shop.dump("1,x")
+    error = shop.refused("unique_keys", 5, *DELETE, "guards.max_deletes=1")
+    assert error["what"].endswith("an import would delete every one of them")
+    assert shop.numbers() == ["1", "1"]

@@ -1,0 +1,145 @@
+"""Guards that ask what earlier runs of the job have done."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline.state.ledger import Ledger, RunEntry
+from tests.guards.conftest import Shop
+from tests.journeys.conftest import Ran
+
+ADD = "target.action=add"
+
+
+def test_an_add_of_content_that_was_sent_before_is_refused(shop: Shop) -> None:
+    """The name does not matter, and what would happen is said."""
+    shop.dump("1,Delft", "2,Ede")
+    first = shop.done(ADD).document["run"]
+    again = shop.write("other.csv", (shop.folder / "dump.csv").read_bytes())
+    error = shop.refused("already_loaded", 5, ADD, files=(again,))
+    assert error["what"] == (
+        f"run {first} has sent this content already, and an add would make all of its records a second time"
+    )
+    assert error["where"] == str(again)
+    shop.forced("already_loaded", ADD, files=(again,))
+    assert shop.numbers() == ["1", "1", "2", "2"]
+
+
+def test_an_add_of_new_content_passes_and_other_actions_may_go_twice(shop: Shop) -> None:
+    """Only an add of the same bytes doubles records."""
+    shop.dump("1,Delft")
+    shop.done(ADD)
+    shop.dump("2,Delft")
+    shop.done(ADD)
+    shop.done()
+    shop.done()
+    assert shop.numbers() == ["1", "2"]
+
+
+def test_a_part_that_was_sent_counts_and_a_run_that_sent_nothing_does_not(shop: Shop) -> None:
+    """A run with a limit has sent some of the file; one that was refused has sent none."""
+    shop.dump("1,Delft", "2,Ede", ",Urk")
+    shop.refused("max_rejects", 4, ADD)
+    shop.done(ADD, "guards.max_rejects=1", words=("--limit", "1"))
+    shop.refused("already_loaded", 5, ADD, "guards.max_rejects=1")
+    assert shop.numbers() == ["1"]
+
+
+@pytest.fixture
+def stuck(shop: Shop) -> Ran:
+    """Leave a run unfinished: its second import got no answer and starts in an hour."""
+    shop.dump(*(f"{number},Delft" for number in range(5)))
+    shop.sandbox.set_faults([
+        {"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 2},
+        {"kind": "delay", "method": "POST", "path": "/v4/imports", "nth": 2, "seconds": 3600},
+    ])  # fmt: skip
+    ran = shop.run("load.chunk_rows=2")
+    assert (ran.exit_code, ran.document["status"]) == (6, "incomplete"), ran.stderr
+    shop.sandbox.set_faults([])
+    return ran
+
+
+def test_a_new_run_is_refused_while_one_that_has_sent_rows_is_unfinished(shop: Shop, stuck: Ran) -> None:
+    """The message names the run and the command that finishes it."""
+    shop.dump("1,Ede")
+    error = shop.refused("unfinished_run", 5)
+    run = stuck.document["run"]
+    assert error["where"] == f"run {run}"
+    assert error["do"].startswith(f"copernica-import resume {run};")
+    assert "3 of 5 rows are confirmed" in error["what"]
+
+
+def test_forced_it_closes_that_run_and_lists_what_was_not_confirmed(shop: Shop, stuck: Ran) -> None:
+    """The list is of positions: chunk, file and lines; the next run needs no force."""
+    shop.dump("1,Ede")
+    ran = shop.forced("unfinished_run")
+    closed = next(event for line in ran.stderr.splitlines() if (event := _event(line)).get("event") == "run.closed")
+    assert closed["run"] == stuck.document["run"]
+    assert closed["places"] == ["chunk 2 (unknown, 2 rows): dump.csv line 4 to dump.csv line 5"]
+    assert (closed["chunks_not_confirmed"], closed["rows_never_sent"]) == (1, 0)
+    assert shop.ledger("SELECT state FROM run WHERE id = ?", stuck.document["run"]) == [("closed",)]
+    shop.dump("1,Urk")
+    shop.done()
+
+
+def test_forcing_does_not_close_a_run_when_another_guard_refuses(shop: Shop, stuck: Ran) -> None:
+    """A run is given up for one that sends something, not for one that does not."""
+    shop.dump("1,Ede")
+    ran = shop.run("guards.max_calls=2", words=("--force", "unfinished_run"))
+    assert ran.exit_code == 5
+    assert [error["where"] for error in ran.document["errors"]] == ["guards.max_calls"]
+    assert shop.ledger("SELECT state FROM run WHERE id = ?", stuck.document["run"]) == [("incomplete",)]
+
+
+def test_a_run_that_died_before_it_sent_anything_is_in_nobodys_way(shop: Shop) -> None:
+    """A run that was killed while it read leaves nothing in Copernica."""
+    shop.dump("1,Delft")
+    ledger = Ledger(shop.folder / ".copernica-import")
+    ledger.begin(RunEntry("shop-dead", "shop", "job.yaml", "{}", None, True, ()), ())
+    ledger.close()
+    shop.done()
+
+
+def test_only_new_skips_files_whose_content_is_confirmed(shop: Shop) -> None:
+    """By content: a renamed file is skipped, a changed one is not."""
+    new = "source.only_new=true"
+    shop.dump("1,Delft", name="dump1.csv")
+    shop.done(new)
+    (shop.folder / "dump1.csv").rename(shop.folder / "dump2.csv")
+    shop.dump("2,Ede", name="dump3.csv")
+    ran = shop.done(new)
+    assert [(file["path"], file["records"]) for file in ran.document["files"]] == [("dump3.csv", 1)]
+    assert shop.numbers() == ["1", "2"]
+    skipped = [_event(line) for line in ran.stderr.splitlines() if _event(line).get("event") == "file.skipped"]
+    assert [event["file"] for event in skipped] == ["dump2.csv"]
+
+
+def test_a_run_with_nothing_new_is_done_and_sends_nothing(shop: Shop) -> None:
+    """Exit 0 and 0 files, whatever min_records says; the next run is compared with the last one that had rows."""
+    words = ("source.only_new=true", "guards.min_share_of_last=80%")
+    shop.dump(*(f"{number},Delft" for number in range(10)))
+    shop.done(*words)
+    before = len(shop.posted())
+    ran = shop.done(*words)
+    assert (ran.document["status"], ran.document["files"], ran.records["read"]) == ("done", [], 0)
+    assert len(shop.posted()) == before
+    shop.dump("1,Ede")
+    shop.refused("min_share_of_last", 4, *words)
+
+
+def test_a_part_of_a_file_is_not_confirmed_content(shop: Shop) -> None:
+    """A run with a limit never counts for only_new (data rule 35), nor does one that is not done."""
+    new = "source.only_new=true"
+    shop.dump("1,Delft", "2,Ede")
+    shop.done(new, words=("--limit", "1"))
+    assert shop.done(new).records["confirmed"] == 2
+
+
+def _event(line: str) -> dict[str, object]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
