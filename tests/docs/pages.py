@@ -1,0 +1,80 @@
+"""Make the pages that are taken from the program: `python -m tests.docs.pages` writes docs/codes.md and docs/commands.md."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from pathlib import Path
+from unittest.mock import patch
+
+from pipeline.__main__ import main
+from pipeline.cli import COMMANDS
+from pipeline.codes import CODES, FAILED_CODES, Code
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+CODES_HEAD = """\
+# Codes
+
+Every record that is set aside carries one or more of these codes in the column `_code` of the rejects file. They are all
+in the sample data: `make run` shows most of them, the other jobs in `configs/` the rest. This page is made from
+`pipeline/codes.py` by `.venv/bin/python -m tests.docs.pages`.
+"""
+COMMANDS_HEAD = """\
+# Commands
+
+What `--help` says. Every command has `--json`: exactly one JSON document on stdout, everything else on stderr. Exit codes
+are in the [README](../README.md#exit-codes). This page is made by `.venv/bin/python -m tests.docs.pages`.
+"""
+
+
+def codes_page() -> str:
+    """Lay out the catalogue of codes in three tables."""
+    return "\n".join([CODES_HEAD, *(_table(title, codes) for title, codes in _groups().items())])
+
+
+def _groups() -> Mapping[str, Mapping[str, Code]]:
+    names = list(CODES)
+    keys = names.index("key_blank")
+    values = names.index("column_absent")
+    parts = {
+        "The record cannot be read (malformed)": names[:keys],
+        "Its keys cannot be used (rejected)": names[keys:values],
+        "A value cannot be sent (rejected)": names[values:],
+    }
+    return {
+        **{title: {name: CODES[name] for name in part} for title, part in parts.items()},
+        "Copernica did not take the row (`failed.csv`, per-profile way only)": FAILED_CODES,
+    }
+
+
+def _table(title: str, codes: Mapping[str, Code]) -> str:
+    lines = [f"## {title}", "", "| code | what it means | what to do |", "|---|---|---|"]
+    for name, code in codes.items():
+        lines.append(f"| `{name}` | **{code.title}.** {code.explanation} | {code.advice} |")
+    return "\n".join([*lines, ""])
+
+
+def help_of(*words: str) -> str:
+    """Give what `--help` prints on a terminal of 80 columns."""
+    out = io.StringIO()
+    with patch.dict(os.environ, {"COLUMNS": "80"}), redirect_stdout(out):
+        main([*words, "--help"])
+    return out.getvalue()
+
+
+def commands_page() -> str:
+    """Lay out the help of every command."""
+    blocks = [COMMANDS_HEAD, f"```text\n{help_of()}```\n"]
+    blocks += [f"## {name}\n\n```text\n{help_of(name)}```\n" for name in COMMANDS]
+    return "\n".join(blocks)
+
+
+PAGES = {DOCS / "codes.md": codes_page, DOCS / "commands.md": commands_page}
+
+if __name__ == "__main__":
+    for path, page in PAGES.items():
+        path.write_text(page(), encoding="utf-8")
