@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from pipeline.copernica import ApiError, LostError
+from pipeline.copernica.failures import ApiError, LostError
 from pipeline.load.profile_log import RowEntry, RowLog
 
 # How often a creating request goes out that got 503, each time after a look that found nothing (API sheet 18).
