@@ -21,7 +21,7 @@ from pipeline.copernica import ApiError
 from pipeline.ending import RunFacts, summarise
 from pipeline.errors import InputError, InterruptedRunError, PipelineError, Problem
 from pipeline.guards import Sending, Watch, check_input, check_sending, last_usable, standing
-from pipeline.intake import take_in
+from pipeline.intake import Intake, take_in
 from pipeline.job import Job
 from pipeline.load.choice import Choice, refuses_imports
 from pipeline.load.chunks import Chunk, Limits, cut
@@ -121,11 +121,12 @@ class Conductor:
         writer = RejectsWriter(self.id.folder.path / "rejects")
         stager = self._stager(plan)
         with writer:
-            self._take_in(plan, writer, stager)
+            intake = self._take_in(plan, writer, stager)
         self.rejects = writer.path
         with self.site.reporter.stage("stage", None):
             stager.finish()
-        self.tally.staged = stager.staged
+        # Both or none: half an account does not add up.
+        self.tally.intake, self.tally.staged = intake, stager.staged
         self.tally.check()
         self._warn_of_conflicts()
         rejects = None if writer.path is None else str(writer.path)
@@ -151,7 +152,7 @@ class Conductor:
         size = self.id.job.load.verify_sample
         return max(size, DELETE_SAMPLE) if self.id.job.target.action == "delete" else size
 
-    def _take_in(self, plan: Plan, writer: RejectsWriter, stager: Stager) -> None:
+    def _take_in(self, plan: Plan, writer: RejectsWriter, stager: Stager) -> Intake:
         """Extract, link and validate all files; accepted rows are staged meanwhile."""
 
         def keep(_batch: Batch, accepted: pl.DataFrame) -> None:
@@ -160,10 +161,11 @@ class Conductor:
             stage(accepted)
 
         with behind(stager.add) as stage:
-            self.tally.intake = take_in(
+            intake = take_in(
                 plan, self.site.target.live, writer, keep, limit=self.id.limit, reporter=self.site.reporter
             )
-        self.site.ledger.read(self.id.run, self.tally.intake.facts)
+        self.site.ledger.read(self.id.run, intake.facts)
+        return intake
 
     def _warn_of_conflicts(self) -> None:
         staged = self.tally.staged
