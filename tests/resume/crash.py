@@ -1,0 +1,58 @@
+"""Run the command line and kill the process (SIGKILL) at one of its steps: `crash.py WHERE NUMBER WORDS...`.
+
+WHERE is `ledger-before`, `ledger-after` (the changing statements of the ledger), `wire-before`, `wire-after` (the requests),
+or `count`, which kills nothing and writes how many steps of both kinds there were to the file named by NUMBER.
+This wraps two methods of the program from outside, which no test of its behaviour does: a process cannot be killed at an
+exact step otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.__main__ import main
+from pipeline.copernica.transport import Transport
+from pipeline.state.chunks import Database
+
+steps = {"ledger": 0, "wire": 0}
+
+
+def watch(owner: type, name: str, kind: str, where: str, number: int, changes: Callable[..., bool]) -> None:
+    """Count the calls of a method, and die before or after one of them."""
+    original = getattr(owner, name)
+
+    def counted(self: Any, *words: Any, **more: Any) -> Any:
+        if not changes(*words):
+            return original(self, *words, **more)
+        steps[kind] += 1
+        mine = steps[kind] == number
+        if mine and where == f"{kind}-before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = original(self, *words, **more)
+        if mine and where == f"{kind}-after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, counted)
+
+
+def is_change(statement: str, *_: Any) -> bool:
+    return statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE"))
+
+
+if __name__ == "__main__":
+    where, number, *words = sys.argv[1:]
+    step = 0 if where == "count" else int(number)
+    watch(Database, "execute", "ledger", where, step, is_change)
+    watch(Database, "executemany", "ledger", where, step, is_change)
+    watch(Transport, "send", "wire", where, step, lambda *_: True)
+    code = main(words)
+    if where == "count":
+        Path(number).write_text(json.dumps(steps))
+    sys.exit(code)
