@@ -6,10 +6,11 @@ A new run begins at the dumps, a resumed one where the ledger and the run's fold
 from __future__ import annotations
 
 import shlex
+import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -102,7 +103,8 @@ class Conductor:
                 yield
         except StorageStoppedError as error:
             self.tally.refusal = error
-            self.tally.load = LoadReport.recorded(self.site.ledger.chunks(self.id.run))
+            with suppress(OSError, sqlite3.Error):
+                self.tally.load = LoadReport.recorded(self.site.ledger.chunks(self.id.run))
         except PipelineError as error:
             self.tally.refusal = error
 
@@ -234,7 +236,8 @@ class Conductor:
             self.site = replace(self.site, choice=Choice("profiles", report.stopped))
             self.watch = self.watch.per_profile()
             profiles.prepare()
-            report = load(chunks(), replace(loading, way=profiles))
+            loading = replace(loading, way=profiles)
+            report = load(chunks(), loading)
         if report.chunks.get("unknown") and not (report.stopped or self.site.stop.is_set()):
             report = load(chunks(), loading)
         return report
@@ -319,6 +322,7 @@ class Conductor:
             self.tally.verified = verify(sample, Lookups(self.site.target.client, terms), terms)
         except ApiError as error:
             self.tally.problems.append(Problem(f"the sample could not be read back: {error.message}", "verify"))
+            self.tally.problems.extend(self.watch.spent())
 
     def end(self) -> Summary:
         """Write the summary and the end of the run; staged data goes unless something is left to be gone on with."""
@@ -351,8 +355,14 @@ class Conductor:
         return summary
 
     def _record(self, summary: Summary) -> None:
-        """Write how the run ended. One that the disk stopped may be gone on with, though nothing was sent."""
+        """Write how the run ended.
+
+        One that has sent something stays unfinished when going on with it is refused; one that the disk stopped may be gone
+        on with, though nothing was sent.
+        """
         staged, state = self.id.folder.staged, RunState(summary.status)
+        if state is RunState.REFUSED and self.site.ledger.sent_anything(self.id.run):
+            state = RunState.INCOMPLETE
         if isinstance(self.tally.refusal, StorageError):
             state = RunState.INTERRUPTED
             if Manifest.read(staged) is None:

@@ -56,11 +56,12 @@ def check_sending(sending: Sending, target: LiveTarget, ledger: Ledger) -> Watch
     refuses.
     """
     job, client = sending.job, target.client
-    watch = Watch(job, client, sending.rows.planned(job.load.chunk_rows), sending.way, sending.forced)
+    begun = ledger.sent_anything(sending.run)
+    watch = Watch(job, client, sending.rows.planned(job.load.chunk_rows), sending.way, sending.forced, begun)
     client.limit_calls(None if "max_calls" in sending.forced else job.guards.max_calls)
     if job.guards.max_unmatched is not None and sending.way == "imports":
         structlog.get_logger().warning("guard.sees_nothing", guard="max_unmatched", reason="imports do not tell")
-    if not ledger.sent_anything(sending.run):
+    if not begun:
         refusals: list[Refusal] = []
         broken: list[Problem] = []
         try:

@@ -61,6 +61,20 @@ def call_limit(job: Job, planned: Planned, way: str) -> int:
     return max(LEAST_CALLS, ROOM * needed)
 
 
+def spare_calls(job: Job, planned: Planned, way: str, *, begun: bool) -> int:
+    """Give calls that a run may make beyond its plan, where the job does not say how many it may make in all.
+
+    In mode auto one failed import may go per profile (data rule 25 d); when every import fails, the limit is to be seen.
+    Who resumes a run that was `begun` looks on, and may have decided that everything goes per profile.
+    """
+    per_profile = planned_calls(planned, "profiles")
+    if begun:
+        return ROOM * per_profile + job.load.max_settle_calls
+    if way == "profiles" or job.load.mode != "auto" or job.target.action == "add":
+        return 0
+    return 2 * per_profile * min(job.load.chunk_rows, planned.rows) // max(planned.rows, 1)
+
+
 def max_calls(job: Job, planned: Planned, way: str, made: int) -> Iterator[Refusal]:
     """Refuse a run that needs more calls than it may make; calls are billed.
 

@@ -9,25 +9,28 @@ from pipeline.copernica import Client
 from pipeline.errors import ApiRefusedError, Problem
 from pipeline.guards.refusal import standing
 from pipeline.guards.staged import Planned
-from pipeline.guards.volume import call_limit, max_calls, scattered
+from pipeline.guards.volume import call_limit, max_calls, scattered, spare_calls
 from pipeline.job import Job
 from pipeline.load.loop import LoadReport
 
 
 @dataclass(frozen=True)
 class Watch:
-    """The guards `max_unmatched` and `max_calls` while it goes, unless they are forced."""
+    """The guards `max_unmatched` and `max_calls` while it goes, unless they are forced; `begun` by an earlier process."""
 
     job: Job
     client: Client
     planned: Planned
     way: str
     forced: frozenset[str]
+    begun: bool = False
 
     def limit_calls(self) -> None:
         """Set the limit of calls: what the job says holds for all of the run, what is reckoned for the calls to come."""
         said = self.job.guards.max_calls
-        limit = said if said is not None else self.client.calls + call_limit(self.job, self.planned, self.way)
+        spare = spare_calls(self.job, self.planned, self.way, begun=self.begun)
+        reckoned = self.client.calls + call_limit(self.job, self.planned, self.way) + spare
+        limit = said if said is not None else reckoned
         self.client.limit_calls(None if "max_calls" in self.forced else limit)
 
     def per_profile(self) -> Watch:
@@ -54,6 +57,10 @@ class Watch:
         if halt := self.halt(report):
             do = "is it another database, or are keys written in another way? --force max_unmatched lets a new run pass"
             yield Problem(halt, "guards.max_unmatched", do)
+        yield from self.spent()
+
+    def spent(self) -> Iterator[Problem]:
+        """Say that no more calls may be made, where that stopped something."""
         if self.client.limit_reached:
             what = f"{self.client.calls:,} calls were made and no more may be{scattered(self.planned, self.way)}"
             do = "see why it needed so many; resume goes on with a count of its own, or raise guards.max_calls"

@@ -54,6 +54,27 @@ def test_the_limit_stops_a_run_part_way_and_resume_goes_on(shop: Shop) -> None:
     assert [one["fields"]["City"] for one in shop.profiles("Shop")] == ["Ede"]
 
 
+def test_the_limit_holds_for_reading_back_too(shop: Shop) -> None:
+    """All is confirmed, but not verified: exit 6, and the message names the guard."""
+    before = calls_before_sending(shop) - 1  # the lookup of one key
+    shop.dump("1,Ede", "2,Ede", "3,Ede")
+    ran = shop.run(f"guards.max_calls={before + 3}", "guards.unique_keys=off")
+    assert (ran.exit_code, ran.records["confirmed"]) == (6, 3)
+    assert "at: guards.max_calls" in ran.stderr
+
+
+def test_a_failed_import_has_room_to_go_per_profile(shop: Shop) -> None:
+    """More than 1,000 calls, though three were planned; a job that names its limit keeps it (data rule 25 d)."""
+    shop.dump(*(f"{number},Delft" for number in range(520)))
+    shop.sandbox.set_faults([{"kind": "fail", "after_rows": 0}])
+    ran = shop.run("load.mode=auto", "guards.max_calls=200")
+    assert (ran.exit_code, ran.document["api_calls"]) == (6, 200)
+    assert "at: guards.max_calls" in ran.stderr
+    ran = shop.run("load.mode=auto", words=("--force", "unfinished_run"))
+    assert (ran.exit_code, ran.records["confirmed"]) == (0, 520), ran.stderr
+    assert ran.document["api_calls"] > 1_000
+
+
 def test_forced_the_limit_never_stops_a_run(shop: Shop) -> None:
     """The same run with the guard forced."""
     before = calls_before_sending(shop)
