@@ -64,7 +64,11 @@ def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str,
             manifest = Manifest.read(folder.staged) or restage(conductor, ledger, target)
             conductor.go_on_from(manifest)
             conductor.guard(manifest)
-            decisions = Decisions(failed=request.failed or "leave", unknown=request.unknown or "look")
+            decisions = Decisions(
+                failed=request.failed or "leave",
+                unknown=request.unknown or "look",
+                rows_again=request.failed == "profiles",
+            )
             conductor.load(manifest, decisions)
             conductor.verify(manifest.sample)
         return conductor.end()

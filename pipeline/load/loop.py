@@ -15,6 +15,7 @@ import structlog
 from pipeline.load.chunks import Chunk
 from pipeline.load.imports import Imports
 from pipeline.load.outcome import Ending, Outcome, Way
+from pipeline.load.profile_log import RowState
 from pipeline.load.unknown import Settler
 from pipeline.overlap import ahead
 from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState
@@ -87,12 +88,14 @@ class LoadReport:
 class Decisions:
     """What a person, or the job, has decided for chunks in trouble (data rules 25 d, 28).
 
-    `failed`: leave them, send their rows per profile, or skip them so that nothing waits for them. `unknown`: look, take
-    them for sent, or send what is missing without waiting for a second look.
+    `failed`: leave them, send their rows per profile, or skip them so that nothing waits for them. `rows_again` sends rows
+    again that failed on the per-profile way. `unknown`: look, take them for sent, or send what is missing without waiting
+    for a second look.
     """
 
     failed: Literal["leave", "profiles", "skip"] = "leave"
     unknown: Literal["look", "sent", "resend"] = "look"
+    rows_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,13 +172,13 @@ class Step:
         if before is not None and before.digest != self.chunk.digest:
             raise ValueError(f"chunk {self.chunk.ordinal} is not the one that was sent")
         state = ChunkState.UNSENT if before is None else before.state
+        if state is ChunkState.CONFIRMED and before is not None:
+            done = Outcome.whole(Ending.CONFIRMED, self.chunk)
+            return replace(done, unmatched=before.unmatched, per_profile=way.name == "profiles")
+        if way.name == "profiles":
+            return self._row_by_row(way, state, () if before is None else before.looks)
         if before is None or state in (ChunkState.UNSENT, ChunkState.HELD):
             return self._after_failure(way.carry(self.chunk, self.record, last=last))
-        if state is ChunkState.CONFIRMED:
-            done = Outcome.whole(Ending.CONFIRMED, self.chunk)
-            return replace(done, unmatched=before.unmatched, per_profile=before.way == "profiles")
-        if state is ChunkState.SENDING and way.name == "profiles":
-            return way.carry(self.chunk, self.record, last=last)
         if state is ChunkState.SENDING:
             self.record.ended(Outcome.whole(Ending.UNKNOWN, self.chunk, "the process ended while the import was sent"))
             return self._settle(())
@@ -185,31 +188,48 @@ class Step:
             return self._after_failure(outcome)
         if state is ChunkState.UNKNOWN:
             return self._settle(before.looks)
-        return self._after_failure(self._failed_before(before))
+        return self._after_failure(Outcome.whole(Ending.FAILED, self.chunk, before.message or ""))
 
-    def _failed_before(self, before: ChunkRow) -> Outcome:
-        """Give the outcome of a chunk that the ledger calls failed; on the profile way some of its rows may be confirmed."""
-        return Outcome(
-            Ending.FAILED,
-            confirmed=before.confirmed,
-            failed=before.failed,
-            unknown=before.unknown,
-            unsent=self.chunk.rows.height - before.confirmed - before.failed - before.unknown,
-            message=before.message or "",
-            open_keys=self.chunk.rows["_key"].unique(),
-        )
+    def _row_by_row(self, way: Way, state: ChunkState, looks: tuple[tuple[str, str], ...]) -> Outcome:
+        """Send a chunk per profile, or go on with it: what is recorded of a row is counted and not sent again."""
+        decisions, rows = self.loading.decisions, self.record.rows
+        if state is ChunkState.UNKNOWN:
+            self._settle_rows(looks)
+        if state is ChunkState.FAILED and decisions.rows_again:
+            rows.reopen([RowState.FAILED, RowState.SEVERAL])
+        outcome = replace(way.carry(self.chunk, self.record, last=False), per_profile=True)
+        return replace(outcome, open_keys=None) if self._skipped(outcome) else outcome
+
+    def _settle_rows(self, looks: tuple[tuple[str, str], ...]) -> None:
+        """Find out about rows whose answer was lost on the per-profile way (data rule 28), and record what is known now."""
+        loading, rows = self.loading, self.record.rows
+        lost = {at for at, entry in rows.entries().items() if entry.state is RowState.UNKNOWN}
+        missing: set[int] = set()
+        resend = False
+        if loading.decisions.unknown != "sent":
+            look = loading.settler.look(self.chunk.only(self.chunk.rows.filter(pl.col("_seq").is_in(sorted(lost)))))
+            if look.missing is None:
+                return
+            self.record.looked(look.at, look.digest)
+            missing = set(look.missing["_seq"])
+            resend = loading.decisions.unknown == "resend" or loading.settler.stands_still(looks, look)
+        for at in sorted(lost - missing):
+            rows.ended(at, RowState.UPDATED, "found when it was looked for")
+        if resend and missing and loading.profiles is not None:
+            rows.reopen([RowState.UNKNOWN])
+
+    def _skipped(self, outcome: Outcome) -> bool:
+        return outcome.ending is Ending.FAILED and self.loading.decisions.failed == "skip"
 
     def _after_failure(self, outcome: Outcome) -> Outcome:
         """Send the rows of a failed import per profile where that is allowed, or let nothing wait for them (rule 25 d)."""
         loading = self.loading
-        if outcome.ending is not Ending.FAILED:
-            return outcome
-        if loading.decisions.failed == "skip":
+        if self._skipped(outcome):
             return replace(outcome, open_keys=None)
-        if loading.decisions.failed == "profiles" and loading.profiles is not None:
-            structlog.get_logger().warning("chunk.per_profile", chunk=self.chunk.ordinal, reason=outcome.message)
-            return replace(loading.profiles.carry(self.chunk, self._as_profiles(), last=False), per_profile=True)
-        return outcome
+        if outcome.ending is not Ending.FAILED or loading.decisions.failed != "profiles" or loading.profiles is None:
+            return outcome
+        structlog.get_logger().warning("chunk.per_profile", chunk=self.chunk.ordinal, reason=outcome.message)
+        return replace(loading.profiles.carry(self.chunk, self._as_profiles(), last=False), per_profile=True)
 
     def _settle(self, looks: tuple[tuple[str, str], ...]) -> Outcome:
         """Find out about an unknown import, and do what was decided or what two equal looks allow (data rule 28)."""

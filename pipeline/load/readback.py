@@ -8,8 +8,8 @@ from typing import Protocol
 
 from pipeline.copernica import Client, Database, Profile, Selector, Subprofile
 from pipeline.load.compare import different_fields
-from pipeline.stage.sample import Expectation
 from pipeline.records import Keys, LiveField
+from pipeline.stage.sample import Expectation
 from pipeline.validate.keys import maybe_same
 
 # The longest list that Copernica gives in one call, from v2 on (API sheet 5); v1 gives 100.

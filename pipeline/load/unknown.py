@@ -14,8 +14,8 @@ from pipeline.copernica import ApiError, Client, Profile, Subprofile
 from pipeline.load.chunks import Chunk
 from pipeline.load.outcome import Ending, Outcome
 from pipeline.load.readback import PAGE_ROWS, Found, Lookups, Pages, Terms, differences
-from pipeline.stage.sample import Expectation, expectation_of
 from pipeline.records import Sets
+from pipeline.stage.sample import Expectation, expectation_of
 
 
 @dataclass(frozen=True)

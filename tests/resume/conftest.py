@@ -87,7 +87,14 @@ def shop(journey: Callable[..., Journey]) -> Shop:
     def make(dump: str = DUMP, **words: Any) -> tuple[Journey, Path]:
         switches = words.pop("switches", None)
         here = journey(STRUCTURE, switches=switches)
-        said = {"api": "v4", "action": "update or add", "mode": "imports", "rebuild": "true", "order_key": ", Order.No", "give_up": 60}
+        said = {
+            "api": "v4",
+            "action": "update or add",
+            "mode": "imports",
+            "rebuild": "true",
+            "order_key": ", Order.No",
+            "give_up": 60,
+        }
         here.write("schema.py", SCHEMA)
         here.write("shop.csv", dump)
         return here, here.write("job.yaml", JOB.format(**said | words))

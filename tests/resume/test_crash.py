@@ -25,7 +25,11 @@ CRASH = [sys.executable, "-m", "tests.resume.crash"]
 def start(here: Journey, *words: str) -> subprocess.Popen[bytes]:
     """Start the command line in a process of its own."""
     return subprocess.Popen(
-        [*CRASH, *words], cwd=ROOT, env={**os.environ, **here.environment()}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*CRASH, *words],
+        cwd=ROOT,
+        env={**os.environ, **here.environment()},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
 
 

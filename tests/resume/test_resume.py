@@ -9,7 +9,9 @@ import pytest
 from tests.resume.conftest import Shop, resume, state_of
 
 
-def test_a_lost_answer_whose_import_ran_is_settled_within_the_run(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
+def test_a_lost_answer_whose_import_ran_is_settled_within_the_run(
+    shop: Shop, undisturbed: list[dict[str, Any]]
+) -> None:
     """Data rule 28: the import without an answer is confirmed by its rows, and what waited for it follows."""
     here, job = shop()
     here.sandbox.set_faults([{"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 2}])
@@ -162,3 +164,32 @@ def test_the_rebuild_is_given_up_when_nothing_else_is_left(shop: Shop) -> None:
     assert (ran.exit_code, ran.document["rebuild"], ran.records["confirmed"]) == (6, "not done", 1)
     ran = resume(here)
     assert (ran.exit_code, ran.document["rebuild"]) == (0, "given up")
+
+
+def test_a_lost_row_of_the_profile_way_is_found_by_looking(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
+    """Data rule 28 on the per-profile way: lost answers to POSTs are settled by lookups, within the run or by resume."""
+    here, job = shop(mode="profiles", rebuild="false")
+    here.sandbox.set_faults([{"kind": "cut", "method": "POST", "path": "/v4/profile/*", "nth": [1, 3]}])
+    ran = here.call("run", job)
+    for _ in range(3):
+        if ran.exit_code == 0:
+            break
+        here.sandbox.advance(3700)
+        ran = resume(here)
+    assert ran.exit_code == 0, ran.stderr
+    assert ran.records["confirmed"] == 14
+    assert state_of(here) == undisturbed
+
+
+def test_a_refused_resume_leaves_the_run_to_be_gone_on_with(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
+    """A run whose token is another account's is refused with 5 and keeps its staged rows; with the right one it ends."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "fail", "nth": 2, "message": "Disk full"}])
+    assert here.call("run", job).exit_code == 6
+    here.sandbox.set_faults([{"kind": "503", "path": "/v4/identity", "retry_after": 0}])
+    assert resume(here, "--failed", "profiles").exit_code == 5
+    here.sandbox.set_faults([])
+    ran = resume(here, "--failed", "profiles")
+    assert ran.exit_code in (0, 6), ran.stderr
+    assert ran.records["confirmed"] == 14
+    assert state_of(here) == undisturbed
