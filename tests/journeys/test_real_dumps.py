@@ -62,7 +62,7 @@ target:
   ignore_empty_fields: true
   followups: false
   rebuild: true
-load: {{mode: imports}}
+load: {{mode: {mode}}}
 guards: {{max_rejects: 50%}}
 """
 
@@ -77,12 +77,12 @@ columns:
 
 
 def corner(
-    journey: Callable[[dict[str, Any]], Journey], file: str, source: str, columns: str, api: str = "v4"
+    journey: Callable[[dict[str, Any]], Journey], file: str, source: str, columns: str, api: str = "v4", mode: str = "imports"
 ) -> tuple[Journey, Path]:
     here = journey(CORNER)
     here.write("schema.py", CORNER_SCHEMA)
     files = (SHARED / "corner" / file).as_posix()
-    return here, here.write("job.yaml", CORNER_JOB.format(files=files, source=source, columns=columns, api=api))
+    return here, here.write("job.yaml", CORNER_JOB.format(files=files, source=source, columns=columns, api=api, mode=mode))
 
 
 def subprofiles(profiles: list[dict[str, Any]], collection: str) -> dict[str, list[dict[str, str]]]:
@@ -93,10 +93,13 @@ def subprofiles(profiles: list[dict[str, Any]], collection: str) -> dict[str, li
     }
 
 
-@pytest.mark.parametrize("api", ["v3", "v4"])
-def test_the_corner_csv_ends_as_its_readme_says(journey: Callable[..., Journey], api: str) -> None:
+@pytest.mark.parametrize(
+    ("api", "mode"),
+    [("v3", "imports"), ("v4", "imports"), ("v1", "profiles"), ("v2", "auto"), ("v3", "profiles"), ("v4", "profiles")],
+)
+def test_the_corner_csv_ends_as_its_readme_says(journey: Callable[..., Journey], api: str, mode: str) -> None:
     """Sets, phases, blank keys, collapse and unknown interests, all in fifteen rows."""
-    here, job = corner(journey, "customers.csv", '  delimiter: ","', "", api)
+    here, job = corner(journey, "customers.csv", '  delimiter: ","', "", api, mode)
     ran = here.call("run", job)
     assert ran.exit_code == 0, ran.stderr
     expected = {
@@ -136,9 +139,10 @@ def test_the_corner_csv_ends_as_its_readme_says(journey: Callable[..., Journey],
     assert ran.document["verify"]["checked"] > 0
 
 
-def test_the_corner_json_ends_as_its_readme_says(journey: Callable[..., Journey]) -> None:
+@pytest.mark.parametrize("mode", ["imports", "profiles"])
+def test_the_corner_json_ends_as_its_readme_says(journey: Callable[..., Journey], mode: str) -> None:
     """Lists are a union of rows; a fault in a profile column rejects the object, one in an element its row."""
-    here, job = corner(journey, "customers.json", "", JSON_COLUMNS)
+    here, job = corner(journey, "customers.json", "", JSON_COLUMNS, mode=mode)
     ran = here.call("run", job)
     assert ran.exit_code == 0, ran.stderr
     expected = {"read": 8, "malformed": 0, "rejected": 3, "collapsed": 0, "accepted": 5, "confirmed": 5}
