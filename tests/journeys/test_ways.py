@@ -1,0 +1,68 @@
+"""Which way a run loads by, what it says about it, and what looking for lost rows may cost (data rules 24, 25, 29)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.errors import Exit
+from tests.journeys.conftest import Journey
+from tests.journeys.shop import chunk_of, customers, opened, run
+
+
+@pytest.fixture
+def shop(journey: Callable[..., Journey]) -> Journey:
+    return opened(journey)
+
+
+def test_the_per_profile_way_loads_the_same_and_cannot_rebuild(shop: Journey) -> None:
+    """`rebuild: true` is a warning at the start and `not possible` in the summary; the exit code does not change."""
+    ran = run(shop, "--set", "load.mode=profiles")
+    assert ran.exit_code == Exit.OK, ran.stderr
+    assert (ran.document["way"], ran.document["rebuild"], ran.document["imports"]) == ("profiles", "not possible", 0)
+    assert "rebuild.not_possible" in ran.stderr
+    assert "automations set on changes over REST may fire" in ran.stderr
+    assert customers(shop) == ["1", "2", "3", "4", "5"]
+    assert shop.sandbox.hazards() == []
+
+
+@pytest.mark.parametrize("api", ["v1", "v2"])
+def test_imports_are_refused_where_the_api_has_none(shop: Journey, api: str) -> None:
+    """Exit 5 for `imports`; `auto` goes per profile and says why."""
+    ran = run(shop, "--set", f"target.api={api}")
+    assert ran.exit_code == Exit.API
+    assert ran.document["errors"][0]["what"] == f"api {api} has no imports"
+    assert shop.posted() == []
+    ran = run(shop, "--set", f"target.api={api}", "--set", "load.mode=auto")
+    assert (ran.exit_code, ran.document["way"]) == (Exit.OK, "profiles"), ran.stderr
+    assert f"api {api} has no imports" in ran.stderr
+    assert customers(shop) == ["1", "2", "3", "4", "5"]
+    assert shop.sandbox.hazards() == []
+
+
+def test_an_account_without_imports_falls_back_in_auto_only(shop: Journey) -> None:
+    """The first import is refused as a whole: `imports` ends with 5 and Copernica's words, `auto` goes per profile."""
+    shop.sandbox.set_switches({"imports": "refuse"})
+    ran = run(shop)
+    assert ran.exit_code == Exit.API
+    assert "You are not allowed to import files" in ran.document["errors"][0]["what"]
+    assert customers(shop) == []
+    ran = run(shop, "--set", "load.mode=auto")
+    assert (ran.exit_code, ran.document["way"]) == (Exit.OK, "profiles"), ran.stderr
+    assert customers(shop) == ["1", "2", "3", "4", "5"]
+
+
+def test_looking_for_lost_rows_has_a_price_that_is_named(shop: Journey) -> None:
+    """Above max_settle_calls nothing is looked up and the chunk stays unknown, with what looking would cost."""
+    shop.sandbox.set_faults([{"kind": "cut", "method": "POST", "path": "*/imports", "nth": 2}])
+    ran = run(shop, "--set", "load.max_settle_calls=0")
+    assert ran.exit_code == Exit.INCOMPLETE
+    assert ran.records["unknown"] == 2
+    assert "looking would take 1 calls, more than 0 (load.max_settle_calls)" in chunk_of(ran, 2)
+    state = str(shop.folder / ".copernica-import")
+    words = ("--max-settle-calls", "10", "--state-dir", state)
+    resumed = shop.call("resume", ran.document["run"], *words)
+    assert resumed.exit_code == Exit.OK, resumed.stderr
+    assert (resumed.records["confirmed"], resumed.records["unknown"]) == (5, 0)
+    assert [one["rows"] for one in shop.sandbox.imports()] == [2, 2, 1]
