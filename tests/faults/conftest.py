@@ -1,0 +1,48 @@
+"""One sandbox for the table of faults, a client whose waits are counted and take no time, and a small shop for runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pipeline.sandbox import Sandbox
+from tests.copernica.conftest import World
+from tests.journeys.conftest import journey
+
+__all__ = ["journey"]
+
+STRUCTURE: dict[str, Any] = {
+    "databases": [
+        {
+            "name": "Shop",
+            "fields": [
+                {"name": "Nr", "type": "text", "length": 20, "index": True},
+                {"name": "City", "type": "text", "length": 50},
+            ],
+            "interests": [{"name": "news"}],
+            "collections": [{"name": "Order", "fields": [{"name": "No", "type": "text", "length": 20}]}],
+        }
+    ]
+}
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Sandbox]:
+    """Give the one sandbox of this folder; use `sandbox` instead."""
+    with Sandbox(structure=STRUCTURE) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running: Sandbox) -> Sandbox:
+    """Give a sandbox without data, faults and journal."""
+    running.reset()
+    return running
+
+
+@pytest.fixture
+def world() -> World:
+    """Give a clock that only waiting moves."""
+    return World()
