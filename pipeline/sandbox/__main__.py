@@ -1,4 +1,7 @@
-"""Run a command beside a sandbox that lives as long as the command: `python -m pipeline.sandbox [--structure FILE] -- COMMAND` (wiring)."""
+"""Run a command beside a sandbox that lives as long as the command (wiring).
+
+`python -m pipeline.sandbox [--structure FILE] -- COMMAND`; make calls it.
+"""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ class ChunkRecord:
         if to is ChunkState.SENDING and self._way == "profiles":
             legal = (*legal, ChunkState.SENDING, ChunkState.FAILED, ChunkState.UNKNOWN)
         changed = self._db.execute(
-            "INSERT INTO chunk (run, ordinal, phase, carried, rows, digest, first_file, first_line, last_file, last_line,"
+            "INSERT INTO chunk (run, ordinal, phase, carried, rows, digest, first_file, first_line, last_file, last_line,"  # noqa: S608 - question marks only
             " way, state, attempts, sending_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
             " ON CONFLICT (run, ordinal) DO UPDATE SET state = excluded.state, attempts = attempts + excluded.attempts,"
             " way = excluded.way, sending_at = excluded.sending_at"

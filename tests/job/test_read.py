@@ -100,7 +100,7 @@ def test_a_small_job_has_the_defaults_of_the_design(write):
     }
     assert job.http.model_dump() == {"connect_s": 10, "read_s": 60, "import_read_s": 300, "retry_budget_s": 900}
     assert job.guards.model_dump() == {
-        "max_rejects": {"count": None, "share": 0.01},
+        "max_rejects": "1.00%",
         "min_records": 1,
         "min_share_of_last": None,
         "max_calls": None,

@@ -25,8 +25,17 @@ CORNER = {
             ],
             "interests": [{"name": "news"}],
             "collections": [
-                {"name": "Order", "fields": [{"name": "OrderID", "type": "text", "length": 20}, {"name": "Total", "type": "float"}]},
-                {"name": "Visit", "fields": [{"name": "VisitID", "type": "text", "length": 20}, {"name": "Page", "type": "text", "length": 100}]},
+                {
+                    "name": "Order",
+                    "fields": [{"name": "OrderID", "type": "text", "length": 20}, {"name": "Total", "type": "float"}],
+                },
+                {
+                    "name": "Visit",
+                    "fields": [
+                        {"name": "VisitID", "type": "text", "length": 20},
+                        {"name": "Page", "type": "text", "length": 100},
+                    ],
+                },
             ],
         }
     ]
@@ -77,12 +86,19 @@ columns:
 
 
 def corner(
-    journey: Callable[[dict[str, Any]], Journey], file: str, source: str, columns: str, api: str = "v4", mode: str = "imports"
+    journey: Callable[[dict[str, Any]], Journey],
+    file: str,
+    source: str,
+    columns: str,
+    api: str = "v4",
+    mode: str = "imports",
 ) -> tuple[Journey, Path]:
     here = journey(CORNER)
     here.write("schema.py", CORNER_SCHEMA)
     files = (SHARED / "corner" / file).as_posix()
-    return here, here.write("job.yaml", CORNER_JOB.format(files=files, source=source, columns=columns, api=api, mode=mode))
+    return here, here.write(
+        "job.yaml", CORNER_JOB.format(files=files, source=source, columns=columns, api=api, mode=mode)
+    )
 
 
 def subprofiles(profiles: list[dict[str, Any]], collection: str) -> dict[str, list[dict[str, str]]]:
@@ -305,8 +321,8 @@ CUSTOMER = (
     "Fax",
 )
 ORDER = (
-    "OrderID", "EmployeeID", "OrderDate", "RequiredDate", "ShippedDate", "ShipVia", "Freight", "ShipName", "ShipAddress", "ShipCity",
-    "ShipRegion", "ShipPostalCode", "ShipCountry",
+    "OrderID", "EmployeeID", "OrderDate", "RequiredDate", "ShippedDate", "ShipVia", "Freight", "ShipName",
+    "ShipAddress", "ShipCity", "ShipRegion", "ShipPostalCode", "ShipCountry",
 )  # fmt: skip
 NORTHWIND = {
     "databases": [
@@ -332,7 +348,14 @@ source:
   files: ["{(SHARED / "northwind" / file).as_posix()}"]
 {source}
 schema: northwind.py:Rows
-target: {{api: v4, database: {database}, action: update or add, key_fields: {keys}, ignore_empty_fields: true, followups: false, rebuild: true}}
+target:
+  api: v4
+  database: {database}
+  action: update or add
+  key_fields: {keys}
+  ignore_empty_fields: true
+  followups: false
+  rebuild: true
 load: {{mode: imports}}
 guards: {{max_rejects: 40%}}
 """,
@@ -382,8 +405,10 @@ def test_orders_arrive_as_csv_and_as_ndjson(
 
 def test_dotted_csv_and_nested_json_leave_the_same(journey: Callable[..., Journey]) -> None:
     """One row per order, or a list of orders in each customer: 67 profiles with 654 subprofiles either way."""
-    dotted = ("CustomerID", "CompanyName", "ContactName", "City", "Country", "Phone") + tuple(
-        f"Orders.{name}" for name in ("OrderID", "OrderDate", "ShippedDate", "Freight", "ShipCity", "ShipCountry")
+    order = ("OrderID", "OrderDate", "ShippedDate", "Freight", "ShipCity", "ShipCountry")
+    dotted = (
+        *("CustomerID", "CompanyName", "ContactName", "City", "Country", "Phone"),
+        *(f"Orders.{name}" for name in order),
     )
     nested = (*CUSTOMER, *(f"Orders.{name}" for name in ORDER))
     keys = "[CustomerID, Orders.OrderID]"

@@ -153,7 +153,7 @@ def test_the_shop_of_the_samples_starts() -> None:
         api.close()
     fields = {one["name"]: (one["type"], one["length"], one["index"]) for one in database["fields"]["data"]}
     assert fields["CustomerID"] == ("text", "20", True)
-    assert len(fields) == 11
+    assert len(fields) == 12
     assert [one["name"] for one in database["interests"]["data"]] == ["news", "offers"]
     assert [one["name"] for one in database["collections"]["data"]] == ["Order", "Visit"]
 
