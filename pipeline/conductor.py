@@ -190,6 +190,7 @@ class Conductor:
             way=self.site.choice.way,
             files=manifest.intake.facts,
             staged=self.id.folder.staged,
+            counts=manifest.staged,
             sets=manifest.sets,
             forced=self.id.forced,
         )

@@ -44,6 +44,10 @@ class Outgoing:
     reads: bool  # the body of the answer is what is asked for; else its status and headers tell all
 
 
+# A body goes out in pieces of this size, each within the timeout of a connection: a slow line must manage 26 kB/s.
+PIECE_BYTES = 256 * 1024
+
+
 @dataclass
 class _Lane:
     """One kept connection (per host) and the time of its last answer."""
@@ -86,7 +90,9 @@ class Transport:
         with self._lock:
             lane = self._free.pop() if self._free else None
         if lane is None:
-            return _Lane(HTTPAdapter(pool_connections=2, pool_maxsize=1, max_retries=0))
+            adapter = HTTPAdapter(pool_connections=2, pool_maxsize=1, max_retries=0)
+            adapter.init_poolmanager(2, 1, blocksize=PIECE_BYTES)
+            return _Lane(adapter)
         old = self._clock() - lane.answered_s >= RECENT_S
         if wanted is Connection.FRESH or (wanted is Connection.RECENT and old):
             lane.adapter.close()

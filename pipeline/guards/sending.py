@@ -22,6 +22,7 @@ from pipeline.guards.watch import Watch
 from pipeline.job import Job
 from pipeline.records import FileFacts, Keys, Sets
 from pipeline.stage.lanes import Lanes
+from pipeline.stage.settle import Staged
 from pipeline.state.ledger import Ledger
 from pipeline.target import LiveTarget
 
@@ -31,14 +32,15 @@ LOOK = "the look at the database before the first send"
 
 @dataclass(frozen=True)
 class Sending:
-    """What is about to be sent: the run, its job, way and files, the folder of its staged rows and what their columns
-    mean, and the guards that are forced."""
+    """What is about to be sent: the run, its job, way and files, the folder of its staged rows, their counts and
+    what their columns mean, and the guards that are forced."""
 
     run: str
     job: Job
     way: str
     files: tuple[FileFacts, ...]
     staged: Path
+    counts: Staged
     sets: Sets
     forced: frozenset[str]
 
@@ -57,7 +59,9 @@ def check_sending(sending: Sending, target: LiveTarget, ledger: Ledger) -> Watch
     """
     job, client = sending.job, target.client
     begun = ledger.sent_anything(sending.run)
-    watch = Watch(job, client, sending.rows.planned(job.load.chunk_rows), sending.way, sending.forced, begun)
+    watch = Watch(
+        job, client, sending.rows.planned(sending.counts, job.load.chunk_rows), sending.way, sending.forced, begun
+    )
     client.limit_calls(None if "max_calls" in sending.forced else job.guards.max_calls)
     if job.guards.max_unmatched is not None and sending.way == "imports":
         structlog.get_logger().warning("guard.sees_nothing", guard="max_unmatched", reason="imports do not tell")

@@ -10,8 +10,12 @@ import polars as pl
 
 from pipeline.records import Keys, Sets
 from pipeline.stage.lanes import Lanes
+from pipeline.stage.settle import Staged
 
 KeyTexts = tuple[str, ...]
+
+# Of this many settled frames, chosen at random, keys are sampled; reading all of them would take as long as sending.
+SAMPLED_FRAMES = 4
 
 
 @dataclass(frozen=True)
@@ -34,20 +38,14 @@ class StagedRows:
     sets: Sets
     keys: Keys
 
-    def planned(self, chunk_rows: int) -> Planned:
+    def planned(self, staged: Staged, chunk_rows: int) -> Planned:
         """Count what is about to be sent; chunks may be more than `chunk_rows` makes them, never fewer."""
-        rows, profiles, imports = 0, 0, 0
-        sets: Counter[int] = Counter()
-        for frame in self.lanes.partitions(("_key", "_set")):
-            rows += frame.height
-            profiles += frame["_key"].n_unique() if self.keys.profile else frame.height
-            sets.update(dict(frame["_set"].value_counts().iter_rows()))
-        for size in (sizes := self.lanes.sizes()).values():
-            imports += -(-size // chunk_rows)
+        sizes = self.lanes.sizes().values()
+        imports = sum(-(-size // chunk_rows) for size in sizes)
         carried: Counter[str] = Counter()
-        for carries, count in sets.items():
-            carried.update(dict.fromkeys(self.sets.collections_of(carries), count))
-        return Planned(rows, profiles, dict(carried), imports, len(sizes))
+        for carries, count in staged.carrying.items():
+            carried.update(dict.fromkeys(self.sets.collections_of(int(carries)), count))
+        return Planned(staged.accepted, staged.profiles, dict(carried), imports, len(sizes))
 
     def profile_keys(self) -> Iterator[pl.DataFrame]:
         """Give the distinct profile keys, a partition at a time: `_key` and the texts of the first row that has it."""
@@ -57,7 +55,7 @@ class StagedRows:
     def sample(self, size: int, seed: int) -> list[KeyTexts]:
         """Choose profile keys at random, the same ones for a seed."""
         best = pl.DataFrame()
-        for frame in self.profile_keys():
-            ranked = frame.with_columns(pl.col("_key").hash(seed).alias("_rank"))
+        for frame in self.lanes.partitions(("_key", *self.keys.profile), most=SAMPLED_FRAMES, seed=seed):
+            ranked = frame.unique("_key", keep="first").with_columns(pl.col("_key").hash(seed).alias("_rank"))
             best = pl.concat([best, ranked.bottom_k(size, by="_rank")], how="diagonal").bottom_k(size, by="_rank")
         return [] if best.is_empty() else list(best.sort("_rank").select(self.keys.profile).iter_rows())

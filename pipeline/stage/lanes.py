@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class Lanes:
 
     def frames(self, lane: Lane) -> Iterator[pl.DataFrame]:
         """Give the rows of a lane, a settled partition at a time."""
-        for path in sorted((self._folder / lane.folder_name).iterdir()):
+        for path in self._paths(lane):
             yield pl.read_ipc(path)
 
     def take_back(self) -> Iterator[pl.DataFrame]:
@@ -82,21 +83,29 @@ class Lanes:
 
     def sizes(self) -> dict[Lane, int]:
         """Count the rows of each lane."""
-        return {lane: sum(frame.height for frame in self._columns(lane, ("_key",))) for lane in self.lanes()}
+        return {
+            lane: sum(pl.scan_ipc(path).select(pl.len()).collect().item() for path in self._paths(lane))
+            for lane in self.lanes()
+        }
 
-    def partitions(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-        """Give some columns of each settled partition, its lanes put together; all rows of a profile key are in one."""
-        for of_frame in self._frames():
+    def partitions(self, columns: Sequence[str], *, most: int | None = None, seed: int = 0) -> Iterator[pl.DataFrame]:
+        """Give some columns of each settled frame, its lanes put together; all rows of a profile key are in one.
+
+        With `most` only so many frames, chosen at random under `seed`.
+        """
+        frames = self._frames()
+        if most is not None and most < len(frames):
+            frames = random.Random(seed).sample(frames, most)  # noqa: S311 - a sample, no secret
+        for of_frame in frames:
             yield pl.concat([pl.read_ipc(path, columns=list(columns)) for path in of_frame])
 
     def _frames(self) -> list[list[Path]]:
         """List the files of each settled frame, in the order of adding; a file's name is its frame's number."""
         paths: dict[str, list[Path]] = {}
         for lane in self.lanes():
-            for path in (self._folder / lane.folder_name).iterdir():
+            for path in self._paths(lane):
                 paths.setdefault(path.name, []).append(path)
         return [of_frame for _, of_frame in sorted(paths.items())]
 
-    def _columns(self, lane: Lane, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-        for path in (self._folder / lane.folder_name).iterdir():
-            yield pl.read_ipc(path, columns=list(columns))
+    def _paths(self, lane: Lane) -> list[Path]:
+        return sorted((self._folder / lane.folder_name).iterdir())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import polars as pl
@@ -56,10 +56,20 @@ class Staged:
     superseded: int = 0
     conflicts: int = 0
     conflict_places: tuple[Place, ...] = ()
+    profiles: int = 0
+    carrying: dict[str, int] = field(default_factory=dict)
 
     def add(self, settled: Settled) -> None:
-        """Add one partition."""
+        """Add one partition.
+
+        `profiles` counts distinct profile keys (maybe the same; without a key every row is one), `carrying` the rows of
+        each set of carried columns, by the set in decimal digits.
+        """
         self.accepted += settled.rows.height
+        keys = settled.rows["_key"]
+        self.profiles += int((keys != keys.shift()).sum()) + 1 if keys.len() and keys[0] else keys.len()
+        for carried, rows in settled.rows["_set"].value_counts().iter_rows():
+            self.carrying[str(carried)] = self.carrying.get(str(carried), 0) + rows
         self.collapsed += settled.collapsed
         self.superseded += settled.superseded
         self.conflicts += settled.conflicts
