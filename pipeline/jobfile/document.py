@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -23,6 +24,9 @@ KeyPath = tuple[str | int, ...]
 # Anchors can multiply: a file of more values than this, or nested deeper, is no job. Both are guesses.
 _MOST_NODES = 20_000
 _MOST_DEPTH = 20
+# Brackets that may be open at once, those in texts and comments included: the time that reading takes grows with the
+# square of their number and worse. A guess.
+_MOST_OPEN = 200
 
 _TAG = "tag:yaml.org,2002:"
 _KNOWN_TAGS = frozenset(
@@ -167,6 +171,8 @@ def _compose(text: str) -> YamlNode | None:
 
     Raises ValueError with the reason, line and column (from 1, or 0 where unknown) for anything that is no YAML.
     """
+    if _most_open(text) > _MOST_OPEN:
+        raise ValueError("it is nested too deeply", 0, 0)
     try:
         node: YamlNode | None = YAML(typ="rt", pure=True).compose(text)
     except MarkedYAMLError as error:
@@ -178,6 +184,12 @@ def _compose(text: str) -> YamlNode | None:
     except YAMLError:
         raise ValueError("it holds a character that YAML forbids", 0, 0) from None
     return node
+
+
+def _most_open(text: str) -> int:
+    """Count the brackets that are open at once at most, without a look at quotes and comments."""
+    steps = (1 if bracket in "[{" else -1 for bracket in re.findall(r"[\[\]{}]", text))
+    return max(accumulate(steps), default=0)
 
 
 def read_document(text: str, name: str) -> tuple[Node, list[Fault]]:

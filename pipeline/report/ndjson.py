@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
 from pipeline.records import REJECT_KEYS, JsonNumber
@@ -48,20 +48,18 @@ def _cut(body: dict[str, Any], keys: tuple[str, ...], element: int | None) -> di
 def line_of(body: dict[str, Any]) -> bytes:
     """Write an object as one line of UTF-8; where a text holds half a surrogate pair, all of it in escapes."""
     try:
-        return f"{_json(body, ascii_only=False)}\n".encode()
+        return f"{_json(body, encode_basestring)}\n".encode()
     except UnicodeEncodeError:
-        return f"{_json(body, ascii_only=True)}\n".encode()
+        return f"{_json(body, encode_basestring_ascii)}\n".encode()
 
 
-def _json(value: Any, *, ascii_only: bool) -> str:
-    if isinstance(value, JsonNumber):
-        return str(value)
+def _json(value: Any, quoted: Callable[[str], str]) -> str:
+    if isinstance(value, str):
+        return str(value) if isinstance(value, JsonNumber) else quoted(value)
     if isinstance(value, dict):
-        pairs = (
-            f"{json.dumps(key, ensure_ascii=ascii_only)}:{_json(one, ascii_only=ascii_only)}"
-            for key, one in value.items()
-        )
-        return "{" + ",".join(pairs) + "}"
+        return "{" + ",".join([f"{quoted(key)}:{_json(one, quoted)}" for key, one in value.items()]) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(_json(one, ascii_only=ascii_only) for one in value) + "]"
-    return json.dumps(value, ensure_ascii=ascii_only)
+        return "[" + ",".join([_json(one, quoted) for one in value]) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(int(value))
