@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import Exit, Problem
 from pipeline.job import Job
+from pipeline.load.chunks import import_name
 from pipeline.load.loop import Trouble
 from pipeline.load.outcome import Ending
 from pipeline.records import SourceFile
@@ -91,7 +92,7 @@ def problems(facts: RunFacts, tally: Tally) -> Iterator[Problem]:
     if tally.refusal is not None:
         yield from tally.refusal.problems
     for one in tally.load.troubles[:MOST_TROUBLES]:
-        yield trouble(one, facts.files)
+        yield trouble(one, facts)
     if len(tally.load.troubles) > MOST_TROUBLES:
         yield Problem(f"{len(tally.load.troubles) - MOST_TROUBLES} more chunks are not confirmed")
     if held := tally.load.chunks.get("held"):
@@ -108,9 +109,11 @@ def problems(facts: RunFacts, tally: Tally) -> Iterator[Problem]:
     yield from tally.problems
 
 
-def trouble(found: Trouble, files: Sequence[SourceFile]) -> Problem:
+def trouble(found: Trouble, facts: RunFacts) -> Problem:
     """Name a chunk that is not confirmed, its files and lines, and what to do."""
     (first_file, first_line), (last_file, last_line) = found.first, found.last
+    files, name = facts.files, import_name(facts.run or "", found.ordinal)
+    look = f", after a look for the import {name} in Copernica" if facts.way == "imports" else ""
     where = (
         f"chunk {found.ordinal}, {found.rows} rows between {files[first_file].name} line {first_line}"
         f" and {files[last_file].name} line {last_line}"
@@ -122,8 +125,7 @@ def trouble(found: Trouble, files: Sequence[SourceFile]) -> Problem:
     }.get(found.ending, found.message)
     do = {
         Ending.FAILED: "resume --failed profiles sends its rows one by one and names the bad ones, --failed skip leaves it",
-        Ending.UNKNOWN: "resume looks again; with --unknown sent or --unknown resend you decide, after a look at the import's"
-        " name in Copernica",
+        Ending.UNKNOWN: f"resume looks again; with --unknown sent or --unknown resend you decide{look}",
         Ending.SUBMITTED: "resume asks for it again",
     }.get(found.ending, "")
     return Problem(what, where, do)

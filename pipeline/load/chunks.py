@@ -49,6 +49,11 @@ class Chunk:
         return (first[1], first[2]), (last[1], last[2])
 
 
+def import_name(run: str, ordinal: int) -> str:
+    """Give the label that the import of a chunk carries in Copernica, by which a person finds it."""
+    return f"{run}/{ordinal:06d}"
+
+
 def cut(lanes: Lanes, sets: Sets, keys: Keys, limits: Limits) -> Iterator[Chunk]:
     """Cut all lanes into chunks, in the order of sending.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.copernica import ApiError, Client, ImportRequest, ImportStatus, RefusedError, UnsupportedError
 from pipeline.job import Poll
-from pipeline.load.chunks import Chunk
+from pipeline.load.chunks import Chunk, import_name
 from pipeline.load.outcome import ChunkLog, Ending, Outcome
 
 # Of an import with an error and counters that stand still (data rule 26).
@@ -72,7 +72,7 @@ class Imports:
         settings = self._settings
         return ImportRequest(
             database_id=settings.database_id,
-            name=f"{settings.run}/{chunk.ordinal:06d}",
+            name=import_name(settings.run, chunk.ordinal),
             action=settings.action,
             key_fields=chunk.key_fields,
             ignore_empty_fields=settings.ignore_empty_fields,

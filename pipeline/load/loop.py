@@ -71,9 +71,14 @@ class LoadReport:
         return any(ending not in ("unsent", "held") for ending in self.chunks)
 
     @property
+    def all_final(self) -> bool:
+        """Say whether every chunk so far is final; the import that carries `rebuild` waits for that (data rule 24)."""
+        return all(ending in ("confirmed", "failed") for ending in self.chunks)
+
+    @property
     def settled(self) -> bool:
         """Say whether nothing is left that could be gone on with: every chunk is confirmed or failed for good."""
-        return not self.stopped and all(ending in ("confirmed", "failed") for ending in self.chunks)
+        return not self.stopped and self.all_final
 
     def count(self, outcome: Outcome) -> None:
         """Count one chunk."""
@@ -103,7 +108,7 @@ class Loading:
     """What the loop works with: the run's id, its ledger, the way, and the outside (progress, interrupt).
 
     `imports` is asked about imports that were taken before. `profiles` is the per-profile way, for the rows of failed and
-    unknown imports; None where it may not be used. `halt` is asked after each chunk why nothing more may be sent.
+    unknown imports; None where it may not be used. `rebuilds` says that the last import carries the rebuild. `halt` is asked after each chunk why nothing more may be sent.
     """
 
     run: str
@@ -114,6 +119,7 @@ class Loading:
     advance: Callable[[int], None]
     interrupted: Callable[[], bool]
     profiles: Way | None = None
+    rebuilds: bool = False
     decisions: Decisions = Decisions()
     halt: Callable[[LoadReport], str] = lambda _: ""
 
@@ -132,16 +138,18 @@ def load(chunks: Iterable[Chunk], loading: Loading) -> LoadReport:
             break
         before = past.get(chunk.ordinal)
         record = loading.ledger.chunk(loading.run, entry_of(chunk), _way(loading, before).name)
-        if (before is None or before.state is ChunkState.HELD) and _shares_a_key(chunk, waiting):
+        waits = _shares_a_key(chunk, waiting) or (last and loading.rebuilds and not report.all_final)
+        if (before is None or before.state is ChunkState.HELD) and waits:
             record.hold()
             outcome = Outcome(Ending.HELD, unsent=chunk.rows.height, open_keys=chunk.rows["_key"].unique())
         else:
             outcome = Step(loading, chunk, record, before).take(last=last)
         report.count(outcome)
         loading.advance(chunk.rows.height)
-        _log(chunk, outcome)
         report.rebuilt = last and outcome.ending is Ending.CONFIRMED and not outcome.per_profile
-        report.worked = report.worked or before is None or before.state is not ChunkState.CONFIRMED
+        if before is None or before.state is not ChunkState.CONFIRMED:
+            report.worked = True
+            _log(chunk, outcome)
         if outcome.open_keys is not None:
             if outcome.ending is not Ending.HELD:
                 report.troubles.append(

@@ -117,7 +117,8 @@ def test_6_a_lost_answer_leaves_a_chunk_unknown_and_is_not_sent_again(shop: Jour
     assert (ran.document["chunks"]["unknown"], ran.document["imports"]) == (1, 2)
     said = chunk_of(ran, 2)
     assert "2 rows between dump.csv line 4 and dump.csv line 5" in said
-    assert "   do: resume looks again" in said
+    assert f"after a look for the import {ran.document['run']}/000002 in Copernica" in said
+    assert shop.sandbox.imports()[1]["name"] == f"{ran.document['run']}/000002"
     assert [one["rows"] for one in shop.sandbox.imports()] == [2, 2, 1]
     assert customers(shop) == ["1", "2", "5"]
 
@@ -128,6 +129,7 @@ def test_0_a_lost_answer_whose_rows_read_back_is_confirmed(shop: Journey) -> Non
     ran = run(shop)
     assert ran.exit_code == Exit.OK, ran.stderr
     assert (ran.records["confirmed"], ran.records["unknown"], ran.document["imports"]) == (5, 0, 2)
+    assert ran.stderr.count("chunk.confirmed") == 3
     assert [one["rows"] for one in shop.sandbox.imports()] == [2, 2, 1]
     assert customers(shop) == ["1", "2", "3", "4", "5"]
 
