@@ -218,6 +218,7 @@ class Conductor:
                 advance=advance,
                 interrupted=self.site.stop.is_set,
                 profiles=None if self.id.job.target.action == "add" else profiles,
+                rebuilds=self.id.job.target.rebuild and self.site.choice.way == "imports",
                 decisions=self._decisions(decisions),
                 halt=self.watch.halt,
             )
@@ -237,7 +238,7 @@ class Conductor:
             self.site = replace(self.site, choice=Choice("profiles", report.stopped))
             self.watch = self.watch.per_profile()
             profiles.prepare()
-            loading = replace(loading, way=profiles)
+            loading = replace(loading, way=profiles, rebuilds=False)
             report = load(chunks(), loading)
         if report.chunks.get("unknown") and not (report.stopped or self.site.stop.is_set()):
             report = load(chunks(), loading)

@@ -193,3 +193,18 @@ def test_a_refused_resume_leaves_the_run_to_be_gone_on_with(shop: Shop, undistur
     assert ran.exit_code in (0, 6), ran.stderr
     assert ran.records["confirmed"] == 14
     assert state_of(here) == undisturbed
+
+
+def test_the_import_with_the_rebuild_waits_until_all_others_are_final(
+    shop: Shop, undisturbed: list[dict[str, Any]]
+) -> None:
+    """Data rule 24: while an import is unknown the last one is held, although it shares no customer with it."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "empty", "method": "POST", "path": "/v4/imports", "nth": 1}])
+    ran = here.call("run", job)
+    assert ran.exit_code == 6
+    assert [one["rebuild"] for one in here.sandbox.imports()] == [False] * len(here.sandbox.imports())
+    ran = resume(here, "--unknown", "resend")
+    assert (ran.exit_code, ran.document["rebuild"]) == (0, "done"), ran.stderr
+    assert [one["rebuild"] for one in here.sandbox.imports()][-1] is True
+    assert state_of(here) == undisturbed
