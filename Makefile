@@ -8,7 +8,7 @@ DUMP ?=
 TEST ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint check sandbox nightly bench clean
+.PHONY: help setup run test lint check sandbox nightly bench fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,11 @@ $(BENCH_STAMP): pyproject.toml constraints.txt
 
 bench: $(STAMP) $(BENCH_STAMP) ## measure speed and memory: make bench [ROWS=1000000] [ONLY=limit,run] [BIG=1]
 	$(BIN)/python -m benchmarks --rows $(ROWS) $(if $(ONLY),--only $(ONLY)) $(if $(BIG),--big)
+
+MINUTES ?= 10
+
+fuzz: $(STAMP) ## throw damaged and hostile input at the command line: make fuzz [MINUTES=10]
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 # State folders stay: the ledger of real runs may be in them.
 clean: ## remove what was built

@@ -168,7 +168,7 @@ def read_csv(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
             break
     first = b"".join(utf8_blocks(iter([head]), "utf-8", task.file.name)) if b"_raw" in head else b""
     if first and is_rejects_file(first):
-        task = task.with_source(delimiter=",", quote='"', header="first", encoding="utf-8", skip_lines=0)
+        task = task.of_rejects()
     yield from CsvReader(task, found).read(utf8_blocks(_chain(head, blocks), task.source.encoding, task.file.name))
 
 

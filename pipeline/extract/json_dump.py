@@ -34,8 +34,7 @@ def read_ndjson(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
 
 def _read_rejects(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
     """Read a rejects file as we wrote it, whatever the job says: UTF-8, an object per line."""
-    task = task.with_source(encoding="utf-8")
-    yield from NdjsonReader(task, found).read(utf8_blocks(blocks, "utf-8", task.file.name))
+    yield from NdjsonReader(task.of_rejects(), found).read(utf8_blocks(blocks, "utf-8", task.file.name))
 
 
 def _look(blocks: Iterator[bytes]) -> tuple[bool, Iterator[bytes]]:

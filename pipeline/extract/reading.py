@@ -11,6 +11,10 @@ from pipeline.records import Batch, Expected, SourceFile
 
 # A batch ends before its rows when their text is this long, so that memory does not grow with the length of records.
 BATCH_BYTES = 48 << 20
+# What a rejects file may make of a record: each character an escape (`\\u00e9`), and behind it our columns, `_raw` with
+# 64 Ki characters among them, escaped too.
+_LONGER_IN_REJECTS = 6
+_TRAILER_BYTES = 4 << 20
 
 
 @dataclass
@@ -37,9 +41,14 @@ class Task:
     batch_rows: int = 50_000
     limit: int | None = None
 
-    def with_source(self, **words: object) -> Task:
-        """Give the same task in another dialect."""
-        return replace(self, source=self.source.model_copy(update=words))
+    def of_rejects(self) -> Task:
+        """Give the task for a rejects file: the dialect in which we wrote it, whatever the job says.
+
+        A record there is longer than it was, by our columns and by quotes or escapes.
+        """
+        words = {"delimiter": ",", "quote": '"', "header": "first", "encoding": "utf-8", "skip_lines": 0}
+        most_bytes = _LONGER_IN_REJECTS * self.source.max_record_bytes + _TRAILER_BYTES
+        return replace(self, source=self.source.model_copy(update={**words, "max_record_bytes": most_bytes}))
 
 
 @dataclass
