@@ -20,7 +20,7 @@ import structlog
 
 from pipeline.copernica import ApiError
 from pipeline.ending import RunFacts, summarise
-from pipeline.errors import InputError, InterruptedRunError, PipelineError, Problem
+from pipeline.errors import AccountingError, InputError, InterruptedRunError, PipelineError, Problem
 from pipeline.guards import Sending, Watch, check_input, check_sending, last_usable, standing
 from pipeline.intake import Intake, take_in
 from pipeline.job import Job
@@ -345,7 +345,11 @@ class Conductor:
             resume=self.resume_command,
         )
         summary = summarise(facts, self.tally)
-        summary.check_sums()
+        try:
+            summary.check_sums()
+        except AccountingError as error:
+            self.tally.refusal = error
+            summary = summarise(facts, self.tally)
         try:
             with self._storage():
                 self._record(summary)

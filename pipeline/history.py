@@ -43,8 +43,8 @@ def describe(row: RunRow, chunks: Sequence[ChunkRow], state_dir: Path) -> str:
             lines.append(f"{state.value:<12}{len(found):>6} chunks {sum(chunk.rows for chunk in found):>12,} rows")
     for chunk in chunks:
         if chunk.state not in (ChunkState.CONFIRMED, ChunkState.HELD):
-            import_id = "" if chunk.import_id is None else f", import {chunk.import_id}"
-            lines.append(f"chunk {chunk.ordinal}: {chunk.state.value}{import_id}: {chunk.message or 'no message'}")
+            said = chunk.message or (f"import {chunk.import_id}" if chunk.import_id is not None else "no message")
+            lines.append(f"chunk {chunk.ordinal}: {chunk.state.value}: {said}")
     if row.state in UNFINISHED:
         lines += ["", f"To go on: copernica-import resume {row.id} --state-dir {shlex.quote(str(state_dir))}"]
     return "\n".join(lines) + "\n"
