@@ -348,6 +348,7 @@ class Conductor:
         try:
             summary.check_sums()
         except AccountingError as error:
+            structlog.get_logger().critical("accounting.off", exc_info=True)
             self.tally.refusal = error
             summary = summarise(facts, self.tally)
         try:
