@@ -23,10 +23,10 @@ from pipeline.copernica.failures import (
     RefusedError,
 )
 from pipeline.copernica.gate import RateGate
-from pipeline.copernica.retry import Again, GiveUp, LookUp, Step, Tries, decide
+from pipeline.copernica.retry import Again, GiveUp, LookUp, Step, Tries, backoff_s, decide
 from pipeline.copernica.transport import Outgoing, Transport
 from pipeline.copernica.versions import Version
-from pipeline.copernica.waiting import Budget, Waiter
+from pipeline.copernica.waiting import Budget, Outage, Waiter
 from pipeline.copernica.wire import Connection, Kind, Request, Response, redact
 
 USER_AGENT = "copernica-import"
@@ -107,6 +107,7 @@ class Caller:
         self._transport = Transport(outside.clock)
         self._gate = RateGate(options.max_calls_per_s)
         self._budget = Budget(options.retry_budget_s)
+        self._outage = Outage()
         self._waiter = Waiter(outside.sleep, outside.cancelled)
         self._server_ahead_s = 0.0
         self._token = token
@@ -120,7 +121,31 @@ class Caller:
 
     def send(self, request: Request) -> Response:
         """Send until it succeeds; raises a leaf of `ApiError` (see there for `maybe_sent`)."""
-        return self._attempts(request, lambda attempt: self._once(request, attempt))
+        if request.kind is Kind.READ:
+            return self._attempts(request, lambda attempt: self._once(request, attempt))
+        self._wait_out(request)
+        began = self._outage.begin()
+        try:
+            response = self._attempts(request, lambda attempt: self._once(request, attempt))
+        except LostError:
+            self._outage.lost(began)
+            raise
+        self._outage.over()
+        return response
+
+    def _wait_out(self, request: Request) -> None:
+        """Let a change wait where the answers to several before it were lost, within the run's budget; see `Outage`."""
+        lost = self._outage.in_a_row
+        if lost < 2:
+            return
+        now_s, wait_s = self._outside.clock(), backoff_s(lost - 1, self._outside.random())
+        if wait_s > self._budget.left_s(now_s):
+            raise BudgetSpentError(
+                f"{request.method} {request.path} was not sent: the answers to {lost} changes in a row were lost, and the"
+                f" {self._budget.budget_s:g} s of waiting are over"
+            )
+        self._budget.spend(now_s, wait_s)
+        self._waiter.wait(wait_s)
 
     def close(self) -> None:
         """Close the kept connections."""

@@ -33,6 +33,35 @@ class Budget:
             self._covered_s = max(self._covered_s, now_s + wait_s)
 
 
+class Outage:
+    """Count the changing requests in a row whose answer was lost and that may not simply go again.
+
+    No wait for another attempt ever bounds those: each leaves a record whose state nobody knows, and the next request
+    would make another. One is an accident; from the second on the requests that follow wait, longer each time. Requests
+    that were under way when an answer was lost belong to the same moment and do not count anew.
+    """
+
+    def __init__(self) -> None:
+        self.in_a_row = 0
+        self._moment = 0
+        self._lock = Lock()
+
+    def begin(self) -> int:
+        """Give the moment in which a request starts."""
+        return self._moment
+
+    def lost(self, began: int) -> None:
+        """Take a lost answer into account."""
+        with self._lock:
+            if began == self._moment:
+                self._moment += 1
+                self.in_a_row += 1
+
+    def over(self) -> None:
+        """Take a change that was answered into account."""
+        self.in_a_row = 0
+
+
 class Waiter:
     """Sleep, unless cancelled. Without `sleep` it waits on the event itself, so that an interrupt wakes it."""
 

@@ -26,7 +26,10 @@ def surely(send: Callable[[], T], look: Callable[[], T | None], *, again: bool) 
     for left in reversed(range(MOST_TRIES)):
         try:
             return send()
-        except LostError as lost:
+        except ApiError as lost:
+            lost.maybe_sent = lost.maybe_sent or left < MOST_TRIES - 1
+            if not isinstance(lost, LostError):
+                raise
             if not lost.look_up:
                 raise
             try:

@@ -7,7 +7,7 @@ from threading import Event, Thread
 import pytest
 
 from pipeline.copernica.failures import CancelledError
-from pipeline.copernica.waiting import Budget, Waiter
+from pipeline.copernica.waiting import Budget, Outage, Waiter
 
 
 def test_waits_one_after_the_other_add_up() -> None:
@@ -65,3 +65,17 @@ def test_no_wait_is_no_question() -> None:
     cancelled.set()
     Waiter(slept.append, cancelled).wait(0.0)
     assert slept == []
+
+
+def test_lost_answers_in_a_row_are_counted_until_one_comes() -> None:
+    """Those of requests that were under way together are one."""
+    outage = Outage()
+    both = outage.begin()
+    outage.lost(both)
+    outage.lost(both)
+    assert outage.in_a_row == 1
+    outage.lost(outage.begin())
+    assert outage.in_a_row == 2
+    outage.over()
+    outage.lost(outage.begin())
+    assert outage.in_a_row == 1

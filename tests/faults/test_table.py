@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -117,16 +118,20 @@ def fault(column: str, request: Request, **more: Any) -> dict[str, Any]:
 
 def ending(request: Request, stand: Stand) -> str:
     """Do the call and name how it ended; the promise of `maybe_sent` is that it is never False where it was done."""
+    name, error = outcome(request, stand)
+    assert error is None or error.maybe_sent is (name in ("look", "unknown"))
+    return name
+
+
+def outcome(request: Request, stand: Stand) -> tuple[str, ApiError | None]:
+    """Do the call; name how it ended, and give the error."""
     try:
         request.call(stand)
+    except LostError as error:
+        return "look" if error.look_up else "unknown", error
     except ApiError as error:
-        named = {NotSentError: "down", BudgetSpentError: "spent", AuthError: "auth"}
-        name = named.get(type(error), type(error).__name__)
-        if isinstance(error, LostError):
-            name = "look" if error.look_up else "unknown"
-        assert error.maybe_sent is (name in ("look", "unknown"))
-        return name
-    return "done"
+        return {NotSentError: "down", BudgetSpentError: "spent", AuthError: "auth"}[type(error)], error
+    return "done", None
 
 
 def test_the_table_is_whole() -> None:
@@ -160,7 +165,7 @@ def test_a_fault_that_stays(sandbox: Sandbox, connect: Connect, world: World, na
     sandbox.set_faults([fault(column, request)])
     once = CELLS[name, column]
     wanted = {"again": ALWAYS.get(column, "spent"), "found": "done", "once": "done"}.get(once, once)
-    ended, sent, waited_s = ending_of_stayed(request, stand), request.sent(stand), sum(world.waits)
+    ended, sent, waited_s = outcome(request, stand)[0], request.sent(stand), sum(world.waits)
     assert ended == wanted
     if wanted == "spent":
         # 0.5 + 1 + 2 + 4 + 8 + 16 s is what fits into 60; the shared pace after a refusal makes it fewer.
@@ -169,17 +174,6 @@ def test_a_fault_that_stays(sandbox: Sandbox, connect: Connect, world: World, na
     else:
         assert sent == (2 if wanted == "auth" else 1)
         assert waited_s <= 5
-
-
-def ending_of_stayed(request: Request, stand: Stand) -> str:
-    """Name the ending without the check of `maybe_sent`, which follows from more than one attempt here."""
-    try:
-        request.call(stand)
-    except LostError as error:
-        return "look" if error.look_up else "unknown"
-    except ApiError as error:
-        return {NotSentError: "down", BudgetSpentError: "spent", AuthError: "auth"}[type(error)]
-    return "done"
 
 
 def is_listening(url: str) -> bool:
@@ -229,10 +223,8 @@ def shut(sandbox: Sandbox, connect: Connect) -> None:
     with socket.create_connection((parts.hostname, parts.port)) as door:
         door.sendall(b"GET /shut HTTP/1.1\r\nHost: x\r\n\r\n")
         door.settimeout(10)
-        try:
+        with suppress(ConnectionResetError):
             door.recv(1)
-        except ConnectionResetError:
-            pass
     sandbox.world.journal.clear()
 
 
