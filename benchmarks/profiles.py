@@ -18,11 +18,11 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.copernica import Call, Client, Outside
-from pipeline.load.chunks import Chunk, rows_json
+from pipeline.load.chunk import Chunk
+from pipeline.load.chunks import rows_json
 from pipeline.load.loop import entry_of
 from pipeline.load.profiles import Profiles, ProfileSettings
-from pipeline.records import STAGED, Keys, Sets
-from pipeline.stage.lanes import Lane
+from pipeline.records import STAGED, Keys, Lane, Sets
 from pipeline.state.ledger import Ledger
 from pipeline.validate.keys import fold, hashed
 

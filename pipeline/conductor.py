@@ -22,14 +22,16 @@ from pipeline.copernica import ApiError
 from pipeline.ending import RunFacts, summarise
 from pipeline.errors import AccountingError, InputError, InterruptedRunError, PipelineError, Problem
 from pipeline.guards import Sending, Watch, check_input, check_sending, last_usable, standing
-from pipeline.intake import Intake, take_in
+from pipeline.intake import take_in
 from pipeline.job import Job
 from pipeline.load.choice import Choice, refuses_imports
-from pipeline.load.chunks import Chunk, Limits, cut
+from pipeline.load.chunk import Chunk
+from pipeline.load.chunks import Limits, cut
 from pipeline.load.imports import Clock, Imports, ImportSettings
-from pipeline.load.loop import Decisions, Loading, LoadReport, load
+from pipeline.load.loop import Decisions, Loading, load, recorded
 from pipeline.load.profiles import Profiles, ProfileSettings
 from pipeline.load.readback import Lookups, Terms
+from pipeline.load.report import LoadReport
 from pipeline.load.unknown import Settler
 from pipeline.load.verify import verify
 from pipeline.overlap import behind
@@ -47,7 +49,7 @@ from pipeline.stage.stager import Stager
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import Ledger, RunState
 from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
-from pipeline.tally import Rebuild, Tally
+from pipeline.tally import Intake, Rebuild, Tally
 from pipeline.target import LiveTarget
 
 # A chunk of the per-profile way takes three or more calls a row, so it is smaller than an import: progress shows by chunks.
@@ -104,7 +106,7 @@ class Conductor:
         except StorageStoppedError as error:
             self.tally.refusal = error
             with suppress(OSError, sqlite3.Error):
-                self.tally.load = LoadReport.recorded(self.site.ledger.chunks(self.id.run))
+                self.tally.load = recorded(self.site.ledger.chunks(self.id.run))
         except PipelineError as error:
             self.tally.refusal = error
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pipeline.errors import Exit, Problem
 from pipeline.job import Job
-from pipeline.load.chunks import import_name
-from pipeline.load.loop import Trouble
+from pipeline.load.chunk import import_name
 from pipeline.load.outcome import Ending
+from pipeline.load.report import Trouble
 from pipeline.records import SourceFile
 from pipeline.report.summary import FileCount, Summary, Verify
 from pipeline.tally import Tally

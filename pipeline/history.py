@@ -1,4 +1,4 @@
-"""Tell what the ledger knows of runs and chunks, for people and as documents (pure)."""
+"""Tell what the ledger knows of runs and chunks, for people and as documents (wiring)."""
 
 from __future__ import annotations
 

@@ -3,47 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipeline.errors import AccountingError, Problem
 from pipeline.overlap import ahead
 from pipeline.plan import Plan
-from pipeline.records import Batch, FileFacts, LiveField
+from pipeline.records import Batch, LiveField
 from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
-
-
-@dataclass
-class Intake:
-    """What was counted while the input was read, each where it happened (data rules 1, 2).
-
-    `read` comes from the extractor's own counts per file, the others from the rows that went by.
-    """
-
-    malformed: int = 0
-    rejected: int = 0
-    rejected_by_target: int = 0
-    valid: int = 0
-    facts: tuple[FileFacts, ...] = ()
-    codes: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def read(self) -> int:
-        """Give the rows read, malformed ones included."""
-        return sum(facts.records for facts in self.facts)
-
-    def check(self) -> None:
-        """Compare the sums; one that is off is a bug and stops the run before anything is sent."""
-        if self.read != self.malformed + self.rejected + self.valid:
-            raise AccountingError(
-                Problem(
-                    f"{self.read} records were read, but {self.malformed} malformed, {self.rejected} rejected and"
-                    f" {self.valid} valid ones were counted",
-                    do="nothing was sent; please report this with the run's log",
-                )
-            )
+from pipeline.tally import Intake
 
 
 def take_in(

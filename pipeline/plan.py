@@ -15,7 +15,8 @@ from pipeline.validate.batch import Validator
 from pipeline.validate.checks import SchemaChecks
 from pipeline.validate.fit import check_schema_for_job
 from pipeline.validate.link import Link
-from pipeline.validate.schema import TargetSchema, load_schema
+from pipeline.validate.schema import load_schema
+from pipeline.validate.spec import TargetSchema
 
 
 @dataclass(frozen=True)

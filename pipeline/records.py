@@ -6,7 +6,7 @@ staged layout: the target columns as canonical text (null where empty), then the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -80,12 +80,14 @@ class Origin:
     """Where the rows of a JSON batch came from: the parsed objects, and per row which object and which list element.
 
     `object_of_row[i]` indexes `objects`; `list_of_row[i]` is the path of the list whose element the row is (None for a
-    row without one). Numbers inside `objects` are instances of `JsonNumber`.
+    row without one). Numbers inside `objects` are instances of `JsonNumber`. `raw` gives the text of an object as it
+    stood, as UTF-8 on one line, or None; only objects without lists and without keys of ours have one.
     """
 
     objects: Sequence[dict[str, Any]]
     object_of_row: Sequence[int]
     list_of_row: Sequence[str | None]
+    raw: Callable[[int], bytes | None] = lambda _at: None
 
 
 class JsonNumber(str):
@@ -244,3 +246,22 @@ class Keys:
     def of_set(self, collections: Sequence[str]) -> tuple[str, ...]:
         """Give the key fields for rows that carry these collections, profile keys first (data rule 18)."""
         return (*self.profile, *(key for name in collections for key in self.collections.get(name, ())))
+
+
+@dataclass(frozen=True, order=True)
+class Lane:
+    """The rows of one phase and one set of carried columns; lanes are sent in this order (data rules 18, 19)."""
+
+    phase: int
+    carried: int
+
+    @property
+    def folder_name(self) -> str:
+        """Name the lane's folder so that names sort as lanes do."""
+        return f"{self.phase:08d}-{self.carried:016x}"
+
+    @classmethod
+    def of_folder(cls, name: str) -> Lane:
+        """Read a lane back from its folder's name."""
+        phase, _, carried = name.partition("-")
+        return cls(int(phase), int(carried, 16))

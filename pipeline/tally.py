@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pipeline.errors import AccountingError, Exit, PipelineError, Problem
-from pipeline.intake import Intake
-from pipeline.load.loop import LoadReport
-from pipeline.load.verify import Verified
+from pipeline.load.report import LoadReport
+from pipeline.records import FileFacts
 from pipeline.report.summary import Records, Status
 from pipeline.stage.settle import Staged
 
@@ -21,6 +20,47 @@ class Rebuild(StrEnum):
     NOT_DONE = "not done"
     GIVEN_UP = "given up"
     NOT_POSSIBLE = "not possible"
+
+
+@dataclass
+class Intake:
+    """What was counted while the input was read, each where it happened (data rules 1, 2).
+
+    `read` comes from the extractor's own counts per file, the others from the rows that went by.
+    """
+
+    malformed: int = 0
+    rejected: int = 0
+    rejected_by_target: int = 0
+    valid: int = 0
+    facts: tuple[FileFacts, ...] = ()
+    codes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def read(self) -> int:
+        """Give the rows read, malformed ones included."""
+        return sum(facts.records for facts in self.facts)
+
+    def check(self) -> None:
+        """Compare the sums; one that is off is a bug and stops the run before anything is sent."""
+        if self.read != self.malformed + self.rejected + self.valid:
+            raise AccountingError(
+                Problem(
+                    f"{self.read} records were read, but {self.malformed} malformed, {self.rejected} rejected and"
+                    f" {self.valid} valid ones were counted",
+                    do="nothing was sent; please report this with the run's log",
+                )
+            )
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What reading back showed; `places` names what differs: the columns, never the values."""
+
+    checked: int = 0
+    equal: int = 0
+    different: int = 0
+    places: tuple[str, ...] = ()
 
 
 @dataclass

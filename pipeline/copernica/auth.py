@@ -1,4 +1,4 @@
-"""How a request proves who sends it: a token in the query (v1-v3) or an exchanged JWT (v4; API sheet 2).
+"""How a request proves who sends it: a token in the query (v1-v3) or an exchanged JWT (v4; pure; API sheet 2).
 
 Reading a JWT is pure; `Exchange` keeps one for all workers.
 """

@@ -1,4 +1,4 @@
-"""Leave out the dump files that an earlier run has confirmed (edge: reads the files; data rule 35)."""
+"""Leave out the dump files that an earlier run has confirmed (wiring: reads the files; data rule 35)."""
 
 from __future__ import annotations
 

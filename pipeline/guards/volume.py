@@ -1,4 +1,4 @@
-"""Compare what a run is about to do with how much it may do: deletes and calls (data rules 34, 35; pure but for counts)."""
+"""Compare what a run is about to do with how much it may do: deletes and calls (edge: counts of the database; data rules 34, 35)."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pipeline.guards.refusal import standing
 from pipeline.guards.staged import Planned
 from pipeline.guards.volume import call_limit, max_calls, scattered, spare_calls
 from pipeline.job import Job
-from pipeline.load.loop import LoadReport
+from pipeline.load.report import LoadReport
 
 
 @dataclass(frozen=True)

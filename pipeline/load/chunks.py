@@ -1,16 +1,17 @@
-"""Cut lanes into chunks within row and byte limits, never between two rows of one profile key without need (pure)."""
+"""Cut lanes into chunks within row and byte limits, between two profile keys where possible (edge: staged rows)."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.load.chunk import Chunk
 from pipeline.records import Keys, Sets
-from pipeline.stage.lanes import Lane, Lanes
+from pipeline.stage.lanes import Lanes
 
 
 @dataclass(frozen=True)
@@ -19,39 +20,6 @@ class Limits:
 
     rows: int
     bytes: int
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """The rows of one import: `ordinal` from 1 within the run, its lane, and the rows in the staged layout with `_seq`.
-
-    `digest` proves the content: SHA-256 over the JSON of the rows (`body`), which names the columns too.
-    """
-
-    ordinal: int
-    lane: Lane
-    columns: tuple[str, ...]
-    key_fields: tuple[str, ...]
-    rows: pl.DataFrame
-    body: bytes
-    digest: str = ""
-
-    def only(self, rows: pl.DataFrame) -> Chunk:
-        """Give the chunk with some of its rows only, for the per-profile way, which needs no body."""
-        return replace(self, rows=rows, body=b"")
-
-    @property
-    def places(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Give (file, line) of the row that comes first in the input and of the one that comes last."""
-        ordered = self.rows.select("_seq", "_file", "_line")
-        first = ordered.row(int(self.rows["_seq"].arg_min() or 0))
-        last = ordered.row(int(self.rows["_seq"].arg_max() or 0))
-        return (first[1], first[2]), (last[1], last[2])
-
-
-def import_name(run: str, ordinal: int) -> str:
-    """Give the label that the import of a chunk carries in Copernica, by which a person finds it."""
-    return f"{run}/{ordinal:06d}"
 
 
 def cut(lanes: Lanes, sets: Sets, keys: Keys, limits: Limits) -> Iterator[Chunk]:

@@ -6,87 +6,23 @@ The same loop loads a new run and goes on with one that stopped: what the ledger
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import polars as pl
 import structlog
 
-from pipeline.load.chunks import Chunk
+from pipeline.load.chunk import Chunk
 from pipeline.load.imports import Imports
 from pipeline.load.outcome import Ending, Outcome, Way
 from pipeline.load.profile_log import RowState
+from pipeline.load.report import LoadReport, Trouble
 from pipeline.load.unknown import Settler
 from pipeline.overlap import ahead
 from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState
 from pipeline.state.ledger import Ledger
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """A chunk that is not confirmed: where its rows stand in the input, (file, line) first and last, and why."""
-
-    ordinal: int
-    rows: int
-    first: tuple[int, int]
-    last: tuple[int, int]
-    ending: Ending
-    message: str
-
-
-@dataclass
-class LoadReport:
-    """What became of the staged rows: chunks by ending, rows by outcome, and what a person has to know of the rest.
-
-    `rows` has confirmed, failed and unknown; what is missing from the accepted rows is unsent. `rebuilt` says whether the
-    last chunk ended confirmed as an import, `worked` whether anything was left to do, `stopped` why nothing more was sent,
-    `refused` that the first import was refused and nothing sent.
-    """
-
-    chunks: dict[str, int] = field(default_factory=dict)
-    rows: dict[str, int] = field(default_factory=dict)
-    unmatched: int | None = None
-    troubles: list[Trouble] = field(default_factory=list)
-    stopped: str = ""
-    refused: bool = False
-    interrupted: bool = False
-    rebuilt: bool = False
-    worked: bool = False
-
-    @classmethod
-    def recorded(cls, rows: Iterable[ChunkRow]) -> LoadReport:
-        """Give what the ledger knows of a load that broke off; a chunk that was being sent has no outcome yet."""
-        report = cls(worked=True)
-        for row in rows:
-            report.chunks[row.state.value] = report.chunks.get(row.state.value, 0) + 1
-            for name in ("confirmed", "failed", "unknown"):
-                report.rows[name] = report.rows.get(name, 0) + getattr(row, name)
-        return report
-
-    @property
-    def anything_sent(self) -> bool:
-        """Say whether any chunk may have reached Copernica."""
-        return any(ending not in ("unsent", "held") for ending in self.chunks)
-
-    @property
-    def all_final(self) -> bool:
-        """Say whether every chunk so far is final; the import that carries `rebuild` waits for that (data rule 24)."""
-        return all(ending in ("confirmed", "failed") for ending in self.chunks)
-
-    @property
-    def settled(self) -> bool:
-        """Say whether nothing is left that could be gone on with: every chunk is confirmed or failed for good."""
-        return not self.stopped and self.all_final
-
-    def count(self, outcome: Outcome) -> None:
-        """Count one chunk."""
-        self.chunks[outcome.ending] = self.chunks.get(outcome.ending, 0) + 1
-        for name in ("confirmed", "failed", "unknown"):
-            self.rows[name] = self.rows.get(name, 0) + getattr(outcome, name)
-        if outcome.unmatched is not None:
-            self.unmatched = (self.unmatched or 0) + outcome.unmatched
 
 
 @dataclass(frozen=True)
@@ -108,7 +44,8 @@ class Loading:
     """What the loop works with: the run's id, its ledger, the way, and the outside (progress, interrupt).
 
     `imports` is asked about imports that were taken before. `profiles` is the per-profile way, for the rows of failed and
-    unknown imports; None where it may not be used. `rebuilds` says that the last import carries the rebuild. `halt` is asked after each chunk why nothing more may be sent.
+    unknown imports; None where it may not be used. `rebuilds` says that the last import carries the rebuild. `halt` is
+    asked after each chunk why nothing more may be sent.
     """
 
     run: str
@@ -275,6 +212,16 @@ def _way(loading: Loading, before: ChunkRow | None) -> Way:
 
 def _shares_a_key(chunk: Chunk, waiting: Iterable[pl.Series]) -> bool:
     return any(chunk.rows["_key"].is_in(keys.implode()).any() for keys in waiting)
+
+
+def recorded(rows: Iterable[ChunkRow]) -> LoadReport:
+    """Give what the ledger knows of a load that broke off; a chunk that was being sent has no outcome yet."""
+    report = LoadReport(worked=True)
+    for row in rows:
+        report.chunks[row.state.value] = report.chunks.get(row.state.value, 0) + 1
+        for name in ("confirmed", "failed", "unknown"):
+            report.rows[name] = report.rows.get(name, 0) + getattr(row, name)
+    return report
 
 
 def entry_of(chunk: Chunk) -> ChunkEntry:

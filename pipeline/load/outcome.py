@@ -8,7 +8,7 @@ from typing import Protocol
 
 import polars as pl
 
-from pipeline.load.chunks import Chunk
+from pipeline.load.chunk import Chunk
 from pipeline.load.profile_log import RowLog
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.copernica import ApiError, Client, Database, LostError, RefusedError
 from pipeline.errors import ApiRefusedError, Problem
-from pipeline.load.chunks import Chunk
+from pipeline.load.chunk import Chunk
 from pipeline.load.outcome import ChunkLog, Outcome
 from pipeline.load.profile_actions import Actions, Doing, SeveralMatchesError
 from pipeline.load.profile_canary import Canary

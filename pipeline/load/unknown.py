@@ -11,7 +11,7 @@ from datetime import datetime
 import polars as pl
 
 from pipeline.copernica import ApiError, Client, Profile, Subprofile
-from pipeline.load.chunks import Chunk
+from pipeline.load.chunk import Chunk
 from pipeline.load.outcome import Ending, Outcome
 from pipeline.load.readback import PAGE_ROWS, Found, Lookups, Pages, Terms, differences
 from pipeline.records import Sets

@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pipeline.load.readback import Lookups, Terms, differences
 from pipeline.stage.sample import Expectation
-
-
-@dataclass(frozen=True)
-class Verified:
-    """What reading back showed; `places` names what differs: the columns, never the values."""
-
-    checked: int = 0
-    equal: int = 0
-    different: int = 0
-    places: tuple[str, ...] = ()
+from pipeline.tally import Verified
 
 
 def verify(sample: Sequence[Expectation], lookups: Lookups, terms: Terms) -> Verified:

@@ -1,4 +1,4 @@
-"""Serve API and control over HTTP: one Starlette application in front of one `World` (edge: HTTP)."""
+"""Serve API and control over HTTP: one Starlette application in front of one `World` (wiring: HTTP)."""
 
 from __future__ import annotations
 

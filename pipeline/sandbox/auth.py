@@ -1,4 +1,4 @@
-"""Hand out JWTs for the one token and recognise them (reads the virtual clock; API sheet 2)."""
+"""Hand out JWTs for the one token and recognise them (edge: virtual clock; API sheet 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answer the calls on imports (endpoint; API sheet 11, 12)."""
+"""Answer the calls on imports (wiring: endpoint; API sheet 11, 12)."""
 
 from __future__ import annotations
 

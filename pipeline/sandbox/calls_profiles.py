@@ -1,4 +1,4 @@
-"""Answer the calls on profiles (endpoint; API sheet 9)."""
+"""Answer the calls on profiles (wiring: endpoint; API sheet 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answer the calls on databases, collections, fields, interests and the account (endpoint; API sheet 8)."""
+"""Answer the calls on databases, collections, fields, interests and the account (wiring: endpoint; API sheet 8)."""
 
 from __future__ import annotations
 

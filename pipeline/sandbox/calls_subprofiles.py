@@ -1,4 +1,4 @@
-"""Answer the calls on subprofiles that differ from those on profiles (endpoint; API sheet 10)."""
+"""Answer the calls on subprofiles that differ from those on profiles (wiring: endpoint; API sheet 10)."""
 
 from __future__ import annotations
 

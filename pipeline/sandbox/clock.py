@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+from pipeline.sandbox.dates import AMSTERDAM
+
 STAMP = "%Y-%m-%d %H:%M:%S"
 
 

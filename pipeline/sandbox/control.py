@@ -1,4 +1,4 @@
-"""Answer the control calls under /_sandbox/: journal, hazards, faults, switches, clock, contents (endpoint)."""
+"""Answer the control calls under /_sandbox/: journal, hazards, faults, switches, clock, contents (wiring: endpoint)."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Literal
+from zoneinfo import ZoneInfo
 
-from pipeline.sandbox.clock import AMSTERDAM
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
 Parsed = datetime | Literal["empty", "zero"]
 

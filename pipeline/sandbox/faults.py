@@ -1,4 +1,4 @@
-"""Decide which scripted fault hits which request (reads a YAML file, otherwise pure but for its counters)."""
+"""Decide which scripted fault hits which request (edge: YAML file)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep the journal of requests and their hazards in memory (stateful, no I/O)."""
+"""Keep the journal of requests and their hazards in memory (pure but for its memory)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the sandbox on a port: in a thread for tests, or in front for the command (edge: sockets, threads)."""
+"""Run the sandbox on a port: in a thread for tests, or in front for the command (wiring: sockets, threads)."""
 
 from __future__ import annotations
 

@@ -5,31 +5,12 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from pipeline.records import Lane
 from pipeline.stage.partitions import write_rows
-
-
-@dataclass(frozen=True, order=True)
-class Lane:
-    """The rows of one phase and one set of carried columns; lanes are sent in this order (data rules 18, 19)."""
-
-    phase: int
-    carried: int
-
-    @property
-    def folder_name(self) -> str:
-        """Name the lane's folder so that names sort as lanes do."""
-        return f"{self.phase:08d}-{self.carried:016x}"
-
-    @classmethod
-    def of_folder(cls, name: str) -> Lane:
-        """Read a lane back from its folder's name."""
-        phase, _, carried = name.partition("-")
-        return cls(int(phase), int(carried, 16))
 
 
 class Lanes:

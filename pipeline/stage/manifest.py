@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.intake import Intake
 from pipeline.records import FileFacts, Sets, SourceFile
 from pipeline.stage.sample import Expectation
 from pipeline.stage.settle import Staged
+from pipeline.tally import Intake
 
 NAME = "manifest.json"
 

@@ -19,7 +19,7 @@ from pipeline.errors import JobError, Problem, shown
 from pipeline.records import FieldSpec
 
 if TYPE_CHECKING:
-    from pipeline.validate.schema import TargetSchema
+    from pipeline.validate.spec import TargetSchema
 
 FAILURES_SCHEMA: Mapping[str, pl.DataType] = {
     "_row": pl.UInt32(),  # position in the batch's frame

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pipeline.errors import Problem, shown
 from pipeline.job import Job
 from pipeline.records import FieldSpec, Keys, Kind, LiveField
-from pipeline.validate.schema import TargetSchema
+from pipeline.validate.spec import TargetSchema
 
 _PHONES = ("phone", "phone_fax", "phone_gsm")
 _TEXTS = ("text", "email", *_PHONES, "select", "big")

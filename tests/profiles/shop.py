@@ -13,14 +13,15 @@ import polars as pl
 
 from pipeline.copernica import Call, Client, Database, Options, Outside
 from pipeline.job import Poll
-from pipeline.load.chunks import Chunk, Limits, cut, rows_json
+from pipeline.load.chunk import Chunk
+from pipeline.load.chunks import Limits, cut, rows_json
 from pipeline.load.imports import Clock, Imports, ImportSettings
 from pipeline.load.loop import entry_of
 from pipeline.load.outcome import ChunkLog, Ending, Outcome
 from pipeline.load.profiles import Profiles, ProfileSettings
-from pipeline.records import STAGED, Keys, Sets
+from pipeline.records import STAGED, Keys, Lane, Sets
 from pipeline.sandbox import Sandbox
-from pipeline.stage.lanes import Lane, Lanes
+from pipeline.stage.lanes import Lanes
 from pipeline.stage.settle import Rules, settle
 from pipeline.state.ledger import Ledger
 from pipeline.validate.keys import fold, hashed

@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.errors import JobError
 from pipeline.job import Job
-from pipeline.validate.schema import TargetSchema, load_schema
+from pipeline.validate.schema import load_schema
+from pipeline.validate.spec import TargetSchema
 
 IMPORTS = """\
 import datetime, decimal

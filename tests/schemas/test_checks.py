@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import Exit, JobError, shown
 from pipeline.validate.checks import FAILURES_SCHEMA, SchemaChecks, quoted
-from pipeline.validate.schema import TargetSchema
+from pipeline.validate.spec import TargetSchema
 from tests.schemas.conftest import Load
 
 ORDERS = """

@@ -1,0 +1,42 @@
+"""Hold the rows of one import (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from pipeline.records import Lane
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The rows of one import: `ordinal` from 1 within the run, its lane, and the rows in the staged layout with `_seq`.
+
+    `digest` proves the content: SHA-256 over the JSON of the rows (`body`), which names the columns too.
+    """
+
+    ordinal: int
+    lane: Lane
+    columns: tuple[str, ...]
+    key_fields: tuple[str, ...]
+    rows: pl.DataFrame
+    body: bytes
+    digest: str = ""
+
+    def only(self, rows: pl.DataFrame) -> Chunk:
+        """Give the chunk with some of its rows only, for the per-profile way, which needs no body."""
+        return replace(self, rows=rows, body=b"")
+
+    @property
+    def places(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Give (file, line) of the row that comes first in the input and of the one that comes last."""
+        ordered = self.rows.select("_seq", "_file", "_line")
+        first = ordered.row(int(self.rows["_seq"].arg_min() or 0))
+        last = ordered.row(int(self.rows["_seq"].arg_max() or 0))
+        return (first[1], first[2]), (last[1], last[2])
+
+
+def import_name(run: str, ordinal: int) -> str:
+    """Give the label that the import of a chunk carries in Copernica, by which a person finds it."""
+    return f"{run}/{ordinal:06d}"

@@ -1,0 +1,111 @@
+"""The shape of the house, read from the import statements."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RANK = {"pure": 0, "edge": 1, "wiring": 2}
+
+
+def modules() -> dict[str, ast.Module]:
+    """Parse every module of the package."""
+    found = {}
+    for path in sorted((ROOT / "pipeline").rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def kind_of(tree: ast.Module) -> str | None:
+    """Give what the docstring's first paragraph calls the module: pure, edge or wiring."""
+    first = (ast.get_docstring(tree) or "").split("\n\n")[0]
+    found = re.search(r"\((pure|edge|wiring)\b", first) or re.search(r"\b(pure|edge|wiring)\b", first)
+    return found[1] if found else None
+
+
+def imports_of(tree: ast.Module) -> set[str]:
+    """List what a module imports, with the names taken from packages as modules of their own."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+MODULES = modules()
+PACKAGES = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "pipeline").rglob("__init__.py")}
+
+
+def test_every_module_says_what_kind_it_is() -> None:
+    """House style: the first line tells pure, edge or wiring; packages only gather."""
+    assert [name for name, tree in MODULES.items() if kind_of(tree) is None and name not in PACKAGES] == []
+
+
+def test_imports_go_from_wiring_over_edge_to_pure() -> None:
+    """House style: a pure module imports no edge and no wiring, an edge no wiring."""
+    wrong = [
+        f"{name} ({kind}) imports {other} ({of_other})"
+        for name, tree in MODULES.items()
+        if (kind := kind_of(tree)) is not None
+        for other in imports_of(tree) - PACKAGES
+        if other in MODULES and (of_other := kind_of(MODULES[other])) is not None and RANK[of_other] > RANK[kind]
+    ]
+    assert wrong == []
+
+
+def test_one_module_speaks_http() -> None:
+    """House style: only the transport imports requests."""
+    assert [name for name, tree in MODULES.items() if "requests" in imports_of(tree)] == [
+        "pipeline.copernica.transport"
+    ]
+
+
+def test_client_and_sandbox_share_no_code() -> None:
+    """Design: the sandbox shows what the client gets wrong only as long as neither knows the other."""
+    for one, other in (("pipeline.copernica", "pipeline.sandbox"), ("pipeline.sandbox", "pipeline.copernica")):
+        found = [
+            name
+            for name, tree in MODULES.items()
+            if name.startswith(one) and any(wanted.startswith(other) for wanted in imports_of(tree))
+        ]
+        assert found == []
+
+
+def test_the_client_knows_no_files_and_no_frames() -> None:
+    """Design: `copernica` can be used by itself; of the rest of the package it knows nothing."""
+    for name, tree in MODULES.items():
+        if name.startswith("pipeline.copernica"):
+            imports = imports_of(tree)
+            assert "polars" not in imports
+            assert [
+                one for one in imports if one.startswith("pipeline.") and not one.startswith("pipeline.copernica")
+            ] == []
+
+
+def test_nobody_imports_the_command_line() -> None:
+    """Imports point one way: from the commands to what they call."""
+    found = [
+        name
+        for name, tree in MODULES.items()
+        if not name.startswith(("pipeline.cli", "pipeline.__main__"))
+        and any(one.startswith("pipeline.cli") for one in imports_of(tree))
+    ]
+    assert found == []
+
+
+def test_everything_is_caught_in_one_place() -> None:
+    """House style: `except Exception` stands once, at the top of the command line, and where a schema's own code runs."""
+    found = [
+        name
+        for name, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Name) and node.type.id == "Exception"
+    ]
+    users_code = ("pipeline.validate.checks", "pipeline.validate.schema")
+    ours = [name for name in found if not name.startswith("pipeline.sandbox") and name not in users_code]
+    assert ours == ["pipeline.__main__"]
