@@ -8,14 +8,14 @@ DUMP ?=
 TEST ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint check sandbox nightly bench fuzz clean
+.PHONY: help setup run test lint check sandbox nightly bench soak fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## make the virtual environment and install what is pinned
 
-$(STAMP): pyproject.toml constraints.txt pipeline/extract/_csv.c
+$(STAMP): pyproject.toml constraints.txt $(wildcard pipeline/extract/_*.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt setuptools
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check \
@@ -59,7 +59,11 @@ $(BENCH_STAMP): pyproject.toml constraints.txt
 bench: $(STAMP) $(BENCH_STAMP) ## measure speed and memory: make bench [ROWS=1000000] [ONLY=limit,run] [BIG=1]
 	$(BIN)/python -m benchmarks --rows $(ROWS) $(if $(ONLY),--only $(ONLY)) $(if $(BIG),--big)
 
+TIMES ?= 20
 MINUTES ?= 10
+
+soak: $(STAMP) ## kill runs at random moments, many times: make soak [TIMES=20]
+	SOAK=$(TIMES) $(BIN)/python -m pytest -n 2 --timeout 7200 tests/resume/test_crash.py -k moment
 
 fuzz: $(STAMP) ## throw damaged and hostile input at the command line: make fuzz [MINUTES=10]
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)

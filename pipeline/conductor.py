@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
@@ -378,7 +379,9 @@ class Conductor:
                 self.id.folder.drop_staged()  # makes room for what follows
         self.id.folder.write_summary(summary.to_dict())
         self.site.ledger.end(self.id.run, state, summary.to_dict())
-        if state in (RunState.DONE, RunState.REFUSED):
+        if state is RunState.DONE:
+            self.id.folder.end_staged(self.id.job.state.keep_staged, datetime.now(UTC))
+        elif state is RunState.REFUSED:
             self.id.folder.drop_staged()
 
 

@@ -24,7 +24,7 @@ from pipeline.report.summary import Summary
 from pipeline.request import ResumeRequest
 from pipeline.run import check_fit
 from pipeline.stage.manifest import Manifest
-from pipeline.state.folder import RunFolder
+from pipeline.state.folder import RunFolder, private_files
 from pipeline.state.ledger import UNFINISHED, Ledger, RunRow
 from pipeline.state.lock import Patience, database_lock, job_lock
 from pipeline.state.storage import storage_faults
@@ -38,6 +38,7 @@ def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str,
     """
     stop = Event()
     with ExitStack() as stack:
+        stack.enter_context(private_files())
         stack.enter_context(storage_faults(request.state_dir))
         ledger = stack.enter_context(closing(open_ledger(request.state_dir)))
         row = find(ledger, request.run)

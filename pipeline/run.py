@@ -33,7 +33,7 @@ from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
 from pipeline.request import RunRequest, ValidateRequest
-from pipeline.state.folder import RunFolder, new_run_id
+from pipeline.state.folder import RunFolder, drop_expired, new_run_id, private_files
 from pipeline.state.ledger import Ledger, RunEntry
 from pipeline.state.lock import Patience, database_lock, job_lock
 from pipeline.state.storage import storage_faults
@@ -48,6 +48,7 @@ def run(request: RunRequest, reporter: Reporter) -> Summary:
     job = request.job
     environment = read_environment(os.environ)
     with ExitStack() as stack:
+        stack.enter_context(private_files())
         stack.enter_context(interrupts(stop))
         stack.enter_context(storage_faults(request.state_dir))
         patience = Patience(request.wait_s, stop)
@@ -84,6 +85,7 @@ def begin(request: RunRequest, plan: Plan, site: Site, api_host: str) -> RunId:
     job, target = plan.job, site.target
     run_id = new_run_id(job.job, datetime.now(UTC))
     folder = RunFolder(request.state_dir, run_id)
+    drop_expired(request.state_dir, datetime.now(UTC))
     folder.create()
     copy = json.dumps({**job.model_dump(mode="json", by_alias=True), "path": str(job.path.absolute())})
     entry = RunEntry(run_id, job.job, str(job.path), copy, request.limit, not request.files, tuple(request.forced))

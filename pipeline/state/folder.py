@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,27 @@ from pipeline.errors import JobError, Problem
 def new_run_id(job: str, now: datetime) -> str:
     """Name a run after its job and its start in UTC, with four random digits against two starts in one second."""
     return f"{job}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+# In a folder of staged rows: the time in UTC, ISO 8601, from which on they are to go.
+KEEP_UNTIL = "keep-until"
+
+
+def drop_expired(state_dir: Path, now: datetime) -> None:
+    """Delete the staged rows of finished runs whose time has come (`state.keep_staged`)."""
+    for mark in (state_dir / "runs").glob(f"*/staged/{KEEP_UNTIL}"):
+        if datetime.fromisoformat(mark.read_text(encoding="utf-8")) <= now:
+            shutil.rmtree(mark.parent, ignore_errors=True)
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Make whatever is made in the block readable by its user only: it may hold customers' data."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 class RunFolder:
@@ -58,6 +82,13 @@ class RunFolder:
         part.touch(mode=0o600)
         part.write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         part.replace(self.summary_path)
+
+    def end_staged(self, keep_days: int, now: datetime) -> None:
+        """Delete the staged rows, or have them kept for some days: `keep-until` beside them tells till when."""
+        if keep_days <= 0:
+            self.drop_staged()
+        elif self.staged.is_dir():
+            (self.staged / KEEP_UNTIL).write_text((now + timedelta(days=keep_days)).isoformat(), encoding="utf-8")
 
     def drop_staged(self) -> None:
         """Delete the staged rows."""

@@ -1,0 +1,109 @@
+"""What must wait, waits: chains, shared customers, and lookups that cannot be trusted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.state.folder import KEEP_UNTIL
+from tests.resume.conftest import Shop, resume, state_of
+
+# One customer whose orders fill three chunks of four rows, and whose city follows the file.
+CHAIN = "Nr,City,Points,interest.news,Order.No,Order.Total\n" + "".join(
+    f"A,City {number},{number},Yes,O1,{number}\n" for number in range(1, 13)
+)
+
+
+def test_a_failed_link_holds_the_rest_of_its_chain(shop: Shop) -> None:
+    """Data rules 22, 23: the second of three chunks of one customer fails, so the third is not sent after the first."""
+    here, job = shop(CHAIN)
+    here.sandbox.set_faults([{"kind": "fail", "nth": 2, "after_rows": 0, "message": "Disk full"}])
+    ran = here.call("run", job)
+    assert ran.exit_code == 6
+    assert (ran.records["confirmed"], ran.records["failed"], ran.records["unsent"]) == (4, 4, 4)
+    assert ran.document["chunks"] == {"confirmed": 1, "failed": 1, "held": 1, "total": 3}
+    (customer,) = state_of(here)
+    assert customer["fields"]["City"] == "City 4"
+    ran = resume(here, "--failed", "profiles")
+    assert ran.exit_code == 0, ran.stderr
+    (customer,) = state_of(here)
+    assert (customer["fields"]["City"], customer["orders"][0]["Total"]) == ("City 12", "12")
+
+
+def test_what_shares_a_customer_with_an_unknown_import_is_held(shop: Shop) -> None:
+    """Data rules 23, 28: an unknown import may run in an hour, so no later row of its customers goes before it."""
+    here, job = shop(CHAIN, rebuild="false")
+    here.sandbox.set_faults(
+        [
+            {"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 1},
+            {"kind": "delay", "nth": 1, "seconds": 1800},
+        ]
+    )
+    ran = here.call("run", job)
+    assert ran.document["chunks"] == {"unknown": 1, "held": 2, "total": 3}
+    assert state_of(here) == []
+    here.sandbox.advance(1801)
+    here.sandbox.settle(10)
+    ran = resume(here)
+    assert ran.exit_code == 0, ran.stderr
+    (customer,) = state_of(here)
+    assert customer["fields"]["City"] == "City 12"
+
+
+@pytest.mark.parametrize("switches", [{"lookups_drop": ["Nr"]}, {"lookup_strangers": True}])
+def test_lookups_that_cannot_be_trusted_stop_the_profile_way(shop: Shop, switches: dict[str, Any]) -> None:
+    """Data rule 31: a selector that is dropped, or answers with strangers, ends the run with 5 before any write."""
+    here, job = shop()
+    assert here.call("run", job).exit_code == 0
+    before, posts = state_of(here), len(here.posted())
+    here.sandbox.set_switches(switches)
+    ran = here.call("run", job, "--set", "load.mode=profiles", "--set", "guards.unique_keys=off")
+    assert ran.exit_code == 5, ran.stderr
+    assert len(here.posted()) == posts
+    assert state_of(here) == before
+
+
+def test_staged_rows_of_a_confirmed_run_go_when_their_time_has_come(shop: Shop) -> None:
+    """`state.keep_staged`: at its end by default; with days they stay until a later run finds them too old."""
+    here, job = shop()
+    first = here.call("run", job).document["run"]
+    runs = here.folder / ".copernica-import" / "runs"
+    assert not (runs / first / "staged").exists()
+    kept = here.call("run", job, "--set", "state.keep_staged=7d").document["run"]
+    staged = runs / kept / "staged"
+    assert (staged / "manifest.json").is_file()
+    here.call("run", job)
+    assert staged.is_dir()
+    (staged / KEEP_UNTIL).write_text("2020-01-01T00:00:00+00:00")
+    here.call("run", job)
+    assert not staged.exists()
+
+
+def test_the_ledger_and_the_run_folder_are_private(shop: Shop) -> None:
+    """Invariant 11: folders 0700, files 0600, whatever the umask."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
+    here.call("run", job)
+    state = here.folder / ".copernica-import"
+    modes = {oct(path.stat().st_mode & 0o777) for path in [state, *state.rglob("*")] if path.is_dir()}
+    assert modes == {"0o700"}
+    open_files = [path.name for path in state.rglob("*") if path.is_file() and path.stat().st_mode & 0o077]
+    assert open_files == []
+
+
+def test_a_run_killed_while_it_read_is_read_again_from_the_same_files_only(shop: Shop) -> None:
+    """A run without staged rows is refused with 4 when a file is another than it began with."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
+    document = here.call("run", job).document
+    folder = here.folder / ".copernica-import" / "runs" / document["run"]
+    shutil.rmtree(folder / "staged")
+    dump = Path(here.folder / "shop.csv")
+    dump.write_text(dump.read_text() + "H,Urk,1,No,,\n")
+    ran = resume(here)
+    assert ran.exit_code == 4
+    assert "is not the file that the run began with" in json.dumps(ran.document)
