@@ -1,34 +1,21 @@
 /* Split CSV bytes into Arrow columns without bending a record (data rules 5 and 6).
  *
- * One file of more than 400 lines, against the house style: the build names one source, and a header beside it would be
- * missing from a source distribution.
+ * One file of more than 400 lines, against the house style: its parts share one automaton.
  *
  * A Scanner is fed blocks of UTF-8 bytes. It walks each record once by the automaton in `advance` and copies the fields of
- * well-formed records into Arrow string views: 16 bytes per field, texts of more than 12 bytes in a data buffer per column.
- * That is the layout polars itself uses, so a frame is made without looking at a value again. Everything else becomes an
- * entry in the list of malformed lines. All positions are offsets in the current buffer.
+ * well-formed records into Arrow columns. Everything else becomes an entry in the list of malformed lines. All positions
+ * are offsets in the current buffer.
  *
  * Linear time: a record whose quote does not close gives up its first line only, and the next line is a record start
  * again. Without memory of the first walk each such line would walk max_record_bytes. But an automaton that is inside
  * quotes at the start of a line is in one and the same state whatever record it came from, so the walk that failed is kept
  * (`memo`) and the next open record goes on where it stopped.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#define MODULE "pipeline.extract._csv"
+#include "_arrow.h"
 
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "string views are built for little-endian machines"
-#endif
-
-#define SLACK 32                       /* readable bytes behind the buffer, for 16-byte loads */
 #define RAW_MAX (64 * 1024)            /* bytes of a malformed line that are kept, so that it can be mended */
 #define HEADER_MAX ((size_t)1 << 20)   /* bytes of a header */
-#define INLINE_MAX 12                  /* longest text that fits in a view */
 
 enum state { FIELD_START, BARE, QUOTED, QUOTE_SEEN };
 enum outcome { COMPLETE, MORE, OVER, AT_BREAK, NO_MEMORY };
@@ -40,7 +27,6 @@ enum ends { UNDECIDED = -1, ENDS_LF = 0, ENDS_CR = 1 };
 typedef struct { size_t from, length; bool doubled; } Field;
 typedef struct { size_t at; enum state state; } Walk;
 typedef struct { size_t end, next, fields, breaks, first_break; bool broken; unsigned damage; } Record;
-typedef struct { uint8_t *views, *data; size_t used, capacity; } Column;
 typedef struct { uint64_t line, record, found, first, last; size_t raw_at, raw_length, length; int code; } Bad;
 
 typedef struct {
@@ -75,19 +61,6 @@ typedef struct {
 } Scanner;
 
 /* ---- small things ---- */
-
-static bool
-reserve(void **memory, size_t *capacity, size_t needed, size_t item)
-{
-    if (needed <= *capacity) return true;
-    size_t wanted = *capacity * 2 > needed ? *capacity * 2 : needed;
-    if (wanted > SIZE_MAX / item) return false;
-    void *moved = realloc(*memory, wanted * item);
-    if (moved == NULL) return false;
-    *memory = moved;
-    *capacity = wanted;
-    return true;
-}
 
 /* Length of the line end at p: 0 for none, -1 when the next byte is not known yet. */
 static int
@@ -124,27 +97,6 @@ physical_line(const Scanner *s, size_t p, size_t *end, size_t *next)
     }
     *end = *next = s->length;
     return s->final ? 0 : -1;
-}
-
-static bool
-is_utf8(const uint8_t *p, const uint8_t *stop)
-{
-    while (p < stop) {
-        uint64_t eight;
-        if (stop - p >= 8 && (memcpy(&eight, p, 8), (eight & 0x8080808080808080u) == 0)) {
-            p += 8;
-            continue;
-        }
-        uint8_t a = *p++;
-        if (a < 0x80) continue;
-        int more = a >= 0xF0 ? 3 : a >= 0xE0 ? 2 : 1;
-        if (a < 0xC2 || a > 0xF4 || stop - p < more) return false;
-        uint8_t low = a == 0xE0 ? 0xA0 : a == 0xF0 ? 0x90 : 0x80, high = a == 0xED ? 0x9F : a == 0xF4 ? 0x8F : 0xBF;
-        if (*p < low || *p > high) return false;
-        for (p++; --more > 0; p++)
-            if ((*p & 0xC0) != 0x80) return false;
-    }
-    return true;
 }
 
 /* ---- the automaton of data rule 6 ---- */
@@ -267,54 +219,25 @@ paused:
 
 /* ---- building the batch ---- */
 
-static inline void
-inline_view(uint8_t *view, const uint8_t *text, size_t length)
-{
-    /* Sixteen bytes are always readable behind text (SLACK); those after its end are blanked. */
-    uint64_t low, high;
-    memcpy(&low, text, 8);
-    memcpy(&high, text + 8, 8);
-    low &= length >= 8 ? ~(uint64_t)0 : (((uint64_t)1 << (8 * length)) - 1);
-    high &= length > 8 ? (((uint64_t)1 << (8 * (length - 8))) - 1) : 0;
-    uint32_t count = (uint32_t)length;
-    memcpy(view, &count, 4);
-    memcpy(view + 4, &low, 8);
-    memcpy(view + 12, &high, 4);
-}
-
 static bool
 put_field(Scanner *s, Column *column, const Field *field)
 {
     const uint8_t *text = s->buffer + field->from;
-    uint8_t *view = column->views + 16 * s->rows;
-    size_t length = field->length;
-    if (!field->doubled && length <= INLINE_MAX) {
-        inline_view(view, text, length);
-        return true;
-    }
-    if (!reserve((void **)&column->data, &column->capacity, column->used + length + SLACK, 1)) return false;
-    uint8_t *copy = column->data + column->used;
-    if (field->doubled) {
+    size_t before = column->used;
+    bool fits;
+    if (!field->doubled) {
+        fits = put_text(column, s->rows, text, field->length);
+    } else {
+        fits = room_for(column, field->length);
         size_t kept = 0;
-        for (size_t i = 0; i < length; i++) {
-            copy[kept++] = text[i];
+        for (size_t i = 0; fits && i < field->length; i++) {
+            column->data[before + kept++] = text[i];
             if (text[i] == s->quote) i++;
         }
-        length = kept;
-        if (length <= INLINE_MAX) {
-            memset(copy + length, 0, SLACK);
-            inline_view(view, copy, length);
-            return true;
-        }
-    } else {
-        memcpy(copy, text, length);
+        if (fits) seal_text(column, s->rows, kept);
     }
-    uint32_t parts[4] = {(uint32_t)length, 0, 0, (uint32_t)column->used};
-    memcpy(&parts[1], copy, 4);
-    memcpy(view, parts, 16);
-    column->used += length;
-    s->batch_used += length;
-    return true;
+    s->batch_used += column->used - before;
+    return fits;
 }
 
 static bool
@@ -606,217 +529,22 @@ scan(Scanner *s)
     }
 }
 
-/* ---- Arrow C data interface (https://arrow.apache.org/docs/format/CDataInterface.html) ---- */
-
-struct ArrowSchema {
-    const char *format, *name, *metadata;
-    int64_t flags, n_children;
-    struct ArrowSchema **children, *dictionary;
-    void (*release)(struct ArrowSchema *);
-    void *private_data;
-};
-
-struct ArrowArray {
-    int64_t length, null_count, offset, n_buffers, n_children;
-    const void **buffers;
-    struct ArrowArray **children, *dictionary;
-    void (*release)(struct ArrowArray *);
-    void *private_data;
-};
-
-typedef struct { const void *buffers[4]; int64_t data_length; } Buffers;
-
-static void
-release_schema(struct ArrowSchema *schema)
-{
-    for (int64_t i = 0; i < schema->n_children; i++) {
-        if (schema->children[i] != NULL && schema->children[i]->release != NULL)
-            schema->children[i]->release(schema->children[i]);
-        free(schema->children[i]);
-    }
-    free(schema->children);
-    free((void *)schema->name);
-    schema->release = NULL;
-}
-
-static void
-release_array(struct ArrowArray *array)
-{
-    for (int64_t i = 0; i < array->n_children; i++) {
-        if (array->children[i] != NULL && array->children[i]->release != NULL)
-            array->children[i]->release(array->children[i]);
-        free(array->children[i]);
-    }
-    free(array->children);
-    Buffers *own = array->private_data;
-    if (own != NULL) {
-        free((void *)own->buffers[1]);
-        if (array->n_buffers == 4) free((void *)own->buffers[2]);
-        free(own);
-    }
-    array->release = NULL;
-}
-
-static void
-schema_capsule_gone(PyObject *capsule)
-{
-    struct ArrowSchema *schema = PyCapsule_GetPointer(capsule, "arrow_schema");
-    if (schema->release != NULL) schema->release(schema);
-    free(schema);
-}
-
-static void
-array_capsule_gone(PyObject *capsule)
-{
-    struct ArrowArray *array = PyCapsule_GetPointer(capsule, "arrow_array");
-    if (array->release != NULL) array->release(array);
-    free(array);
-}
-
-static struct ArrowSchema *
-new_schema(const char *format, const char *name, size_t length, int64_t children)
-{
-    struct ArrowSchema *schema = calloc(1, sizeof *schema);
-    if (schema == NULL) return NULL;
-    char *copy = calloc(length + 1, 1);
-    schema->children = calloc((size_t)children + 1, sizeof *schema->children);
-    if (copy != NULL) memcpy(copy, name, length);
-    schema->format = format;
-    schema->name = copy;
-    schema->n_children = children;
-    schema->release = release_schema;
-    if (copy == NULL || schema->children == NULL) {
-        if (schema->children == NULL) schema->n_children = 0;
-        release_schema(schema);
-        free(schema);
-        return NULL;
-    }
-    return schema;
-}
-
-static struct ArrowArray *
-new_array(size_t rows, int64_t children)
-{
-    struct ArrowArray *array = calloc(1, sizeof *array);
-    Buffers *own = calloc(1, sizeof *own);
-    struct ArrowArray **below = calloc((size_t)children + 1, sizeof *below);
-    if (array == NULL || own == NULL || below == NULL) {
-        free(array);
-        free(own);
-        free(below);
-        return NULL;
-    }
-    array->length = (int64_t)rows;
-    array->n_buffers = children ? 1 : 2;
-    array->n_children = children;
-    array->children = below;
-    array->buffers = own->buffers;
-    array->private_data = own;
-    array->release = release_array;
-    return array;
-}
-
-/* Move the views and data of a column into an array. */
-static struct ArrowArray *
-text_array(Column *column, size_t rows)
-{
-    struct ArrowArray *array = new_array(rows, 0);
-    if (array == NULL) return NULL;
-    Buffers *own = array->private_data;
-    own->buffers[1] = column->views;
-    own->data_length = (int64_t)column->used;
-    array->n_buffers = column->data == NULL ? 3 : 4;
-    if (column->data != NULL) own->buffers[2] = column->data;
-    own->buffers[array->n_buffers - 1] = &own->data_length;
-    *column = (Column){0};
-    return array;
-}
-
-static struct ArrowArray *
-number_array(uint64_t **numbers, size_t rows)
-{
-    struct ArrowArray *array = new_array(rows, 0);
-    if (array == NULL) return NULL;
-    ((Buffers *)array->private_data)->buffers[1] = *numbers;
-    *numbers = NULL;
-    return array;
-}
-
-/* Move the batch into a struct array and its schema; false when memory ran out. */
-static bool
-export_batch(Scanner *s, struct ArrowSchema *schema, struct ArrowArray *array)
-{
-    size_t texts = s->column_count;
-    for (size_t i = 0; i < texts; i++) {
-        char name[24];
-        int length = snprintf(name, sizeof name, "%zu", i);
-        schema->children[i] = new_schema("vu", name, (size_t)length, 0);
-        array->children[i] = text_array(&s->columns[i], s->rows);
-        if (schema->children[i] == NULL || array->children[i] == NULL) return false;
-    }
-    schema->children[texts] = new_schema("L", "_line", 5, 0);
-    schema->children[texts + 1] = new_schema("L", "_record", 7, 0);
-    array->children[texts] = number_array(&s->line_numbers, s->rows);
-    array->children[texts + 1] = number_array(&s->record_numbers, s->rows);
-    return schema->children[texts] && schema->children[texts + 1] && array->children[texts] && array->children[texts + 1];
-}
-
-/* An object with __arrow_c_array__ that hands the capsules over. */
-typedef struct { PyObject_HEAD PyObject *schema, *array; } Table;
-
-static void
-table_gone(Table *table)
-{
-    Py_XDECREF(table->schema);
-    Py_XDECREF(table->array);
-    Py_TYPE(table)->tp_free((PyObject *)table);
-}
-
-static PyObject *
-table_export(Table *table, PyObject *args, PyObject *kwargs)
-{
-    static char *words[] = {"requested_schema", NULL};
-    PyObject *requested = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O", words, &requested)) return NULL;
-    return PyTuple_Pack(2, table->schema, table->array);
-}
-
-static PyMethodDef table_methods[] = {
-    {"__arrow_c_array__", (PyCFunction)(void (*)(void))table_export, METH_VARARGS | METH_KEYWORDS, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyTypeObject TableType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "pipeline.extract._csv.Table",
-    .tp_basicsize = sizeof(Table),
-    .tp_dealloc = (destructor)table_gone,
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_methods = table_methods,
-    .tp_doc = "Rows as an Arrow struct array; to be taken once.",
-};
-
 static PyObject *
 table_of_batch(Scanner *s)
 {
-    int64_t width = (int64_t)s->column_count + 2;
-    struct ArrowSchema *schema = new_schema("+s", "", 0, width);
-    struct ArrowArray *array = new_array(s->rows, width);
-    PyObject *held_schema = schema ? PyCapsule_New(schema, "arrow_schema", schema_capsule_gone) : NULL;
-    PyObject *held_array = array ? PyCapsule_New(array, "arrow_array", array_capsule_gone) : NULL;
-    Table *table = NULL;
-    if (held_schema != NULL && held_array != NULL && (s->rows_capacity || more_rows(s))) {
-        if (export_batch(s, schema, array)) table = (Table *)TableType.tp_alloc(&TableType, 0);
-        s->rows_capacity = 0;
-        s->rows = 0;
-    }
-    if (table == NULL) {
-        Py_XDECREF(held_schema);
-        Py_XDECREF(held_array);
-        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
-    }
-    table->schema = held_schema;
-    table->array = held_array;
-    return (PyObject *)table;
+    struct ArrowSchema *schema;
+    struct ArrowArray *array;
+    if (!s->rows_capacity && !more_rows(s)) return PyErr_NoMemory();
+    size_t texts = s->column_count;
+    Table *table = new_table(s->rows, (int64_t)texts + 2, &schema, &array);
+    if (table == NULL) return NULL;
+    bool moved = export_texts(s->columns, texts, s->rows, schema, array) &&
+                 export_numbers((void **)&s->line_numbers, "L", "_line", texts, schema, array) &&
+                 export_numbers((void **)&s->record_numbers, "L", "_record", texts + 1, schema, array);
+    s->rows_capacity = s->rows = 0;
+    if (moved) return (PyObject *)table;
+    Py_DECREF(table);
+    return PyErr_NoMemory();
 }
 
 /* ---- the Python type ---- */
@@ -858,10 +586,7 @@ scanner_init(Scanner *s, PyObject *args, PyObject *kwargs)
 static void
 scanner_gone(Scanner *s)
 {
-    for (size_t i = 0; i < s->column_count; i++) {
-        free(s->columns[i].views);
-        free(s->columns[i].data);
-    }
+    for (size_t i = 0; i < s->column_count; i++) free_column(&s->columns[i]);
     free(s->columns);
     free(s->line_numbers);
     free(s->record_numbers);
@@ -1087,7 +812,7 @@ static PyGetSetDef scanner_values[] = {
 };
 
 static PyTypeObject ScannerType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "pipeline.extract._csv.Scanner",
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = MODULE ".Scanner",
     .tp_basicsize = sizeof(Scanner),
     .tp_dealloc = (destructor)scanner_gone,
     .tp_flags = Py_TPFLAGS_DEFAULT,

@@ -25,8 +25,6 @@ _HEADER_FAULTS = {
     "bare_cr": "the header holds a carriage return without a line feed",
 }
 _MOST_HEADER_BYTES = 1 << 20
-# What the offsets of the scanner hold.
-_MOST_RECORD_BYTES = (1 << 30) - 1
 
 
 class CsvReader:
@@ -43,7 +41,7 @@ class CsvReader:
         self._scanner = _csv.Scanner(
             delimiter=source.delimiter,
             quote=source.quote,
-            max_record_bytes=min(source.max_record_bytes, _MOST_RECORD_BYTES),
+            max_record_bytes=task.max_record_bytes,
             skip_lines=source.skip_lines,
             batch_rows=self._batch_rows(),
             batch_bytes=BATCH_BYTES,

@@ -2,84 +2,54 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
 from pipeline.errors import Problem
+from pipeline.extract import _json
 from pipeline.extract.decoding import MARK
 from pipeline.extract.json_batch import JsonBatches
 from pipeline.extract.json_text import Decoder
+from pipeline.extract.json_window import Window, is_text
 from pipeline.extract.lines import LineCounter
 from pipeline.extract.reading import Batches, Found, Task
 from pipeline.extract.refusal import Refused
 
-_BLANK = re.compile(r"[ \t\n\r]*")
 # The longest piece of JSON that cannot be told from the beginning of a longer one: -Infinity, \ud83d\ude00, 1.5e+.
 _CUT_CHARS = 16
+# How an array begins that has an element; one that begins otherwise is left to the careful way.
+_BEGIN = re.compile(rb"[ \t\n\r]*\[[ \t\n\r]*(?=[^] \t\n\r])")
+# Blocks can be as short as an archive makes them.
+_LEAST_BEGIN_BYTES = 1 << 12
 
 
-class Window:
-    """The part of the text that is being read: `text` from `at` on is not read yet; `ended` when no more comes."""
+class Where(Enum):
+    """What is to be read next."""
 
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._decoder = codecs.getincrementaldecoder("utf-8")(MARK)
-        self._bytes_before = 0
-        self._lines_before = 1
-        self._counted = 0
-        self.counter = LineCounter()
-        self.text = ""
-        self.at = 0
-        self.ended = False
-        self.marked = False
-
-    def fill(self) -> None:
-        """Drop what was read and add as much as is left, or a block; so an element is tried a few times only."""
-        self.line()
-        self._bytes_before = self.offset(self.at)
-        rest = self.text[self.at :]
-        pieces, room = [rest], max(len(rest), 1)
-        while room > 0 and not self.ended:
-            block = next(self._blocks, b"")
-            self.ended = not block
-            self.counter.add(block, "\n")
-            piece = self._decoder.decode(block, self.ended)
-            room -= len(piece)
-            pieces.append(piece)
-        self.text = "".join(pieces)
-        self.at = self._counted = 0
-        self.marked = not _is_text(self.text)
-
-    def line(self) -> int:
-        """Give the physical line of `at`."""
-        self._lines_before += self.text.count("\n", self._counted, self.at)
-        self._counted = self.at
-        return self._lines_before
-
-    def offset(self, at: int) -> int:
-        """Give the byte of the text (in UTF-8, decompressed) at which `text[at]` stands, from 0."""
-        return self._bytes_before + len(self.text[:at].encode("utf-8", "surrogateescape"))
-
-    def next_char(self) -> str:
-        """Pass over blanks and give the character behind them, unread; nothing at the end."""
-        while True:
-            blank = _BLANK.match(self.text, self.at)
-            self.at = blank.end() if blank else self.at
-            if self.at < len(self.text) or self.ended:
-                return self.text[self.at : self.at + 1]
-            self.fill()
+    BEGIN = "the array"
+    FIRST = "an element or the end"
+    ELEMENT = "an element"
+    BEHIND = "nothing but blanks"
 
 
 class ArrayReader:
-    """Read the elements of one array; what was found is in `found` when the batches are through."""
+    """Read the elements of one array; what was found is in `found` when the batches are through.
 
-    def __init__(self, task: Task, found: Found, window: Window) -> None:
+    First in bulk: elements are found by their brackets and quotes, flat ones read as columns, the others decoded one by
+    one. Whatever is amiss is left to the careful way, which decodes from the place where it stands, knows what is wrong
+    and says where; it could read the whole array, slowly.
+    """
+
+    def __init__(self, task: Task, found: Found, blocks: Iterator[bytes]) -> None:
         self._task = task
         self._found = found
-        self._window = window
+        self._blocks = blocks
+        self._counter = LineCounter()
+        self._window = Window(blocks, self._counter)
+        self._where = Where.BEGIN
         self._decoder = Decoder()
         self._batches = JsonBatches(task, found)
 
@@ -89,12 +59,14 @@ class ArrayReader:
         An element that is longer than `max_record_bytes` refuses the file: where it ends is not known before it is
         read whole.
         """
-        self._open()
+        yield from self._bulk()
         window, batches = self._window, self._batches
-        after = window.next_char()
-        if after == "]":
+        if self._where is Where.BEGIN:
+            self._open()
+        if self._where is Where.FIRST and window.next_char() == "]":
             window.at += 1
-        while after != "]" and not batches.full:
+            self._where = Where.BEHIND
+        while self._where is not Where.BEHIND and not batches.full:
             self._element()
             if batches.ready:
                 yield from batches.take()
@@ -102,11 +74,61 @@ class ArrayReader:
             if after not in (",", "]") or not after:
                 raise self._broken("expected , or ]", window.at)
             window.at += 1
-        counts = self._found.counts
+            self._where = Where.BEHIND if after == "]" else Where.ELEMENT
         if not batches.full and window.next_char():
             raise self._broken("text behind the closing ]", window.at)
         yield from batches.take_rest()
-        counts.lines = counts.record_lines = window.line() if batches.full else window.counter.lines("\n")
+        counts = self._found.counts
+        counts.lines = counts.record_lines = window.line() if batches.full else self._counter.lines("\n")
+
+    def _bulk(self) -> Batches:
+        """Read as long as nothing is amiss; then `_window` stands where the careful way goes on, at `_where`."""
+        data, ended = self._fill(b"", _LEAST_BEGIN_BYTES)
+        begin = _BEGIN.match(data)
+        at, line, dropped = (begin.end(), 1 + data.count(b"\n", 0, begin.end()), 0) if begin else (0, 1, 0)
+        self._where = Where.ELEMENT if begin else Where.BEGIN
+        while self._where is Where.ELEMENT and not self._batches.full:
+            event, at, line, _, stop, behind, breaks = self._batches.elements(data, at, line)
+            if event == _json.ODD and self._odd_element(data[at:stop], line):
+                self._where = Where.ELEMENT if data[behind] == ord(",") else Where.BEHIND
+                at, line = behind + 1, line + breaks
+            elif event == _json.LAST:
+                self._where = Where.BEHIND
+            elif event == _json.END and not ended and len(data) - at <= self._task.max_record_bytes:
+                dropped += at
+                rest = data[at:]
+                data, ended = self._fill(rest, len(rest))
+                at = 0
+            elif event != _json.FULL:
+                break
+            if self._batches.ready:
+                yield from self._batches.take()
+        self._window = Window(self._blocks, self._counter, data[at:], dropped + at, line)
+
+    def _fill(self, rest: bytes, room: int) -> tuple[bytes, bool]:
+        """Add at least `room` bytes or a block, so that an element is tried a few times only; says when no more comes."""
+        pieces, left = [rest], max(room, 1)
+        while left > 0:
+            block = next(self._blocks, b"")
+            if not block:
+                return b"".join(pieces), True
+            self._counter.add(block, "\n")
+            left -= len(block)
+            pieces.append(block)
+        return b"".join(pieces), False
+
+    def _odd_element(self, element: bytes, line: int) -> bool:
+        """Decode one element that was found by its brackets; False, and nothing is done, where it is no JSON."""
+        try:
+            text = element.decode("utf-8", MARK)
+            value, end = self._decoder.value(text)
+        except (json.JSONDecodeError, RecursionError):
+            return False
+        if end != len(text):
+            return False
+        fault = self._decoder.fault(value, text, 0, end, marked=not is_text(text))
+        self._batches.add(value, (line, text, 0, end), fault)
+        return True
 
     def _open(self) -> None:
         first = self._window.next_char()
@@ -119,6 +141,7 @@ class ArrayReader:
             what = "is no JSON array" if first else "holds nothing but blanks"
             raise Refused(Problem(what, name, "see source.format and source.encoding"))
         self._window.at += 1
+        self._where = Where.FIRST
 
     def _element(self) -> None:
         window = self._window
@@ -133,7 +156,7 @@ class ArrayReader:
     def _decode(self) -> tuple[Any, int]:
         """Decode the element at hand, with more text when it may go on behind the window."""
         window = self._window
-        most = self._task.source.max_record_bytes
+        most = self._task.max_record_bytes
         while True:
             try:
                 value, end = self._decoder.value(window.text, window.at)
@@ -146,13 +169,12 @@ class ArrayReader:
                     raise self._broken(error.msg, error.pos) from error
             except RecursionError as error:
                 raise self._broken("nested more deeply than can be followed", window.at) from error
-            if len(window.text) - window.at > most:
+            if len(window.text) - window.at > most + _CUT_CHARS:
                 raise self._too_long()
             window.fill()
 
     def _too_long(self) -> Refused:
-        most = self._task.source.max_record_bytes
-        return self._broken(f"an element does not end within {most:,} bytes", self._window.at)
+        return self._broken(f"an element does not end within {self._task.max_record_bytes:,} bytes", self._window.at)
 
     def _broken(self, what: str, at: int) -> Refused:
         good = self._found.counts.elements
@@ -161,14 +183,6 @@ class ArrayReader:
         where = f"{self._task.file.name}, line {line}, byte {window.offset(at):,}"
         do = "export it again; see source.max_record_bytes where elements really are that long"
         return Refused(Problem(f"{what}, after {good:,} good {'element' if good == 1 else 'elements'}", where, do))
-
-
-def _is_text(text: str) -> bool:
-    """Say whether the text is free of marks; encoding finds that out faster than a search."""
-    try:
-        return text.isascii() or bool(text.encode())
-    except UnicodeEncodeError:
-        return False
 
 
 def _may_go_on(error: json.JSONDecodeError, text: str) -> bool:

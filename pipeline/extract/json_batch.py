@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from pipeline.errors import Problem, shown
+from pipeline.extract import _json
 from pipeline.extract.decoding import unmarked
 from pipeline.extract.json_text import Fault
+from pipeline.extract.kept import Made, origin_of
 from pipeline.extract.malformed import malformed_frame
 from pipeline.extract.nested import OURS, Laid, Layout, Row, lay_out
 from pipeline.extract.reading import BATCH_BYTES, Found, Task
-from pipeline.records import Batch, Origin
+from pipeline.records import Batch
 
 _MOST_RAW_CHARS = 1 << 16
-_NOTHING: frozenset[str] = frozenset()
 # Python objects take several times the text that they came from.
 _BATCH_TEXT = BATCH_BYTES // 4
 # A dump in which everything is unknown has one cause; more paths would only hide it.
@@ -37,49 +39,23 @@ def _raw(place: Place) -> str:
     return raw if most == end else f"{raw}… ({end - start:,} characters)"
 
 
-class _Gathered:
-    """What is in the batch so far: lists of one entry per row, but for `objects` and `malformed`."""
+@dataclass
+class _Batch:
+    """What Python made of the batch so far: objects with their rows, malformed elements, missing keys by column.
 
-    def __init__(self) -> None:
-        self.values: list[Mapping[str, str | None]] = []
-        self.lines: list[int] = []
-        self.records: list[int] = []
-        self.elements: list[int | None] = []
-        self.lists: list[str | None] = []
-        self.absent: list[frozenset[str]] = []
-        self.object_of_row: list[int] = []
-        self.objects: list[dict[str, Any]] = []
-        self.malformed: list[tuple[int, int, str, str, str]] = []
-        self.chars = 0
+    `chars` counts the text of these; that of the flat objects is counted where they are read.
+    """
 
-    def add_one(self, obj: dict[str, Any], line: int, record: int) -> None:
-        """Add an object that is its own row."""
-        self.object_of_row.append(len(self.objects))
-        self.objects.append(obj)
-        self.values.append(obj)
-        self.lines.append(line)
-        self.records.append(record)
-        self.elements.append(None)
-        self.lists.append(None)
-        self.absent.append(_NOTHING)
-
-    def add(self, obj: dict[str, Any], rows: Sequence[Row], line: int, record: int) -> None:
-        """Add an object and its rows."""
-        count = len(rows)
-        self.lines += [line] * count
-        self.records += [record] * count
-        self.object_of_row += [len(self.objects)] * count
-        for row in rows:
-            self.values.append(row.values)
-            self.elements.append(row.element)
-            self.lists.append(row.of_list)
-            self.absent.append(row.absent)
-        self.objects.append(obj)
+    made: list[Made] = field(default_factory=list)
+    malformed: list[tuple[int, int, str, str, str]] = field(default_factory=list)
+    absent: dict[str, list[int]] = field(default_factory=dict)
+    chars: int = 0
 
 
 class JsonBatches:
     """Take elements in file order and make batches of them; the rows of one object stay together.
 
+    Flat objects are read by `lines` and `elements` without a Python object, all others come by `add` and `set_aside`.
     Batches that are done wait in `ready`; `full` says that the rows of the limit are there.
     """
 
@@ -89,7 +65,13 @@ class JsonBatches:
         self._counts = found.counts
         self._problems = found.problems
         self._layout = Layout.of(task.expected, task.lists)
-        self._gathered = _Gathered()
+        self._rows = _json.Rows(
+            columns=tuple(name.encode() for name in self._layout.columns),
+            ignored=tuple(name.encode() for name in self._layout.ignored_keys),
+            need_all=self._layout.track_absent,
+            max_record_bytes=task.max_record_bytes,
+        )
+        self._batch = _Batch()
         self._refused: set[str] = set()
         self.ready: list[Batch] = []
         found.header = self._layout.columns
@@ -99,6 +81,36 @@ class JsonBatches:
         """Say whether the rows of the limit are there."""
         return self._counts.records >= self._limit
 
+    def lines(self, data: bytes, at: int) -> tuple[int, int]:
+        """Read flat objects, one per line, from `at` on; gives why it stopped and where, as `_json.Rows.lines`."""
+        counts = self._counts
+        rows = self._rows.count
+        event, at, line, record, *_ = self._rows.lines(data, at, counts.lines + 1, counts.elements, *self._room())
+        flat, lines = self._rows.count - rows, line - 1 - counts.lines
+        counts.lines = line - 1
+        counts.elements = record
+        counts.records += flat
+        counts.record_lines += flat
+        counts.blank_lines += lines - flat
+        if event == _json.FULL and not self.full:
+            self._end_batch()
+        return event, at
+
+    def elements(self, data: bytes, at: int, line: int) -> _json.Stand:
+        """Read flat objects of an array from `at` on, which is on `line`; gives what `_json.Rows.elements` gives."""
+        counts = self._counts
+        stand = self._rows.elements(data, at, line, counts.elements, *self._room())
+        counts.records += stand[3] - counts.elements
+        counts.elements = stand[3]
+        if stand[0] == _json.FULL and not self.full:
+            self._end_batch()
+        return stand
+
+    def _room(self) -> tuple[int, int]:
+        """Give how many rows and bytes the batch may have that is being read."""
+        rows = self._task.batch_rows - len(self._batch.malformed)
+        return min(rows, self._rows.count + self._limit - self._counts.records), _BATCH_TEXT - self._batch.chars
+
     def take(self) -> list[Batch]:
         """Take the batches that are done."""
         done, self.ready = self.ready, []
@@ -106,22 +118,15 @@ class JsonBatches:
 
     def take_rest(self) -> list[Batch]:
         """Take the batches that are done and the one that was begun."""
-        if self._gathered.values or self._gathered.malformed:
+        if self._rows.count or self._batch.malformed:
             self._end_batch()
         return self.take()
 
     def add(self, value: Any, place: Place, fault: Fault | None) -> None:
         """Take one element that was decoded, or that `fault` makes malformed."""
-        counts = self._counts
-        counts.elements += 1
-        if fault is None and self._layout.is_one_row(value):
-            self._make_room(1)
-            self._gathered.add_one(value, place[0], counts.elements)
-            self._gathered.chars += place[3] - place[2]
-            counts.records += 1
-            return
+        self._counts.elements += 1
         raw = None
-        if fault is None and not OURS.isdisjoint(value):
+        if fault is None and not self._layout.known.issuperset(value) and not OURS.isdisjoint(value):
             value, raw, fault = _without_ours(value)
         laid = None
         if fault is None:
@@ -164,48 +169,49 @@ class JsonBatches:
     def _malformed(self, line: int, fault: Fault, raw: str) -> None:
         self._make_room(1)
         self._counts.records += 1
-        self._gathered.chars += len(raw)
-        self._gathered.malformed.append((line, self._counts.elements, *fault, raw))
+        self._batch.chars += len(raw)
+        self._batch.malformed.append((line, self._counts.elements, *fault, raw))
 
     def _put(self, obj: dict[str, Any], rows: Sequence[Row], place: Place) -> None:
         left = self._limit - self._counts.records
         rows = rows if len(rows) <= left else rows[:left]
         self._make_room(len(rows))
-        self._gathered.add(obj, rows, place[0], self._counts.elements)
-        self._gathered.chars += place[3] - place[2]
+        first, batch, columns = self._rows.count, self._batch, self._layout.columns
+        values = [([row.values.get(name) for name in columns], row.element or 0) for row in rows]
+        self._rows.put(values, place[0], self._counts.elements)
+        batch.made.append(Made(first, [row.of_list for row in rows], obj))
+        batch.chars += place[3] - place[2]
+        for at, row in enumerate(rows, first):
+            for name in row.absent:
+                batch.absent.setdefault(name, []).append(at)
         self._counts.records += len(rows)
 
     def _make_room(self, rows: int) -> None:
-        gathered = self._gathered
-        there = len(gathered.values) + len(gathered.malformed)
-        if there and (there + rows > self._task.batch_rows or gathered.chars >= _BATCH_TEXT):
+        batch = self._batch
+        there = self._rows.count + len(batch.malformed)
+        if there and (there + rows > self._task.batch_rows or batch.chars + self._rows.bytes >= _BATCH_TEXT):
             self._end_batch()
 
     def _end_batch(self) -> None:
-        gathered, self._gathered = self._gathered, _Gathered()
-        columns = {
-            name: pl.Series([values.get(name) for values in gathered.values], dtype=pl.String)
-            for name in self._layout.columns
-        }
-        places = {
-            "_line": pl.Series(gathered.lines, dtype=pl.UInt64),
-            "_record": pl.Series(gathered.records, dtype=pl.UInt64),
-            "_element": pl.Series(gathered.elements, dtype=pl.UInt32),
-        }
+        done, self._batch = self._batch, _Batch()
+        table, raw, ends = self._rows.take()
+        frame = pl.DataFrame(table)
+        frame.columns = [*self._layout.columns, "_line", "_record", "_element"]
         batch = Batch(
             self._task.file,
-            pl.DataFrame({**columns, **places}),
-            malformed_frame(gathered.malformed),
-            _absent(gathered.absent, self._layout) if self._layout.track_absent else None,
-            Origin(gathered.objects, gathered.object_of_row, gathered.lists),
+            # 0 stands for the rows that are no element of a list.
+            frame.with_columns(pl.when(pl.col("_element") > 0).then(pl.col("_element"))),
+            malformed_frame(done.malformed),
+            _absent(done.absent, self._layout, frame.height) if self._layout.track_absent else None,
+            origin_of(raw, ends, done.made),
         )
         self.ready.append(batch)
 
 
-def _absent(missing: Sequence[frozenset[str]], layout: Layout) -> pl.DataFrame:
-    return pl.DataFrame(
-        {name: pl.Series([name in names for names in missing], dtype=pl.Boolean) for name in layout.columns}
-    )
+def _absent(missing: Mapping[str, Sequence[int]], layout: Layout, rows: int) -> pl.DataFrame:
+    """Lay out which rows lack the key of which column; rows that were read as flat objects lack none."""
+    at = pl.int_range(rows, dtype=pl.UInt32, eager=True)
+    return pl.DataFrame({name: at.is_in(pl.Series(missing.get(name, ()), dtype=pl.UInt32)) for name in layout.columns})
 
 
 def _without_ours(obj: Mapping[str, Any]) -> tuple[dict[str, Any], str | None, Fault | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.extract.decoding import utf8_blocks
-from pipeline.extract.json_array import ArrayReader, Window
+from pipeline.extract.json_array import ArrayReader
 from pipeline.extract.ndjson import NdjsonReader, is_rejects_line
 from pipeline.extract.reading import Batches, Found, Task
 
@@ -19,8 +19,7 @@ def read_json(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
     if rejects:
         yield from _read_rejects(task, blocks, found)
     else:
-        window = Window(utf8_blocks(blocks, task.source.encoding, task.file.name))
-        yield from ArrayReader(task, found, window).read()
+        yield from ArrayReader(task, found, utf8_blocks(blocks, task.source.encoding, task.file.name)).read()
 
 
 def read_ndjson(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:

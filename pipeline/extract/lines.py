@@ -47,8 +47,11 @@ class LongLine:
     length: int
 
 
-class Lines:
-    """Split blocks at LF; a line longer than `most_bytes` comes as a `LongLine` and is never held whole."""
+class WholeLines:
+    """Give blocks again that end with a line; a line longer than `most_bytes` may come as a `LongLine`, never held whole.
+
+    Only the last piece may lack its line end.
+    """
 
     def __init__(self, blocks: Iterator[bytes], most_bytes: int) -> None:
         self._blocks = blocks
@@ -56,16 +59,19 @@ class Lines:
         self.counter = LineCounter()
 
     def __iter__(self) -> Iterator[bytes | LongLine]:
-        most = self._most_bytes
         tail: bytes = b""
         long: LongLine | None = None
         for block in self._blocks:
             self.counter.add(block, "\n")
-            first, *lines = block.split(b"\n")
-            tail, long = self._longer(tail, long, first)
-            for line in lines:
-                yield long or tail
-                tail, long = (line, None) if len(line) <= most else self._longer(b"", None, line)
+            end = block.rfind(b"\n") + 1
+            if end and long:
+                first = block.find(b"\n") + 1
+                yield self._longer(b"", long, block[: first - 1])[1] or long
+                block, end, long = block[first:], end - first, None
+            if end:
+                yield tail + block[:end] if tail or end < len(block) else block
+                tail = b""
+            tail, long = self._longer(tail, long, block[end:])
         if tail or long:
             yield long or tail
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import AccountingError, Problem
+from pipeline.extract import _json
 from pipeline.extract.decoding import readable
 from pipeline.extract.json_batch import JsonBatches
 from pipeline.extract.json_text import Decoder
-from pipeline.extract.lines import MOST_RAW_BYTES, Lines, LongLine
+from pipeline.extract.lines import MOST_RAW_BYTES, LongLine, WholeLines
 from pipeline.extract.reading import Batches, Found, Task
 from pipeline.records import REJECT_KEYS
 
@@ -28,56 +29,73 @@ class NdjsonReader:
 
     def read(self, blocks: Iterator[bytes]) -> Batches:
         """Give the batches; AccountingError where the lines do not add up."""
-        counts, batches = self._found.counts, self._batches
-        lines = Lines(blocks, self._task.source.max_record_bytes)
-        for line in lines:
-            counts.lines += 1
-            if line in (b"", b"\r"):
-                counts.blank_lines += 1
-                continue
-            counts.record_lines += 1
-            self._line(line)
-            if batches.ready:
-                yield from batches.take()
+        batches = self._batches
+        lines = WholeLines(blocks, self._task.max_record_bytes)
+        for piece in lines:
+            if isinstance(piece, LongLine):
+                self._long_line(piece)
+            else:
+                yield from self._lines(piece)
+            yield from batches.take()
             if batches.full:
                 break
         yield from batches.take_rest()
         if not batches.full:
             self._check(lines.counter.lines("\n"))
 
-    def _line(self, line: bytes | LongLine) -> None:
-        number = self._found.counts.lines
-        if isinstance(line, LongLine):
-            fault = "record_too_long", f"longer than {self._task.source.max_record_bytes:,} bytes"
-            self._batches.set_aside(number, fault, f"{self._readable(line.head)}… ({line.length:,} bytes)")
+    def _lines(self, data: bytes) -> Batches:
+        """Read whole lines: flat objects in bulk, the others one by one."""
+        batches, at = self._batches, 0
+        while at < len(data) and not batches.full:
+            event, at = batches.lines(data, at)
+            if event == _json.ODD:
+                end = data.find(b"\n", at)
+                end = len(data) if end < 0 else end
+                self._odd_line(data[at:end])
+                at = end + 1
+            if batches.ready:
+                yield from batches.take()
+
+    def _next_line(self) -> int:
+        """Count one more line of a record and give its number."""
+        self._found.counts.record_lines += 1
+        self._found.counts.lines += 1
+        return self._found.counts.lines
+
+    def _odd_line(self, line: bytes) -> None:
+        if len(line) > self._task.max_record_bytes + line.endswith(b"\r"):
+            self._long_line(LongLine(line[:MOST_RAW_BYTES], len(line)))
             return
+        number = self._next_line()
         try:
             text = line.decode().strip(_BLANK)
             value, end = self._decoder.value(text)
         except (ValueError, RecursionError) as error:
-            self._set_aside(line, error)
+            self._batches.set_aside(number, self._fault(line, error), self._raw(line, len(line)))
             return
-        fault_of_line = self._decoder.fault(value, text, 0, end)
+        fault = self._decoder.fault(value, text, 0, end)
         if end != len(text):
-            fault_of_line = "not_json", f"goes on behind the value, at character {end + 1}"
-        self._batches.add(value, (number, text, 0, len(text)), fault_of_line)
+            fault = "not_json", f"goes on behind the value, at character {end + 1}"
+        self._batches.add(value, (number, text, 0, len(text)), fault)
 
-    def _set_aside(self, line: bytes, error: ValueError | RecursionError) -> None:
+    def _long_line(self, line: LongLine) -> None:
+        fault = "record_too_long", f"longer than {self._task.max_record_bytes:,} bytes"
+        self._batches.set_aside(self._next_line(), fault, self._raw(line.head, line.length))
+
+    def _fault(self, line: bytes, error: ValueError | RecursionError) -> tuple[str, str]:
         if isinstance(error, UnicodeDecodeError):
-            fault = "not_decodable", f"bytes that are no {self._task.source.encoding}"
-        elif b"\0" in line:
-            fault = "nul", "holds a NUL character"
-        elif isinstance(error, json.JSONDecodeError):
-            fault = "not_json", f"{error.msg} at character {error.pos + 1}"
-        else:
-            fault = "too_deep", "nested more deeply than can be followed"
-        line = line.removesuffix(b"\r")
-        raw = self._readable(line[:MOST_RAW_BYTES])
-        raw = raw if len(line) <= MOST_RAW_BYTES else f"{raw}… ({len(line):,} bytes)"
-        self._batches.set_aside(self._found.counts.lines, fault, raw)
+            return "not_decodable", f"bytes that are no {self._task.source.encoding}"
+        if b"\0" in line:
+            return "nul", "holds a NUL character"
+        if isinstance(error, json.JSONDecodeError):
+            return "not_json", f"{error.msg} at character {error.pos + 1}"
+        return "too_deep", "nested more deeply than can be followed"
 
-    def _readable(self, raw: bytes) -> str:
-        return readable(raw, self._task.source.encoding)
+    def _raw(self, line: bytes, length: int) -> str:
+        """Give a line, or as much of it as is kept, for a person to mend."""
+        whole = len(line) == length <= MOST_RAW_BYTES
+        text = readable(line.removesuffix(b"\r") if whole else line[:MOST_RAW_BYTES], self._task.source.encoding)
+        return text if whole else f"{text}… ({length:,} bytes)"
 
     def _check(self, lines: int) -> None:
         counts = self._found.counts

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from pipeline.records import REJECT_KEYS, Expected, JsonNumber
+from pipeline.records import REJECT_KEYS, Expected
 
-# Types of a value that stands in its column as it is.
-_PLAIN = frozenset({str, JsonNumber, type(None)})
 # Keys that we made ourselves: those of a rejects file.
 OURS = frozenset(REJECT_KEYS)
 _NOTHING: frozenset[str] = frozenset()
@@ -44,16 +42,10 @@ class Layout:
         frozen = {path: frozenset(names) for path, names in below.items()}
         return cls(columns, frozenset(columns), expected.ignored, lists, frozen, expected.track_absent)
 
-    def is_one_row(self, obj: Mapping[str, Any]) -> bool:
-        """Say whether an object is its own row as it stands: known keys, texts, numbers and null, and no key missing.
-
-        That saves flat dumps most of the time that laying out costs.
-        """
-        return (
-            self.known.issuperset(obj)
-            and _PLAIN.issuperset(map(type, obj.values()))
-            and (not self.track_absent or len(obj) == len(self.columns))
-        )
+    @property
+    def ignored_keys(self) -> frozenset[str]:
+        """Give the keys of an object that may be passed over whatever stands there, and without a look at the others."""
+        return frozenset() if self.known & OURS else self.ignored - OURS
 
 
 class Row(NamedTuple):

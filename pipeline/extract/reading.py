@@ -11,6 +11,8 @@ from pipeline.records import Batch, Expected, SourceFile
 
 # A batch ends before its rows when their text is this long, so that memory does not grow with the length of records.
 BATCH_BYTES = 48 << 20
+# What the offsets of the scanners hold.
+_MOST_RECORD_BYTES = (1 << 30) - 1
 # What a rejects file may make of a record: each character an escape (`\\u00e9`), and behind it our columns, `_raw` with
 # 64 Ki characters among them, escaped too.
 _LONGER_IN_REJECTS = 6
@@ -40,6 +42,11 @@ class Task:
     lists: frozenset[str] = frozenset()
     batch_rows: int = 50_000
     limit: int | None = None
+
+    @property
+    def max_record_bytes(self) -> int:
+        """Give the longest record that is read, in bytes of UTF-8."""
+        return min(self.source.max_record_bytes, _MOST_RECORD_BYTES)
 
     def of_rejects(self) -> Task:
         """Give the task for a rejects file: the dialect in which we wrote it, whatever the job says.

@@ -123,16 +123,6 @@ def test_absent_is_a_missing_key_and_nothing_else():
     assert lay_out({"id": "1", "city": "", "likes": {}}, LAYOUT).rows[0].absent == {"likes.news"}
 
 
-def test_a_flat_object_is_its_own_row():
-    """The short way gives what the long one gives."""
-    layout = Layout.of(Expected(("a", "b")), frozenset())
-    for obj in ({"a": "1", "b": None}, {"b": JsonNumber("1")}, {}):
-        assert layout.is_one_row(obj)
-        assert [row.values for row in lay_out(obj, layout).rows] == [obj]
-    for other in ({"a": True}, {"a": []}, {"c": "1"}):
-        assert not layout.is_one_row(other)
-
-
 _SCALARS = st.none() | st.text("ab", max_size=2)
 _ELEMENTS = st.lists(st.dictionaries(st.sampled_from(["no"]), _SCALARS), max_size=3)
 
