@@ -1,4 +1,4 @@
-"""Compare what a run is about to do with how much it may do: deletes and calls (edge: counts of the database; data rules 34, 35)."""
+"""Compare what a run is about to do with how much it may do: deletes and calls (edge: database counts; data rules 34, 35)."""
 
 from __future__ import annotations
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.copernica import ApiError, Client, ImportRequest, ImportStatus, RefusedError, UnsupportedError
 from pipeline.job import Poll
-from pipeline.load.chunk import Chunk
-from pipeline.load.chunk import import_name
+from pipeline.load.chunk import Chunk, import_name
 from pipeline.load.outcome import ChunkLog, Ending, Outcome
 
 # Of an import with an error and counters that stand still (data rule 26).

@@ -12,6 +12,7 @@ from tests.journeys.conftest import Journey, Ran, call, journey
 
 __all__ = ["journey"]
 
+ORDER_FIELDS = [{"name": "No", "type": "text", "length": 20, "index": True}, {"name": "Total", "type": "float"}]
 STRUCTURE = {
     "databases": [
         {
@@ -22,12 +23,10 @@ STRUCTURE = {
                 {"name": "Points", "type": "integer"},
             ],
             "interests": [{"name": "news"}],
-            "collections": [
-                {"name": "Order", "fields": [{"name": "No", "type": "text", "length": 20, "index": True}, {"name": "Total", "type": "float"}]}
-            ],
+            "collections": [{"name": "Order", "fields": ORDER_FIELDS}],
         }
     ]
-}  # fmt: skip
+}
 
 SCHEMA = """
 import pandera.polars as pa
