@@ -2,7 +2,7 @@
  *
  * An object is flat when its keys are known, each stands once, and its values are texts, numbers, true, false or null. Such
  * an object is a row as it stands. Numbers keep their text (data rule 8). Whatever is otherwise in any way (another key, a
- * nested value, a key with an escape, half a surrogate pair, NUL, bytes that are no UTF-8, text that is no JSON) is ODD: it
+ * nested value, a key with an odd escape, half a surrogate pair, NUL, bytes that are no UTF-8, text that is no JSON) is ODD: it
  * is left to Python, so that there is one semantic; nothing of an odd object has been taken. Rows that Python makes are
  * put between the others.
  *
@@ -14,7 +14,7 @@
 enum event { END, ODD, FULL, LAST, LOST, NO_MEMORY };
 enum kind { NOTHING, PLAIN, ESCAPED };
 
-typedef struct { const uint8_t *name; size_t length; } Key;
+typedef struct { const uint8_t *name; size_t length; bool escaped; } Key;
 typedef struct { const uint8_t *text; size_t length; uint64_t object; enum kind kind; } Cell;
 /* Where reading stands: the byte, the physical line (from 1), the elements so far, and the end of an odd element. */
 typedef struct { size_t at, stop, behind; uint64_t line, record, breaks; enum event event; } Place;
@@ -23,7 +23,8 @@ typedef struct {
     PyObject_HEAD
     bool busy, need_all;
     size_t max_record, column_count, key_count;
-    /* the known keys: those of the columns, then the ignored ones; `follow` is the key that came next the last time */
+    /* the known keys: those of the columns, then the ignored ones, then each once more as it is written in ASCII; `follow` is
+     * the key that came next the last time, `cells` are one per key */
     PyObject *names;
     Key *keys;
     Cell *cells;
@@ -160,26 +161,26 @@ hash_of(const uint8_t *name, size_t length)
 }
 
 static inline bool
-is_key(const Key *key, const uint8_t *name, size_t length)
+same_key(const Key *a, const Key *b)
 {
-    return key->length == length && memcmp(key->name, name, length) == 0;
+    return a->length == b->length && a->escaped == b->escaped && memcmp(a->name, b->name, a->length) == 0;
 }
 
-/* Find a known key, first where it stood last time; key_count when there is none. */
+/* Find a known key as it is written, first where it stood last time; 2 * key_count when there is none. */
 static inline size_t
-find_key(const Rows *r, size_t guess, const uint8_t *name, size_t length)
+find_key(const Rows *r, size_t guess, const Key *key)
 {
-    if (guess < r->key_count && is_key(&r->keys[guess], name, length)) return guess;
-    for (size_t slot = hash_of(name, length) & r->mask; r->slots[slot]; slot = (slot + 1) & r->mask)
-        if (is_key(&r->keys[r->slots[slot] - 1], name, length)) return r->slots[slot] - 1;
-    return r->key_count;
+    if (guess < 2 * r->key_count && same_key(&r->keys[guess], key)) return guess;
+    for (size_t slot = hash_of(key->name, key->length) & r->mask; r->slots[slot]; slot = (slot + 1) & r->mask)
+        if (same_key(&r->keys[r->slots[slot] - 1], key)) return r->slots[slot] - 1;
+    return 2 * r->key_count;
 }
 
 /* Read the object at p into the cells; gives the byte behind it, or NULL where it is not flat or not whole. */
 static const uint8_t *
 read_object(Rows *r, const uint8_t *p, const uint8_t *stop, uint64_t *breaks)
 {
-    size_t last = r->key_count, columns = 0;
+    size_t last = 2 * r->key_count, columns = 0;
     uint64_t object = ++r->objects;
     Cell name;
     p = past_blanks(p + 1, stop, breaks);
@@ -187,11 +188,14 @@ read_object(Rows *r, const uint8_t *p, const uint8_t *stop, uint64_t *breaks)
     for (;;) {
         if (*p != '"') return NULL;
         p = read_string(p + 1, &name);
-        if (p == NULL || name.kind != PLAIN) return NULL;
-        size_t key = find_key(r, r->follow[last], name.text, name.length);
-        if (key == r->key_count || r->cells[key].object == object) return NULL;
-        r->follow[last] = key;
-        last = key;
+        if (p == NULL) return NULL;
+        Key wanted = {name.text, name.length, name.kind == ESCAPED};
+        size_t written = find_key(r, r->follow[last], &wanted);
+        if (written == 2 * r->key_count) return NULL;
+        size_t key = written < r->key_count ? written : written - r->key_count;
+        if (r->cells[key].object == object) return NULL;
+        r->follow[last] = written;
+        last = written;
         p = past_blanks(p, stop, breaks);
         if (*p != ':') return NULL;
         p = past_blanks(p + 1, stop, breaks);
@@ -460,65 +464,66 @@ scan_elements(Rows *r, const uint8_t *data, size_t length, size_t most_rows, siz
 /* ---- the Python type ---- */
 
 static bool
-take_keys(Rows *r, PyObject *names)
+take_keys(Rows *r)
 {
-    for (size_t i = 0; i < r->key_count; i++) {
-        PyObject *name = PyTuple_GET_ITEM(names, (Py_ssize_t)i);
+    for (size_t i = 0; i < 2 * r->key_count; i++) {
+        PyObject *name = PyTuple_GET_ITEM(r->names, (Py_ssize_t)i);
         if (!PyBytes_Check(name)) {
             PyErr_SetString(PyExc_TypeError, "names are bytes");
             return false;
         }
-        r->keys[i] = (Key){(const uint8_t *)PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name)};
+        r->keys[i] = (Key){(const uint8_t *)PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name), i >= r->key_count};
         size_t slot = hash_of(r->keys[i].name, r->keys[i].length) & r->mask;
         for (; r->slots[slot]; slot = (slot + 1) & r->mask)
-            if (is_key(&r->keys[r->slots[slot] - 1], r->keys[i].name, r->keys[i].length)) {
+            if (same_key(&r->keys[r->slots[slot] - 1], &r->keys[i])) {
                 PyErr_SetString(PyExc_ValueError, "a name stands twice");
                 return false;
             }
         r->slots[slot] = i + 1;
         r->follow[i] = i + 1;
     }
-    r->follow[r->key_count] = 0;
     return true;
 }
 
 static int
 rows_init(Rows *r, PyObject *args, PyObject *kwargs)
 {
-    static char *words[] = {"columns", "ignored", "need_all", "max_record_bytes", NULL};
-    PyObject *columns, *ignored;
+    static char *words[] = {"columns", "ignored", "escaped", "need_all", "max_record_bytes", NULL};
+    PyObject *columns, *ignored, *escaped;
     int need_all;
     Py_ssize_t most;
     if (r->names != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "Rows are for one file");
         return -1;
     }
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "$O!O!pn", words, &PyTuple_Type, &columns, &PyTuple_Type, &ignored,
-                                     &need_all, &most))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "$O!O!O!pn", words, &PyTuple_Type, &columns, &PyTuple_Type, &ignored,
+                                     &PyTuple_Type, &escaped, &need_all, &most))
         return -1;
-    if (most < 1 || most > INT32_MAX / 2) {
-        PyErr_SetString(PyExc_ValueError, "max_record_bytes lies between 1 and 1 GiB");
+    r->column_count = (size_t)PyTuple_GET_SIZE(columns);
+    r->key_count = r->column_count + (size_t)PyTuple_GET_SIZE(ignored);
+    if (most < 1 || most > INT32_MAX / 2 || (size_t)PyTuple_GET_SIZE(escaped) != r->key_count) {
+        PyErr_SetString(PyExc_ValueError, "max_record_bytes between 1 and 1 GiB, and each name escaped");
         return -1;
     }
-    r->names = PySequence_Concat(columns, ignored);
+    PyObject *plain = PySequence_Concat(columns, ignored);
+    r->names = plain == NULL ? NULL : PySequence_Concat(plain, escaped);
+    Py_XDECREF(plain);
     if (r->names == NULL) return -1;
     r->need_all = need_all;
     r->max_record = (size_t)most;
-    r->column_count = (size_t)PyTuple_GET_SIZE(columns);
-    r->key_count = (size_t)PyTuple_GET_SIZE(r->names);
     size_t slots = 8;
-    while (slots < 4 * r->key_count) slots *= 2;
+    while (slots < 8 * r->key_count) slots *= 2;
     r->mask = slots - 1;
-    r->keys = calloc(r->key_count + 1, sizeof(Key));
+    r->keys = calloc(2 * r->key_count + 1, sizeof(Key));
     r->cells = calloc(r->key_count + 1, sizeof(Cell));
-    r->follow = calloc(r->key_count + 1, sizeof(size_t));
+    r->follow = calloc(2 * r->key_count + 1, sizeof(size_t));
     r->slots = calloc(slots, sizeof(size_t));
     r->columns = calloc(r->column_count + 1, sizeof(Column));
     if (r->keys == NULL || r->cells == NULL || r->follow == NULL || r->slots == NULL || r->columns == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    return take_keys(r, r->names) ? 0 : -1;
+    return take_keys(r) ? 0 : -1;
 }
 
 static void

@@ -21,12 +21,21 @@ class Rows:
     """Read flat objects as rows: known keys, each once, whose values are texts, numbers, true, false or null.
 
     Nothing of any other object is taken: ODD says where one stands. With `need_all` an object that lacks a column is odd,
-    too. `ignored` keys are passed over. Names are UTF-8; `line` counts from 1, `record` is the number of elements before.
-    Scanning stops with FULL when the batch has `most_rows` rows or `most_bytes` bytes.
+    too. `ignored` keys are passed over. Names are UTF-8; `escaped` gives those of the columns and then the ignored ones once
+    more, as JSON writes them in ASCII (the one spelling with escapes that is known).
+
+    `line` counts from 1, `record` is the number of elements before. Scanning stops with FULL when the batch has `most_rows`
+    rows or `most_bytes` bytes.
     """
 
     def __init__(
-        self, *, columns: tuple[bytes, ...], ignored: tuple[bytes, ...], need_all: bool, max_record_bytes: int
+        self,
+        *,
+        columns: tuple[bytes, ...],
+        ignored: tuple[bytes, ...],
+        escaped: tuple[bytes, ...],
+        need_all: bool,
+        max_record_bytes: int,
     ) -> None: ...
     def lines(self, data: bytes, at: int, line: int, record: int, most_rows: int, most_bytes: int, /) -> Stand:
         """Read whole lines from `at` on: END at the end of the data, ODD before a line that is no flat object."""

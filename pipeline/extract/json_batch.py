@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,12 +66,7 @@ class JsonBatches:
         self._counts = found.counts
         self._problems = found.problems
         self._layout = Layout.of(task.expected, task.lists)
-        self._rows = _json.Rows(
-            columns=tuple(name.encode() for name in self._layout.columns),
-            ignored=tuple(name.encode() for name in self._layout.ignored_keys),
-            need_all=self._layout.track_absent,
-            max_record_bytes=task.max_record_bytes,
-        )
+        self._rows = _flat_rows(self._layout, task)
         self._batch = _Batch()
         self._refused: set[str] = set()
         self.ready: list[Batch] = []
@@ -206,6 +202,18 @@ class JsonBatches:
             origin_of(raw, ends, done.made),
         )
         self.ready.append(batch)
+
+
+def _flat_rows(layout: Layout, task: Task) -> _json.Rows:
+    """Begin the reading of flat objects; a key is known as it stands and as it is written in ASCII."""
+    ignored = tuple(layout.ignored_keys)
+    return _json.Rows(
+        columns=tuple(name.encode() for name in layout.columns),
+        ignored=tuple(name.encode() for name in ignored),
+        escaped=tuple(json.dumps(name)[1:-1].encode() for name in (*layout.columns, *ignored)),
+        need_all=layout.track_absent,
+        max_record_bytes=task.max_record_bytes,
+    )
 
 
 def _absent(missing: Mapping[str, Sequence[int]], layout: Layout, rows: int) -> pl.DataFrame:
