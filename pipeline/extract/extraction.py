@@ -30,7 +30,7 @@ class Extraction:
         source: Source,
         expected: Expected,
         *,
-        batch_rows: int = 50_000,
+        batch_rows: int = 100_000,
         limit: int | None = None,
         lists: frozenset[str] = frozenset(),
         block_bytes: int = BLOCK_BYTES,
