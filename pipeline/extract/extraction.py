@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
-from pipeline.errors import InputError, Problem
+from pipeline.errors import InputError, JobError, Problem
 from pipeline.extract.csv_dump import read_csv
+from pipeline.extract.csv_header import OURS
 from pipeline.extract.decoding import check_encoding
 from pipeline.extract.files import format_of
 from pipeline.extract.json_dump import read_json, read_ndjson
@@ -21,7 +22,8 @@ class Extraction:
     """Read files into batches of at most `batch_rows` rows; `limit` takes the first rows over all files.
 
     `lists` are the JSON paths whose elements are rows of a collection. Iterate once; then `facts` is complete. Raises
-    JobError for an unknown encoding at once, and InputError with the refusals of all files at the end.
+    JobError at once for an unknown encoding or a column with a name of ours, and InputError with the refusals of all files
+    at the end.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Extraction:
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         check_encoding(source.encoding)
+        _check_names(expected)
         self._files = tuple(files)
         self._source = source
         self._expected = expected
@@ -92,3 +95,11 @@ class Extraction:
         task = Task(file, self._source, self._expected, self._lists, self._batch_rows, self._left)
         read = {"csv": read_csv, "json": read_json, "ndjson": read_ndjson}[format_of(file.name, self._source.format)]
         yield from read(task, stored.blocks(), found)
+
+
+def _check_names(expected: Expected) -> None:
+    """Raise JobError for columns that a rejects file has itself: on its way back they would be taken for ours."""
+    ours = [name for name in (*expected.required, *expected.optional) if name in OURS]
+    if ours:
+        what = f"a dump column cannot have the name of a column of a rejects file: {', '.join(dict.fromkeys(ours))}"
+        raise JobError(Problem(what, "columns", "rename it in the export"))

@@ -122,7 +122,7 @@ class JsonBatches:
         """Take one element that was decoded, or that `fault` makes malformed."""
         self._counts.elements += 1
         raw = None
-        if fault is None and not self._layout.known.issuperset(value) and not OURS.isdisjoint(value):
+        if fault is None and not OURS.isdisjoint(value):
             value, raw, fault = _without_ours(value)
         laid = None
         if fault is None:
@@ -206,7 +206,7 @@ class JsonBatches:
 
 def _flat_rows(layout: Layout, task: Task) -> _json.Rows:
     """Begin the reading of flat objects; a key is known as it stands and as it is written in ASCII."""
-    ignored = tuple(layout.ignored_keys)
+    ignored = tuple(layout.ignored - OURS)
     return _json.Rows(
         columns=tuple(name.encode() for name in layout.columns),
         ignored=tuple(name.encode() for name in ignored),

@@ -48,10 +48,8 @@ class KeptObjects(Sequence[dict[str, Any]]):
 
     def raw(self, at: int) -> bytes | None:
         """Give the text of a flat object as it stood, on one line; None for one that Python made."""
-        if at in self._made:
-            return None
         row = self._row_of[at]
-        return self._raw[self._ends[row - 1] if row else 0 : self._ends[row]]
+        return None if at in self._made else self._raw[self._ends[row - 1] if row else 0 : self._ends[row]]
 
 
 def origin_of(raw: bytes, ends: bytes, made: Sequence[Made]) -> Origin:

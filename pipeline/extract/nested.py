@@ -42,11 +42,6 @@ class Layout:
         frozen = {path: frozenset(names) for path, names in below.items()}
         return cls(columns, frozenset(columns), expected.ignored, lists, frozen, expected.track_absent)
 
-    @property
-    def ignored_keys(self) -> frozenset[str]:
-        """Give the keys of an object that may be passed over whatever stands there, and without a look at the others."""
-        return frozenset() if self.known & OURS else self.ignored - OURS
-
 
 class Row(NamedTuple):
     """One row: its values by column, the list and the element it came from, and the columns whose key was missing."""

@@ -6,10 +6,9 @@ CSV for CSV sources, NDJSON for JSON sources; both are valid inputs themselves, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import polars as pl
 
@@ -126,20 +125,31 @@ def _table(batch: Batch, faults: pl.DataFrame, columns: list[str]) -> pl.DataFra
 
 def _json_lines(batch: Batch, origin: Origin, faults: pl.DataFrame) -> Iterator[bytes]:
     """Give the rejects of a JSON batch in file order, each a line: its object with only the rejected element."""
+    places = batch.frame.select("_line", "_record", "_element")[faults["_row"]]
+    rows = pl.concat(
+        [
+            pl.concat([places, faults.select("_row", "_code", "_column", "_message")], how="horizontal"),
+            batch.malformed,
+        ],
+        how="diagonal",
+    ).sort("_record", maintain_order=True)
+    trailers = rows.with_columns(pl.lit(batch.file.name).alias("_file")).select(REJECT_KEYS).write_ndjson()
+    lists = _lists_of_objects(origin)
+    where = rows.select("_row", "_element").iter_rows()
+    for (row, element), trailer in zip(where, trailers.encode().splitlines(), strict=True):
+        if row is None:
+            yield trailer + b"\n"
+            continue
+        at = origin.object_of_row[row]
+        body = origin.raw(at) or line_of(only_element(origin.objects[at], lists[at], origin.list_of_row[row], element))
+        inside = body.rstrip()[:-1]
+        yield inside + (b"" if inside.strip() == b"{" else b",") + trailer[1:] + b"\n"
+
+
+def _lists_of_objects(origin: Origin) -> Mapping[int, set[str]]:
+    """Name the lists of each object that has rows of one."""
     lists: dict[int, set[str]] = defaultdict(set)
     for at, path in zip(origin.object_of_row, origin.list_of_row, strict=True):
         if path is not None:
             lists[at].add(path)
-    found: list[tuple[int, dict[str, Any]]] = []
-    why = faults.select("_row", "_code", "_column", "_message").iter_rows()
-    places = batch.frame.select("_line", "_record", "_element")[faults["_row"]].iter_rows()
-    for (row, code, column, message), (line, record, element) in zip(why, places, strict=True):
-        at = origin.object_of_row[row]
-        body = only_element(origin.objects[at], lists[at], origin.list_of_row[row], element)
-        trailer = (batch.file.name, line, record, element, code, column, message, None)
-        found.append((record, body | dict(zip(REJECT_KEYS, trailer, strict=True))))
-    for malformed in batch.malformed.iter_rows(named=True):
-        known = {"_file": batch.file.name, **malformed}
-        found.append((malformed["_record"], {key: known.get(key) for key in REJECT_KEYS}))
-    for _, body in sorted(found, key=lambda pair: pair[0]):
-        yield line_of(body)
+    return lists

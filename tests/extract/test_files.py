@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, JobError
 from pipeline.extract import Extraction, find_files
 from pipeline.records import Expected
 from tests.extract.reading import extract, rows_of, source
@@ -209,3 +209,11 @@ def test_an_archive_that_grows_a_thousandfold_is_read_in_blocks(tmp_path: Path, 
     assert peak < 70_000_000
     assert [row[2] for row in batches[0].malformed.rows()] == ["record_too_long"]
     assert extraction.facts[0].lines == 2
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.json", "x.ndjson"])
+def test_a_column_with_a_name_of_a_rejects_file_is_refused(tmp_path: Path, name: str):
+    """In a rejects file that column would be taken for ours; whatever the format, the job is told."""
+    (tmp_path / name).write_text("a,_line\n1,2\n")
+    with pytest.raises(JobError, match=r"name of a column of a rejects file: _line"):
+        extract(tmp_path / name, Expected(("a", "_line")))
