@@ -151,6 +151,10 @@ class Caller:
         """Close the kept connections."""
         self._transport.close()
 
+    def redacted(self, text: str) -> str:
+        """Take tokens, and the query of every URL, out of what the API says."""
+        return redact(text, self._credentials.secrets())
+
     def limit_waiting(self, budget_s: float) -> None:
         """Set how long the run may wait for other attempts in all."""
         self._budget.budget_s = budget_s
@@ -282,7 +286,7 @@ class Caller:
 
     def _error(self, request: Request, fault: Fault, step: Step, course: _Course) -> ApiError:
         attempts, maybe = course.attempt, course.maybe_sent
-        words = redact(fault.words, self._credentials.secrets()) or "no words"
+        words = self.redacted(fault.words) or "no words"
         what = f"{request.method} {request.path}" if request.path else "the exchange of the token"
         times = "" if attempts == 1 else f" (attempt {attempts})"
         status = fault.status

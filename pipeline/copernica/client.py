@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from types import TracebackType
 from typing import Any
@@ -195,7 +196,9 @@ class Client:
         status = imports.status_of(object_of(self._send(endpoints.get("import", import_id))))
         if status.id != import_id:
             raise StrangerError(f"asked for import {import_id}, got {status.id}")
-        return status
+        # What Copernica says of its own trouble may repeat a URL with everything in it.
+        error = None if status.last_error is None else self._caller.redacted(status.last_error)
+        return replace(status, status=self._caller.redacted(status.status), last_error=error)
 
     # Profiles.
 
