@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from pipeline.errors import JobError, Problem
+
 STATE_FOLDER = ".copernica-import"
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -49,10 +51,24 @@ as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Write
 def state_folder(said: Path | None, job: Path | None = None) -> Path:
     """Find the state folder: what was said, else beside the job file, so that cron and a person meet in the same one.
 
-    For commands without a job: COPERNICA_STATE_DIR, else the folder in the working folder.
+    For commands without a job: COPERNICA_STATE_DIR, else the folder in the working folder. Raises JobError for a path that
+    is no UTF-8, in which nothing can be staged.
     """
-    if said is not None:
-        return said
-    if job is not None:
-        return job.parent / STATE_FOLDER
-    return Path(os.environ.get("COPERNICA_STATE_DIR") or STATE_FOLDER)
+    folder = said
+    if folder is None and job is not None:
+        folder = job.parent / STATE_FOLDER
+    if folder is None:
+        folder = Path(os.environ.get("COPERNICA_STATE_DIR") or STATE_FOLDER)
+    if not is_utf8(folder):
+        raise JobError(
+            Problem("the path of the state folder is no UTF-8", str(folder), "name another with --state-dir")
+        )
+    return folder
+
+
+def is_utf8(path: Path) -> bool:
+    """Say whether a path can be written as UTF-8."""
+    try:
+        return bool(str(path.absolute()).encode())
+    except UnicodeEncodeError:
+        return False

@@ -14,6 +14,8 @@ from pipeline.request import ValidateRequest
 def _table(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:  # noqa: ARG001
     if path is not None and path.suffix not in (".csv", ".ndjson"):
         raise click.BadParameter(f"{str(path)!r} ends neither in .csv nor in .ndjson")
+    if path is not None and not options.is_utf8(path):
+        raise click.BadParameter(f"{str(path)!r} is no UTF-8")
     return path
 
 

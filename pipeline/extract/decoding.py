@@ -82,14 +82,24 @@ def _without_bom(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
 
 
 def readable(raw: bytes, encoding: str) -> str:
-    r"""Give a line for a person to mend: text, with each byte that did not decode as `\xNN`."""
+    r"""Give a line for a person to mend: text, with each byte that did not decode, and NUL, as `\xNN`."""
+    return without_nul(_text_of(raw, encoding))
+
+
+def _text_of(raw: bytes, encoding: str) -> str:
     if is_utf8(encoding):
         return raw.decode("utf-8", "backslashreplace")
     try:
         text = raw.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:  # the line was cut within a character
         return raw.decode("utf-8", "backslashreplace")
-    return unmarked(text)
+    # Some encodings, such as utf-7, give halves of surrogate pairs of their own.
+    return unmarked(text).encode("utf-8", "surrogatepass").decode("utf-8", "backslashreplace")
+
+
+def without_nul(text: str) -> str:
+    r"""Write NUL as `\x00`: it makes a row malformed wherever it stands, also in the text of one that was."""
+    return text.replace("\0", "\\x00")
 
 
 def unmarked(text: str) -> str:

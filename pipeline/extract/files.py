@@ -62,6 +62,7 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 
 def _problem(path: Path, name: str) -> Problem | None:
     try:
+        str(path).encode()
         facts = path.stat()
         if stat.S_ISDIR(facts.st_mode):
             return Problem("is a folder", name, f"name its files, such as {name.rstrip('/')}/*.csv")
@@ -71,6 +72,9 @@ def _problem(path: Path, name: str) -> Problem | None:
             return Problem("is empty (0 bytes)", name, "see whether the export went wrong; a header alone is fine")
         with path.open("rb"):
             return None
+    except UnicodeEncodeError:
+        # It could stand neither in the ledger nor in a rejects file.
+        return Problem("its name, or that of its folder, is no UTF-8", name, "rename it")
     except OSError as error:
         return Problem(f"cannot be read: {error.strerror}", name, "see that it exists and may be read")
 

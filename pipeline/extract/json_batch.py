@@ -12,7 +12,7 @@ import polars as pl
 
 from pipeline.errors import Problem, shown
 from pipeline.extract import _json
-from pipeline.extract.decoding import unmarked
+from pipeline.extract.decoding import unmarked, without_nul
 from pipeline.extract.json_text import Fault
 from pipeline.extract.kept import Made, origin_of
 from pipeline.extract.malformed import malformed_frame
@@ -33,10 +33,10 @@ Place = tuple[int, str, int, int]
 
 
 def _raw(place: Place) -> str:
-    r"""Give the text of an element, marks of undecodable bytes as `\xNN`, cut after 64 Ki characters."""
+    r"""Give the text of an element, marks of undecodable bytes and NUL as `\xNN`, cut after 64 Ki characters."""
     _, text, start, end = place
     most = min(end, start + _MOST_RAW_CHARS)
-    raw = unmarked(text[start:most])
+    raw = without_nul(unmarked(text[start:most]))
     return raw if most == end else f"{raw}… ({end - start:,} characters)"
 
 

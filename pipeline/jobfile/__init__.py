@@ -40,6 +40,7 @@ def read_job(path: Path, settings: Sequence[str] = ()) -> Job:
 
 def _text_of(path: Path) -> str:
     try:
+        str(path.absolute()).encode()
         with path.open("rb") as file:
             raw = file.read(_MOST_BYTES + 1)
     except FileNotFoundError:
@@ -48,6 +49,8 @@ def _text_of(path: Path) -> str:
         raise JobError(Problem("this is a folder, not a job file", str(path), "name the .yaml file in it")) from None
     except OSError as error:
         raise JobError(Problem(f"the job file cannot be read: {error.strerror}", str(path), "check its mode")) from None
+    except UnicodeEncodeError:
+        raise JobError(Problem("this path is no UTF-8", str(path), "rename the file or its folder")) from None
     except ValueError:
         raise JobError(Problem("this is no path of a file", repr(str(path)), "check the path of JOB")) from None
     if len(raw) > _MOST_BYTES:

@@ -83,7 +83,7 @@ def test_message_and_raw_say_what_happened(tmp_path: Path):
             'x"y,1',
         ),
         ("not_decodable", "bytes that are no utf-8", "\\xff,é"),
-        ("nul", "holds a NUL character", "1,\0"),
+        ("nul", "holds a NUL character", "1,\\x00"),
     ]
 
 

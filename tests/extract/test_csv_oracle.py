@@ -26,7 +26,8 @@ def _check(data: bytes, columns: tuple[str, ...], most: int, block: int, batch_r
     rows = [(row[-3], row[-2], tuple(value.encode() for value in row[:-3])) for row in rows_of(batches)]
     assert rows == wanted.rows
     malformed = [row for batch in batches for row in batch.malformed.select("_line", "_record", "_code", "_raw").rows()]
-    assert malformed == [(*bad[:3], bad[3].decode("utf-8", "backslashreplace")) for bad in wanted.malformed]
+    raws = [bad[3].decode("utf-8", "backslashreplace").replace("\0", "\\x00") for bad in wanted.malformed]
+    assert malformed == [(*bad[:3], raw) for bad, raw in zip(wanted.malformed, raws, strict=True)]
     counts = found.counts
     assert (counts.lines, counts.blank_lines, counts.record_lines) == (
         wanted.lines,

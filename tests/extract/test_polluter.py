@@ -81,10 +81,24 @@ CELL_DAMAGE: dict[str, Callable[[list[bytes], int], bytes | None]] = {
 }
 
 
+# Delimiter, quote and line end of each dialect, all delimiters and both line ends among them.
+DIALECTS = ((",", '"', "\n"), (";", "'", "\r\n"), ("\t", '"', "\r\n"), ("|", "'", "\n"), (":", '"', "\n"))
+Dialect = tuple[str, str, str]
+
+
+def _in_dialect(text: str, dialect: Dialect) -> str:
+    """Write what is written with commas and double quotes in another dialect, the texts in the cells too."""
+    return text.translate(str.maketrans({",": dialect[0], '"': dialect[1]}))
+
+
 @pytest.mark.parametrize("kind", CELL_DAMAGE)
-@pytest.mark.parametrize("most", [60, 1 << 20])
-def test_damage_in_one_cell_costs_no_other_row(kind: str, most: int):
+@pytest.mark.parametrize(
+    ("most", "dialect"), [(60, DIALECTS[0]), *((1 << 20, dialect) for dialect in DIALECTS)], ids=str
+)
+def test_damage_in_one_cell_costs_no_other_row(kind: str, most: int, dialect: Dialect):
     """Whatever happens to one cell: all other rows are read unchanged, or set aside on their line with a damaged one."""
+    clean_rows = [tuple(_in_dialect(cell, dialect) for cell in row) for row in ROWS]
+    to = bytes.maketrans(b',"', (dialect[0] + dialect[1]).encode())
     damaged_any = False
     for row in range(len(ROWS)):
         for column in range(len(COLUMNS)):
@@ -94,19 +108,21 @@ def test_damage_in_one_cell_costs_no_other_row(kind: str, most: int):
                 continue
             damaged_any = True
             lines = [line if at == row else b",".join(each) for at, each in enumerate(cells)]
-            batches, _ = read_csv_bytes(_file(lines), COLUMNS, block=37, max_record_bytes=most)
+            data = _file(lines, dialect[2].encode()).translate(to)
+            words = {"delimiter": dialect[0], "quote": dialect[1], "max_record_bytes": most}
+            batches, _ = read_csv_bytes(data, COLUMNS, block=37, **words)
             got = [values[:4] for values in rows_of(batches)]
             malformed_lines = {bad[0] for bad in malformed_of(batches)}
             assert malformed_lines, (kind, row, column)
             # Only an odd quote may take lines behind it along, and those are all set aside.
             first_line = row + 2
             extra = 1 if kind == "line end in a bare field" else 0
-            missing = [at for at, each in enumerate(ROWS) if each not in got]
+            missing = [at for at, each in enumerate(clean_rows) if each not in got]
             if extra and column in (0, len(COLUMNS) - 1):
-                assert len([each for each in got if each not in ROWS]) == 1
+                assert len([each for each in got if each not in clean_rows]) == 1
                 assert missing == [row]
                 continue
-            assert got == [each for at, each in enumerate(ROWS) if at not in missing], (kind, row, column)
+            assert got == [each for at, each in enumerate(clean_rows) if at not in missing], (kind, row, column)
             for at in missing:
                 number = first_line if at == row else at + 2 + (extra if at > row else 0)
                 assert number in malformed_lines, (kind, row, column, at)
@@ -140,6 +156,21 @@ def test_a_preamble_refuses_the_file(tmp_path: Path):
     data = b"Report of today\n\n" + _file(LINES)
     assert str(_outcome(tmp_path, data)).startswith("column missing")
     assert _outcome(tmp_path, data, skip_lines=2) == (ROWS, [])
+
+
+def test_a_doubled_header_is_set_aside(tmp_path: Path):
+    """The second one right behind the first, and as the last line."""
+    data = HEADER + b"\n" + _file(LINES)
+    assert _outcome(tmp_path, data) == (ROWS, [(2, 1, "repeated_header")])
+    assert _outcome(tmp_path, _file(LINES) + HEADER) == (ROWS, [(14, 13, "repeated_header")])
+
+
+@pytest.mark.parametrize("last", [LINES[-1] + b",x", LINES[-1].rpartition(b",")[0]], ids=["long", "short"])
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_last_line_of_another_length_is_set_aside(tmp_path: Path, last: bytes, end: bytes):
+    """With and without a line end behind it."""
+    data = HEADER + b"\n" + b"\n".join([*LINES[:-1], last]) + end
+    assert _outcome(tmp_path, data) == (ROWS[:-1], [(13, 12, "field_count")])
 
 
 def test_two_tables_in_one_file(tmp_path: Path):

@@ -172,17 +172,22 @@ def _outputs(case: Case, ended: Ended, folder: Path) -> list[str]:
 
 
 def again(case: Case, rejects: Path, before: Ended, folder: Path) -> list[str]:
-    """Read the rejects file as it stands: all of it is set aside again."""
+    """Read the rejects file as it stands: all of it is set aside again, for the same reason or as unreadable."""
     if rejects.suffix == ".ndjson" and before_is_csv(before, rejects):
         return []
     settings = [word for word in case.words if word.startswith("--set=")]
     settings += ["--set=guards.max_rejects=100%", "--set=guards.min_records=0"]
-    ended, found = call("validate", str(folder / JOB), str(rejects), *settings)
+    second = folder / f"again{rejects.suffix}"
+    ended, found = call("validate", str(folder / JOB), str(rejects), *settings, "--rejects", str(second))
     if found or ended.exit_code == 4:
         return found or [f"its own rejects file is refused: {ended.stderr[:300]}"]
     rows, was = ended.records, before.records
     if (rows["malformed"], rows["rejected"]) != (was["malformed"], was["rejected"]):
         return [f"the rejects file read again: {rows} after {was}"]
+    for first, then in zip(rows_of(rejects), rows_of(second), strict=True):
+        wanted = "unreadable_before" if first["_raw"] else first["_code"]
+        if (then["_code"], then["_raw"]) != (wanted, first["_raw"]):
+            return [f"a row of the rejects file becomes {then['_code']} {then['_raw']!r} after {first}"[:400]]
     return []
 
 
