@@ -107,7 +107,8 @@ class NdjsonReader:
 def is_rejects_line(line: bytes) -> bool:
     """Say whether a file that begins with this line is an NDJSON rejects file: its object ends with our keys."""
     try:
-        obj: Any = json.loads(line)
+        # int() refuses numbers of thousands of digits.
+        obj: Any = json.loads(line, parse_int=str)
     except (ValueError, RecursionError):
         return False
     return isinstance(obj, dict) and tuple(obj)[-len(REJECT_KEYS) :] == REJECT_KEYS

@@ -66,6 +66,13 @@ def test_an_encoding_that_gives_half_a_surrogate_pair_sets_its_record_aside(tmp_
     assert "\\xed\\xa0\\xbd" in row["_raw"]
 
 
+def test_a_rejects_file_is_known_by_a_first_row_with_a_huge_number(tmp_path: Path):
+    """Numbers of more than 4,300 digits kept it from being known for one."""
+    data = b'[{"a":' + b"9" * 5000 + b"}]"
+    assert play(_case("dump.json", data), tmp_path) == []
+    assert len(rows_of(tmp_path / "again.ndjson")) == 1
+
+
 @pytest.mark.parametrize("name", ["dump.csv", "dump.json", "dump.ndjson"])
 def test_a_job_that_knows_a_column_of_ours_is_refused(tmp_path: Path, name: str):
     """Two columns of one name were exit 1 in JSON, and a column missing that was there in CSV."""
