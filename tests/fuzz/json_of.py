@@ -35,12 +35,12 @@ SCALARS = (
 
 def value(random: Random, depth: int = 0) -> str:
     """Write some value, rarely a correct one."""
-    kind = random.randrange(10)
+    kind = random.randrange(400)
     if kind == 0 and depth < 4:
         return "[" + ",".join(value(random, depth + 1) for _ in range(random.randrange(4))) + "]"
     if kind == 1 and depth < 4:
         return record(random, depth + 1)
-    if kind == 2 and depth == 0 and random.random() < 0.1:
+    if kind == 2 and depth <= 1:
         deep = random.choice((10, 900, 1100, 20_000))
         return random.choice(('{"a":' * deep + "1" + "}" * deep, "[" * deep + "]" * deep, "[" * deep))
     if random.random() < 0.5:
@@ -51,12 +51,13 @@ def value(random: Random, depth: int = 0) -> str:
 def record(random: Random, depth: int = 0) -> str:
     """Write an object, with keys twice now and then."""
     kind = random.random()
-    if depth == 0 and kind < 0.5:
+    if depth == 0 and kind < 0.75:
         keys = ["a", "b", "c"]
         random.shuffle(keys)
-    elif depth == 0 and kind < 0.7:
+    elif depth == 0 and kind < 0.98:
         items = ",".join(f'{{"x":"{at}","y":{value(random, 3)}}}' for at in range(random.randrange(4)))
-        return f'{{"a":"{random.randrange(5)}","L":[{items}]}}'
+        lists = random.choice((f"[{items}]", f"[{items}]", f"[{items}]", "null", "[]", items or "{}"))
+        return f'{{"a":"{random.randrange(5)}","L":{lists}}}' if lists[0] in "[n" or items.count("{") < 2 else "{}"
     else:
         keys = random.choices(KEYS, k=random.randrange(5))
     blank = random.choice(("", "", " ", "\t", " \n" if depth else "")) if random.random() < 0.3 else ""
@@ -75,6 +76,9 @@ def dump(random: Random, *, lines: bool) -> bytes:
     else:
         between = random.choice((",", ",\n", " , ", "\n,\n"))
         text = (
-            random.choice(("", "\n", "  ")) + "[" + between.join(rows) + random.choice(("]", "\n]\n", "]]", ",]", ""))
+            random.choice(("", "\n", "  "))
+            + "["
+            + between.join(rows)
+            + random.choice(("]", "\n]\n") * 8 + ("]]", ",]", ""))
         )
     return text.encode("utf-8", "surrogatepass")

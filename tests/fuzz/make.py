@@ -30,6 +30,11 @@ class Typed(pa.DataFrameModel):
     b: float = Decimal(nullable=True, exponents=True)
     c: datetime.date = Date(nullable=True)
 
+class Chosen(pa.DataFrameModel):
+    a: str = Text(20)
+    b: str = Email(nullable=True)
+    c: str = Choice("x", "1", nullable=True)
+
 class Other(pa.DataFrameModel):
     a: str = Text(20)
     b: datetime.datetime = DateTime(nullable=True)
@@ -37,8 +42,8 @@ class Other(pa.DataFrameModel):
 
 class Listed(pa.DataFrameModel):
     a: str = Text(20)
-    b: str = Email(nullable=True)
-    c: str = Choice("x", "1", nullable=True)
+    b: str = Text(nullable=True)
+    c: str = Text(nullable=True)
     x: str = Text(20, alias="L.x")
     y: float = Decimal(alias="L.y", nullable=True)
 """
@@ -46,6 +51,7 @@ class Listed(pa.DataFrameModel):
 SHAPES = (
     ("Plain", "", "[a]"),
     ("Typed", "", "[a]"),
+    ("Chosen", "", "[a]"),
     ("Other", "columns: {c: interest.c}", "[a]"),
     ("Listed", "", "[a, L.x]"),
 )
@@ -92,7 +98,10 @@ def _source(random: Random, format_: str, encoding: str) -> tuple[str, str, str]
 
 def _job(random: Random, format_: str, file: str, encoding: str = "utf-8") -> tuple[bytes, str, str]:
     source, delimiter, quote = _source(random, format_, encoding)
-    schema, columns, keys = random.choice(SHAPES)
+    # Objects with a list fit the schema that has one; without it most dumps would be refused for that alone.
+    schema, columns, keys = random.choice(SHAPES if format_ == "csv" or random.random() < 0.2 else SHAPES[-1:])
+    if format_ == "csv" and random.random() < 0.5:
+        schema, columns, keys = SHAPES[0]
     text = TEMPLATE.format(
         file=json.dumps(file),
         format=format_,
@@ -106,8 +115,8 @@ def _job(random: Random, format_: str, file: str, encoding: str = "utf-8") -> tu
     return text.encode(), delimiter, quote
 
 
-def _table(random: Random, delimiter: str, quote: str) -> bytes:
-    """Write a CSV table of the columns a, b and c, mostly well."""
+def _table(random: Random, delimiter: str, quote: str, *, listed: bool) -> bytes:
+    """Write a CSV table of the columns a, b and c, mostly well; `listed` adds those of a collection."""
     cells = (
         "1",
         "2",
@@ -125,7 +134,9 @@ def _table(random: Random, delimiter: str, quote: str) -> bytes:
         "NULL",
     )
     end = random.choice(("\n", "\r\n", "\n", "\r"))
-    columns = random.choice((["a", "b", "c"], ["a", "b", "c"], ["a", "b", "c", "L.x", "L.y"], ["c", "a", "b"]))
+    columns = ["a", "b", "c", "L.x", "L.y"] if listed != (random.random() < 0.03) else ["a", "b", "c"]
+    if random.random() < 0.2:
+        random.shuffle(columns)
     lines = [delimiter.join(columns)]
     for at in range(random.choice((0, 1, 5, 30))):
         row = [str(at), *random.choices(cells, k=len(columns) - 1)]
@@ -157,7 +168,7 @@ def any_bytes(random: Random) -> Case:
 def tables(random: Random) -> Case:
     """Damage a small table in the dialect that the job names, in some encoding."""
     job, delimiter, quote = _job(random, "csv", "dump.csv")
-    data = damaged(random, _table(random, delimiter, quote))
+    data = damaged(random, _table(random, delimiter, quote, listed=b"Listed" in job), 4)
     counted: str | None = "dump.csv"
     if random.random() < 0.3:
         data, encoding = encoded(random, data)
@@ -182,7 +193,9 @@ def objects(random: Random) -> Case:
 def archives(random: Random) -> Case:
     """Compress a table or objects, and damage the archive."""
     format_ = random.choice(("csv", "json", "ndjson"))
-    data = _table(random, ",", '"') if format_ == "csv" else json_of.dump(random, lines=format_ == "ndjson")
+    data = (
+        _table(random, ",", '"', listed=False) if format_ == "csv" else json_of.dump(random, lines=format_ == "ndjson")
+    )
     data, suffix = packed(random, data * random.choice((1, 1, 50)))
     return _case(random, format_, data, name=f"dump.{format_}{suffix}")
 
@@ -282,10 +295,27 @@ VALUES = (
 )  # fmt: skip
 
 
+LIKELY = (
+    "source.encoding=utf-16", "source.encoding=latin-1", "source.encoding=utf-7", "source.encoding=unicode_escape",
+    "source.encoding=shift_jis", "source.null_values=[1, x]", 'source.null_values=["1", ""]', "source.trim=true",
+    "source.quote=\"'\"",
+    "source.delimiter=tab", "source.max_record_bytes=7", "source.skip_lines=1", "source.header=[a, b, c]",
+    'source.thousands="."',
+    'source.decimal=","', 'source.dates=["%d-%m-%Y"]', 'source.dates=["%Y%m%d"]', "source.missing_keys=empty", "ignore=[b]",
+    "columns={a: a}", "columns.b={to: b, trim: true}", "target.action=add", "target.key_fields=[b]", "target.key_fields=[a, b]",
+    "guards.max_rejects=0", "guards.max_rejects=1%", "guards.min_records=1000", "load.max_row_bytes=1", "load.chunk_rows=1",
+    "target.ignore_empty_fields=false", "source.files=[dump.*, dump.*]", "source.files=[./dump.csv, dump.csv]",
+    "source.timezone=UTC",
+    'constants={b: "1"}', "source.fractions=cut", 'source.true_values=["1"]',
+)  # fmt: skip
+
+
 def settings(random: Random) -> Case:
     """Put hostile words over a job that is right, or hostile words before it."""
     case = tables(random) if random.random() < 0.7 else objects(random)
     words = [f"--set={random.choice(KEYS)}={random.choice(VALUES)}" for _ in range(random.choice((1, 1, 2, 4)))]
+    if random.random() < 0.4:
+        words = [f"--set={random.choice(LIKELY)}"]
     if random.random() < 0.1:
         words.append(
             random.choice(
