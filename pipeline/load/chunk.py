@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import polars as pl
 
@@ -28,7 +29,7 @@ class Chunk:
         """Give the chunk with some of its rows only, for the per-profile way, which needs no body."""
         return replace(self, rows=rows, body=b"")
 
-    @property
+    @cached_property
     def places(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Give (file, line) of the row that comes first in the input and of the one that comes last."""
         ordered = self.rows.select("_seq", "_file", "_line")

@@ -35,7 +35,9 @@ def cut(lanes: Lanes, sets: Sets, keys: Keys, limits: Limits) -> Iterator[Chunk]
             for part, body in _within_bytes(rows, columns, limits.bytes):
                 ordinal += 1
                 digest = hashlib.sha256(body).hexdigest()
-                yield Chunk(ordinal, lane, columns, key_fields, part, body, digest)
+                chunk = Chunk(ordinal, lane, columns, key_fields, part, body, digest)
+                _ = chunk.places  # found here, beside the sending of the chunk before
+                yield chunk
 
 
 def rows_json(rows: pl.DataFrame, columns: tuple[str, ...]) -> bytes:

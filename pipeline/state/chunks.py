@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -134,6 +135,9 @@ class OpenChunk:
         )
 
 
+Execute = Callable[[str, Sequence[object]], sqlite3.Cursor]
+
+
 class ChunkRecord:
     """The record of one chunk of one run; each verb is one legal move and is on disk when it returns."""
 
@@ -158,9 +162,12 @@ class ChunkRecord:
         self._move(ChunkState.SUBMITTED, {"import_id": import_id, "submitted_at": _now()})
 
     def ended(self, outcome: Outcome) -> None:
-        """Record how the chunk ended; one that is not final stays submitted, with the reason."""
+        """Record how the chunk ended; one that is not final stays submitted, with the reason.
+
+        It is on disk before the next chunk is sent, by the same sync: what a power cut takes is asked for again.
+        """
         if outcome.ending is Ending.SUBMITTED:
-            self._db.execute(
+            self._db.execute_unsynced(
                 "UPDATE chunk SET message = ? WHERE run = ? AND ordinal = ?",
                 (outcome.message, self._run, self._entry.ordinal),
             )
@@ -173,7 +180,7 @@ class ChunkRecord:
             "unknown": outcome.unknown,
             "unmatched": outcome.unmatched,
         }
-        self._move(ChunkState(outcome.ending.value), changes)
+        self._move(ChunkState(outcome.ending.value), changes, self._db.execute_unsynced)
 
     def looked(self, at: str, digest: str) -> None:
         """Record what a look at an unknown chunk found, as a digest (data rule 28); `at` is ISO 8601 in UTC."""
@@ -197,10 +204,10 @@ class ChunkRecord:
         if changed != 1:
             raise ValueError(f"chunk {chunk.ordinal} of {self._run} cannot become {to}")
 
-    def _move(self, to: ChunkState, changes: dict[str, Any]) -> None:
+    def _move(self, to: ChunkState, changes: dict[str, Any], execute: Execute | None = None) -> None:
         legal = LEGAL[to]
         assignments = ", ".join(f"{name} = ?" for name in changes)
-        changed = self._db.execute(
+        changed = (execute or self._db.execute)(
             f"UPDATE chunk SET state = ?, {assignments} WHERE run = ? AND ordinal = ?"  # noqa: S608 - our own words
             f" AND state IN ({','.join('?' * len(legal))})",
             (to, *changes.values(), self._run, self._entry.ordinal, *legal),
