@@ -1,0 +1,1 @@
+"""How the API behaves: on the sandbox, and on a real account where one is given (docs/live.md)."""
