@@ -138,10 +138,7 @@ class JsonBatches:
         self._malformed(line, fault, raw)
 
     def _lay_out(self, obj: dict[str, Any], line: int) -> tuple[Laid | None, Fault | None]:
-        try:
-            laid = lay_out(obj, self._layout)
-        except RecursionError:
-            return None, ("too_deep", "nested more deeply than can be followed")
+        laid = lay_out(obj, self._layout)
         if laid.unknown or laid.unfit:
             self._refuse(laid, line)
         if laid.double is not None:

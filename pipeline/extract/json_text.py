@@ -13,7 +13,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # Undecodable bytes in text that was decoded with marks.
 _MARK = re.compile("[\udc00-\udcff]")
 
+# Levels of objects and lists in one element: a guess far above any dump, and far below what Python can follow.
+MOST_DEPTH = 100
+
 Fault = tuple[str, str]
+
+TOO_DEEP: Fault = ("too_deep", "nested more deeply than can be followed")
 
 
 class Decoder:
@@ -50,7 +55,8 @@ class Decoder:
         `marked` says that bytes which did not decode may stand in the text as lone surrogates.
         """
         escaped = text.find("\\u", start, end) >= 0
-        if isinstance(value, dict) and not (marked or escaped or self._constant or self._double is not None):
+        deep = text.count("{", start, end) + text.count("[", start, end) > MOST_DEPTH
+        if isinstance(value, dict) and not (marked or escaped or deep or self._constant or self._double is not None):
             return None
         if not isinstance(value, dict):
             return "not_an_object", f"{_kind(value)} where an object should be"
@@ -60,6 +66,8 @@ class Decoder:
             return "not_json", f"{self._constant} is no JSON"
         if self._double is not None:
             return "duplicate_key", f"the key {shown(self._double)} stands twice in one object"
+        if deep and _depth(value) > MOST_DEPTH:
+            return TOO_DEEP
         return _odd_character(value) if escaped else None
 
 
@@ -85,3 +93,12 @@ def _odd_character(value: Any) -> Fault | None:
             if "\0" in item:
                 return "nul", "a text holds a NUL character"
     return None
+
+
+def _depth(value: Any) -> int:
+    """Count the levels of objects and lists of a value."""
+    levels, inside = 0, [value]
+    while inside := [one for one in inside if isinstance(one, dict | list)]:
+        levels += 1
+        inside = [item for one in inside for item in (one.values() if isinstance(one, dict) else one)]
+    return levels

@@ -10,7 +10,7 @@ from pipeline.errors import AccountingError, Problem
 from pipeline.extract import _json
 from pipeline.extract.decoding import readable
 from pipeline.extract.json_batch import JsonBatches
-from pipeline.extract.json_text import Decoder
+from pipeline.extract.json_text import TOO_DEEP, Decoder
 from pipeline.extract.lines import MOST_RAW_BYTES, LongLine, WholeLines
 from pipeline.extract.reading import Batches, Found, Task
 from pipeline.records import REJECT_KEYS
@@ -89,7 +89,7 @@ class NdjsonReader:
             return "nul", "holds a NUL character"
         if isinstance(error, json.JSONDecodeError):
             return "not_json", f"{error.msg} at character {error.pos + 1}"
-        return "too_deep", "nested more deeply than can be followed"
+        return TOO_DEEP
 
     def _raw(self, line: bytes, length: int) -> str:
         """Give a line, or as much of it as is kept, for a person to mend."""

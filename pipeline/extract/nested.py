@@ -69,7 +69,7 @@ def lay_out(obj: Mapping[str, Any], layout: Layout) -> Laid:
 
     Keys are joined with a dot. Each element of a list of objects is a row with the columns of the object beside its own;
     several lists give their rows one after the other, in the order of the lists in the object. Null, a missing list and
-    `[]` are the same; an object without elements is one row. Raises RecursionError for what is nested too deeply.
+    `[]` are the same; an object without elements is one row.
     """
     return _Walk(layout).object(obj)
 

@@ -159,6 +159,16 @@ def test_lines_that_are_no_json_cost_themselves(tmp_path: Path):
         assert raws[5] == '{"a": "' + "x" * (65536 - 7) + "… (200,009 bytes)"
 
 
+def test_nesting_has_a_limit(tmp_path: Path):
+    """A hundred levels are read, one more is set aside, wherever they stand and whatever else stands there."""
+    wide = ",".join(['{"z":[]}'] * 200)
+    elements = [f'{{"a":"{depth}","skip":{"[" * (depth - 1)}{"]" * (depth - 1)}}}' for depth in (100, 101, 900)]
+    elements.append(f'{{"a":"wide","skip":[{wide}]}}')
+    for batches in _both(tmp_path, elements, Expected(("a",), ignored=frozenset({"skip"}))):
+        assert [row[0] for row in rows_of(batches)] == ["100", "wide"]
+        assert [bad[1:] for bad in malformed_of(batches)] == [(2, "too_deep"), (3, "too_deep")]
+
+
 def test_a_line_of_exactly_the_limit_is_read(tmp_path: Path):
     """The line end does not count."""
     text = '{"a":"12345"}'

@@ -73,6 +73,17 @@ def test_a_rejects_file_is_known_by_a_first_row_with_a_huge_number(tmp_path: Pat
     assert len(rows_of(tmp_path / "again.ndjson")) == 1
 
 
+@pytest.mark.parametrize(
+    ("depth", "code"), [(90, "key_blank"), (110, "too_deep"), (500, "too_deep"), (900, "too_deep")]
+)
+def test_what_can_be_read_deep_down_can_be_written(tmp_path: Path, depth: int, code: str):
+    """An object that was nested almost too deeply to be read could not be written to the rejects file: exit 1."""
+    data = b'{"b":"1","deep":' + b'{"x":' * depth + b"1" + b"}" * depth + b"}\n"
+    files = {JOB: _job("dump.ndjson", "", "ndjson", "ignore: [deep]"), "schema.py": SCHEMA, "dump.ndjson": data}
+    assert play(Case(files, (), "accepted.csv", "rejects.ndjson"), tmp_path) == []
+    assert [row["_code"] for row in rows_of(tmp_path / "rejects.ndjson")] == [code]
+
+
 @pytest.mark.parametrize("name", ["dump.csv", "dump.json", "dump.ndjson"])
 def test_a_job_that_knows_a_column_of_ours_is_refused(tmp_path: Path, name: str):
     """Two columns of one name were exit 1 in JSON, and a column missing that was there in CSV."""
