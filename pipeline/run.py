@@ -84,7 +84,8 @@ def begin(request: RunRequest, plan: Plan, site: Site, api_host: str) -> RunId:
     """Put the run, its job and its files into the ledger before anything is read."""
     job, target = plan.job, site.target
     run_id = new_run_id(job.job, datetime.now(UTC))
-    folder = RunFolder(request.state_dir, run_id)
+    while (folder := RunFolder(request.state_dir, run_id)).path.exists():
+        run_id = new_run_id(job.job, datetime.now(UTC))
     drop_expired(request.state_dir, datetime.now(UTC))
     folder.create()
     copy = json.dumps({**job.model_dump(mode="json", by_alias=True), "path": str(job.path.absolute())})
