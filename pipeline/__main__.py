@@ -5,6 +5,7 @@ Every command ends here: with its exit code, or with an error that is turned int
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -16,9 +17,14 @@ from pipeline.cli import cli
 from pipeline.errors import Exit, PipelineError, Problem
 
 
+# Importing makes hundreds of thousands of objects that stay: looking through them for garbage again and again is idle.
+GC_THRESHOLD = 100_000
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Do what the command line says (`words` take the place of the program's own) and give the exit code."""
     words = list(sys.argv[1:] if words is None else words)
+    gc.set_threshold(GC_THRESHOLD)
     _take_any_text()
     as_json = "--json" in words[: words.index("--")] if "--" in words else "--json" in words
     try:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import polars as pl
 
 from pipeline.records import Lane
+from pipeline.stage.settle import Place
 
 
 @dataclass(frozen=True)
 class Chunk:
     """The rows of one import: `ordinal` from 1 within the run, its lane, and the rows in the staged layout with `_seq`.
 
-    `digest` proves the content: SHA-256 over the JSON of the rows (`body`), which names the columns too.
+    `places` says where its first and its last row stand in the input. `digest` proves the content: SHA-256 over the JSON of
+    the rows (`body`), which names the columns too.
     """
 
     ordinal: int
@@ -22,6 +23,7 @@ class Chunk:
     columns: tuple[str, ...]
     key_fields: tuple[str, ...]
     rows: pl.DataFrame
+    places: tuple[Place, Place]
     body: bytes
     digest: str = ""
 
@@ -29,13 +31,13 @@ class Chunk:
         """Give the chunk with some of its rows only, for the per-profile way, which needs no body."""
         return replace(self, rows=rows, body=b"")
 
-    @cached_property
-    def places(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Give (file, line) of the row that comes first in the input and of the one that comes last."""
-        ordered = self.rows.select("_seq", "_file", "_line")
-        first = ordered.row(int(self.rows["_seq"].arg_min() or 0))
-        last = ordered.row(int(self.rows["_seq"].arg_max() or 0))
-        return (first[1], first[2]), (last[1], last[2])
+
+def places_of(rows: pl.DataFrame) -> tuple[Place, Place]:
+    """Give (file, line) of the row that comes first in the input and of the one that comes last; `rows` is not empty."""
+    ordered = rows.select("_seq", "_file", "_line")
+    first = ordered.row(int(rows["_seq"].arg_min() or 0))
+    last = ordered.row(int(rows["_seq"].arg_max() or 0))
+    return (first[1], first[2]), (last[1], last[2])
 
 
 def import_name(run: str, ordinal: int) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 
 import polars as pl
 
-from pipeline.load.chunk import Chunk
-from pipeline.records import Keys, Sets
+from pipeline.load.chunk import Chunk, places_of
+from pipeline.overlap import side_by_side
+from pipeline.records import Keys, Lane, Sets
 from pipeline.stage.lanes import Lanes
 
 
@@ -27,17 +29,21 @@ def cut(lanes: Lanes, sets: Sets, keys: Keys, limits: Limits) -> Iterator[Chunk]
 
     The result is a function of the staged files and the limits, so that a later process cuts the same chunks again.
     """
-    ordinal = 0
-    for lane in lanes.lanes():
+
+    def chunks_of(piece: tuple[Lane, pl.DataFrame]) -> list[Chunk]:
+        lane, rows = piece
         columns = sets.columns_of(lane.carried)
         key_fields = keys.of_set(sets.collections_of(lane.carried))
-        for rows in _slices(lanes.frames(lane), limits.rows):
-            for part, body in _within_bytes(rows, columns, limits.bytes):
-                ordinal += 1
-                digest = hashlib.sha256(body).hexdigest()
-                chunk = Chunk(ordinal, lane, columns, key_fields, part, body, digest)
-                _ = chunk.places  # found here, beside the sending of the chunk before
-                yield chunk
+        return [
+            Chunk(0, lane, columns, key_fields, part, places_of(part), body, hashlib.sha256(body).hexdigest())
+            for part, body in _within_bytes(rows, columns, limits.bytes)
+        ]
+
+    pieces = ((lane, rows) for lane in lanes.lanes() for rows in _slices(lanes.frames(lane), limits.rows))
+    numbers = count(1)
+    for made in side_by_side(chunks_of, pieces):
+        for chunk in made:
+            yield replace(chunk, ordinal=next(numbers))
 
 
 def rows_json(rows: pl.DataFrame, columns: tuple[str, ...]) -> bytes:

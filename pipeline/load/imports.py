@@ -13,7 +13,7 @@ from pipeline.load.outcome import ChunkLog, Ending, Outcome
 # Of an import with an error and counters that stand still (data rule 26).
 STILL_POLLS = 10
 STILL_S = 600.0
-# First wait after an immediate first look; a guess, the API names no interval.
+# First wait after an immediate first look, and the least that is waited for; a guess, the API names no interval.
 SHORTEST_WAIT_S = 0.1
 
 
@@ -137,7 +137,7 @@ def waits(poll: Poll, last_import_s: float) -> Iterator[float]:
     """Give the waits before each poll, in seconds, without end: `first_s`, then growing by `factor` up to `most_s`."""
     auto = poll.first_s == "auto"
     wait_s = min(last_import_s / 2 if poll.first_s == "auto" else poll.first_s, poll.most_s)
-    yield wait_s
+    yield 0 if auto and wait_s < SHORTEST_WAIT_S else wait_s
     wait_s = max(wait_s / 4 if auto else wait_s, SHORTEST_WAIT_S)
     while True:
         yield min(wait_s, poll.most_s)

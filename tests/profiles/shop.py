@@ -13,7 +13,7 @@ import polars as pl
 
 from pipeline.copernica import Call, Client, Database, Options, Outside
 from pipeline.job import Poll
-from pipeline.load.chunk import Chunk
+from pipeline.load.chunk import Chunk, places_of
 from pipeline.load.chunks import Limits, cut, rows_json
 from pipeline.load.imports import Clock, Imports, ImportSettings
 from pipeline.load.loop import entry_of
@@ -268,7 +268,7 @@ def chunk_of(rows: Sequence[Row], terms: Terms, ordinal: int = 1) -> Chunk:
     settled = settle(staged(rows, terms), _rules(rows, terms)).rows.drop("_phase")
     columns = columns_of(rows)
     together = settled.sort(pl.col("_seq").min().over("_key") if keys_of(rows, terms).profile else "_seq", "_seq")
-    return Chunk(ordinal, Lane(0, 0), columns, terms.key_fields, together, rows_json(together, columns))
+    return Chunk(ordinal, Lane(0, 0), columns, terms.key_fields, together, places_of(together), rows_json(together, columns))
 
 
 def _rules(rows: Sequence[Row], terms: Terms) -> Rules:
