@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PIP_INSTALL := pip install --quiet --disable-pip-version-check --constraint constraints.txt
 JOB ?= configs/customers.yaml
 DUMP ?=
 TEST ?= tests
@@ -15,11 +16,10 @@ help: ## list the targets
 
 setup: $(STAMP) ## make the virtual environment and install what is pinned
 
-$(STAMP): pyproject.toml constraints.txt $(wildcard pipeline/extract/_*.[ch])
+$(STAMP): pyproject.toml constraints.txt $(wildcard pipeline/*/_*.[ch])
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt setuptools
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	$(BIN)/python -m $(PIP_INSTALL) setuptools
+	PYTHONWARNINGS=ignore $(BIN)/python -m $(PIP_INSTALL) --no-build-isolation --editable '.[dev]'
 	@touch $(STAMP)
 
 run: $(STAMP) ## import the sample data into a sandbox that is started and stopped for it
@@ -43,21 +43,29 @@ nightly: $(STAMP) ## for cron: make nightly JOB=configs/my.yaml [DUMP="file ..."
 	$(if $(filter file,$(origin JOB)),$(error say which job: make nightly JOB=configs/my.yaml))
 	@$(BIN)/copernica-import run $(JOB) $(DUMP)
 
-# The other tools that are measured live apart, so that nothing of theirs is there when ours runs.
-BENCH_STAMP := benchmarks/.venv/.installed
+# What is measured lives apart from the tools of its development, and the other tools apart from it.
+BENCH := benchmarks/.venv
+OTHERS := benchmarks/.venv-others
+BENCH_STAMP := $(BENCH)/.installed
+OTHERS_STAMP := $(OTHERS)/.installed
 ROWS ?= 1000000
 ONLY ?=
 BIG ?=
 
-$(BENCH_STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -m venv benchmarks/.venv
-	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt setuptools
-	benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--no-build-isolation '.[bench]'
+$(BENCH_STAMP): pyproject.toml constraints.txt $(wildcard pipeline/*/_*.[ch])
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m $(PIP_INSTALL) setuptools
+	$(BENCH)/bin/python -m $(PIP_INSTALL) --no-build-isolation --editable '.[sandbox]'
 	@touch $@
 
-bench: $(STAMP) $(BENCH_STAMP) ## measure speed and memory: make bench [ROWS=1000000] [ONLY=limit,run] [BIG=1]
-	$(BIN)/python -m benchmarks --rows $(ROWS) $(if $(ONLY),--only $(ONLY)) $(if $(BIG),--big)
+$(OTHERS_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(OTHERS)
+	$(OTHERS)/bin/python -m $(PIP_INSTALL) setuptools
+	$(OTHERS)/bin/python -m $(PIP_INSTALL) --no-build-isolation '.[bench]'
+	@touch $@
+
+bench: $(BENCH_STAMP) $(OTHERS_STAMP) ## measure speed and memory: make bench [ROWS=1000000] [ONLY=limit,run] [BIG=1]
+	$(BENCH)/bin/python -m benchmarks --rows $(ROWS) $(if $(ONLY),--only $(ONLY)) $(if $(BIG),--big)
 
 TIMES ?= 20
 MINUTES ?= 10
@@ -70,4 +78,4 @@ fuzz: $(STAMP) ## throw damaged and hostile input at the command line: make fuzz
 
 # State folders stay: the ledger of real runs may be in them.
 clean: ## remove what was built
-	rm -rf $(VENV) benchmarks/.venv build *.egg-info pipeline/extract/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(OTHERS) build *.egg-info pipeline/*/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis

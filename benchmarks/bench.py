@@ -96,7 +96,7 @@ class Setting:
     rows: int
     repetitions: int
     python: str = sys.executable
-    other_python: str = str(HERE / ".venv" / "bin" / "python")
+    other_python: str = str(HERE / ".venv-others" / "bin" / "python")
     data: Path = HERE / "data"
 
 

@@ -16,7 +16,6 @@ import click
 from pipeline.cli import cli
 from pipeline.errors import Exit, PipelineError, Problem
 
-
 # Importing makes hundreds of thousands of objects that stay: looking through them for garbage again and again is idle.
 GC_THRESHOLD = 100_000
 

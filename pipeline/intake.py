@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from pipeline.overlap import ahead, side_by_side
+from pipeline.overlap import side_by_side
 from pipeline.plan import Plan
 from pipeline.records import Batch, LiveField
 from pipeline.report.progress import Reporter
@@ -32,7 +32,7 @@ def take_in(
     validator = plan.validator(live)
     seen_bytes = 0
     with reporter.stage("read and validate", extraction.bytes_total) as advance:
-        for batch, checked in side_by_side(lambda batch: (batch, validator.check(batch)), ahead(extraction)):
+        for batch, checked in side_by_side(lambda batch: (batch, validator.check(batch)), extraction):
             rejects.write(batch, checked.faults)
             keep(batch, checked.accepted)
             intake.malformed += batch.malformed.height

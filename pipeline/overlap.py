@@ -17,39 +17,22 @@ WAITING = 2
 WORKERS = 2
 
 
-def ahead(items: Iterable[T]) -> Iterator[T]:
-    """Make the next item in a thread while the present one is worked on."""
-    iterator = iter(items)
-    end = object()
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
-        future = pool.submit(next, iterator, end)
-        while (item := future.result()) is not end:
-            future = pool.submit(next, iterator, end)
-            yield item  # type: ignore[misc]
-
-
 def side_by_side(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Work on a few items at the same time, one per core, and give what comes of them in the order of the items.
+    """Work on a few items at the same time, one per core, while the next is made; give what comes of them in their order.
 
-    Where making the items ends with an error, what came before it is given first.
+    An error, of the work or of making an item, is raised where that item's result would be.
     """
-    waiting: deque[Future[R]] = deque()
-    fault: Exception | None = None
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="side-by-side") as pool:
-        iterator = iter(items)
-        while fault is None:
-            try:
-                waiting.append(pool.submit(work, next(iterator)))
-            except StopIteration:
-                break
-            except Exception as error:  # noqa: BLE001 - raised below, in its turn
-                fault = error
-            if len(waiting) >= WORKERS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    if fault is not None:
-        raise fault
+    iterator, end = iter(items), object()
+
+    def take(item: Future[T | object]) -> R | object:
+        found = item.result()
+        return end if found is end else work(found)  # type: ignore[arg-type]
+
+    with ThreadPoolExecutor(1, "make") as maker, ThreadPoolExecutor(WORKERS, "work") as workers:
+        waiting = deque(workers.submit(take, maker.submit(next, iterator, end)) for _ in range(WORKERS + 1))
+        while (result := waiting.popleft().result()) is not end:
+            waiting.append(workers.submit(take, maker.submit(next, iterator, end)))
+            yield result  # type: ignore[misc]
 
 
 @contextmanager

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "_arrow_abi.h"
+
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "string views are built for little-endian machines"
 #endif
@@ -119,23 +121,7 @@ free_column(Column *column)
     *column = (Column){0};
 }
 
-/* ---- Arrow C data interface (https://arrow.apache.org/docs/format/CDataInterface.html) ---- */
-
-struct ArrowSchema {
-    const char *format, *name, *metadata;
-    int64_t flags, n_children;
-    struct ArrowSchema **children, *dictionary;
-    void (*release)(struct ArrowSchema *);
-    void *private_data;
-};
-
-struct ArrowArray {
-    int64_t length, null_count, offset, n_buffers, n_children;
-    const void **buffers;
-    struct ArrowArray **children, *dictionary;
-    void (*release)(struct ArrowArray *);
-    void *private_data;
-};
+/* ---- the table of a batch ---- */
 
 typedef struct { const void *buffers[4]; int64_t data_length; } Buffers;
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 
 import polars as pl
 
+from pipeline.load import _body
 from pipeline.load.chunk import Chunk, places_of
 from pipeline.overlap import side_by_side
 from pipeline.records import Keys, Lane, Sets
@@ -25,7 +25,7 @@ class Limits:
 
 
 def cut(lanes: Lanes, sets: Sets, keys: Keys, limits: Limits) -> Iterator[Chunk]:
-    """Cut all lanes into chunks, in the order of sending.
+    """Cut all lanes into chunks, in the order of sending; the next ones are made while one is sent.
 
     The result is a function of the staged files and the limits, so that a later process cuts the same chunks again.
     """
@@ -48,9 +48,8 @@ def cut(lanes: Lanes, sets: Sets, keys: Keys, limits: Limits) -> Iterator[Chunk]
 
 def rows_json(rows: pl.DataFrame, columns: tuple[str, ...]) -> bytes:
     """Write the JSON array for `source`: the same columns in the same order in every row, empty cells as ""."""
-    buffer = io.BytesIO()
-    rows.select(pl.col(columns).fill_null("")).write_json(buffer)
-    return buffer.getvalue()
+    numbered = rows.select(pl.col(name).alias(str(at)) for at, name in enumerate(columns))
+    return _body.rows_json(numbered, columns)
 
 
 def _slices(frames: Iterable[pl.DataFrame], most_rows: int) -> Iterator[pl.DataFrame]:

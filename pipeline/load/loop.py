@@ -18,7 +18,6 @@ from pipeline.load.outcome import Ending, Outcome, Way
 from pipeline.load.profile_log import RowState
 from pipeline.load.report import LoadReport, Trouble
 from pipeline.load.unknown import Settler
-from pipeline.overlap import ahead
 from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState
 from pipeline.state.ledger import Ledger
 
@@ -70,7 +69,7 @@ def load(chunks: Iterable[Chunk], loading: Loading) -> LoadReport:
     report = LoadReport()
     past = {row.ordinal: row for row in loading.ledger.chunks(loading.run)}
     waiting: list[pl.Series] = []
-    for chunk, last in with_last(ahead(chunks)):
+    for chunk, last in with_last(chunks):
         if loading.interrupted():
             break
         before = past.get(chunk.ordinal)

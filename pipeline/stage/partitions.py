@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 # A partition is read whole, so its share of the input decides the memory of a run, whatever the size of the input.
-PARTITION_BYTES = 32 * 1024**2
+PARTITION_BYTES = 16 * 1024**2
 MOST_PARTITIONS = 1024
 # Texts as offsets into one buffer: read back faster than views, and smaller.
 COMPAT = pl.CompatLevel.oldest()

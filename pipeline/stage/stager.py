@@ -7,10 +7,11 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.overlap import side_by_side
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.partitions import Partitions
 from pipeline.stage.sample import Sampler
-from pipeline.stage.settle import Rules, Staged, settle
+from pipeline.stage.settle import Rules, Settled, Staged, settle
 
 # What deciding that keys stand together may keep: 8 bytes for each run of equal keys.
 MOST_RUN_BYTES = 64 * 1024**2
@@ -58,12 +59,12 @@ class Stager:
         if self._partitions is None and self._held is not None:
             held, self._held = self._held, None
             self._runs.append(held["_key"].head(1))
-            self._settle(held)
+            self._keep(settle(held, self._rules))
             if self._keys_came_back():
                 self._partition()
         if self._partitions is not None:
-            for rows in self._partitions.frames():
-                self._settle(rows)
+            for settled in side_by_side(lambda rows: settle(rows, self._rules), self._partitions.frames()):
+                self._keep(settled)
 
     def _settle_now(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Settle the keys that are complete; gives the rows back where keys do not stand together."""
@@ -80,7 +81,7 @@ class Stager:
         last = int(starts[-1])
         self._held = rows.slice(last)
         if last:
-            self._settle(rows.slice(0, last))
+            self._keep(settle(rows.slice(0, last), self._rules))
         return rows
 
     def _keys_came_back(self) -> bool:
@@ -97,8 +98,7 @@ class Stager:
         self._start_over()
         self.staged.collapsed = collapsed
 
-    def _settle(self, rows: pl.DataFrame) -> None:
-        settled = settle(rows, self._rules)
+    def _keep(self, settled: Settled) -> None:
         if self._whole:
             self.lanes.add_whole(settled.rows, self._rules.sets.all)
         else:

@@ -268,7 +268,9 @@ def chunk_of(rows: Sequence[Row], terms: Terms, ordinal: int = 1) -> Chunk:
     settled = settle(staged(rows, terms), _rules(rows, terms)).rows.drop("_phase")
     columns = columns_of(rows)
     together = settled.sort(pl.col("_seq").min().over("_key") if keys_of(rows, terms).profile else "_seq", "_seq")
-    return Chunk(ordinal, Lane(0, 0), columns, terms.key_fields, together, places_of(together), rows_json(together, columns))
+    return Chunk(
+        ordinal, Lane(0, 0), columns, terms.key_fields, together, places_of(together), rows_json(together, columns)
+    )
 
 
 def _rules(rows: Sequence[Row], terms: Terms) -> Rules:
