@@ -23,7 +23,7 @@ GC_THRESHOLD = 100_000
 def main(words: Sequence[str] | None = None) -> int:
     """Do what the command line says (`words` take the place of the program's own) and give the exit code."""
     words = list(sys.argv[1:] if words is None else words)
-    gc.set_threshold(GC_THRESHOLD)
+    _set_up_for_speed()
     _take_any_text()
     as_json = "--json" in words[: words.index("--")] if "--" in words else "--json" in words
     try:
@@ -38,6 +38,12 @@ def main(words: Sequence[str] | None = None) -> int:
         return _refuse((Problem("interrupted"),), Exit.INTERRUPTED, as_json)
     except Exception as error:  # noqa: BLE001 - the one place for a bug of ours
         return _bug(error, as_json)
+
+
+def _set_up_for_speed() -> None:
+    """Tune the interpreter and polars, whose threads are half of the cores: several of our stages use it at the same time."""
+    gc.set_threshold(GC_THRESHOLD)
+    os.environ.setdefault("POLARS_MAX_THREADS", str(max(1, len(os.sched_getaffinity(0)) // 2)))
 
 
 def _take_any_text() -> None:
