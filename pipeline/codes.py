@@ -83,7 +83,7 @@ _MALFORMED = {
     ),
     "too_deep": Code(
         "Nested too deeply",
-        "The object is nested more deeply than the reader follows.",
+        "The object is nested more than a hundred levels deep.",
         "Flatten the object.",
     ),
     "unreadable_before": Code(

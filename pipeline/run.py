@@ -33,7 +33,7 @@ from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
 from pipeline.request import RunRequest, ValidateRequest
-from pipeline.state.folder import RunFolder, drop_expired, new_run_id, private_files
+from pipeline.state.folder import RunFolder, drop_expired, private_files
 from pipeline.state.ledger import Ledger, RunEntry
 from pipeline.state.lock import Patience, database_lock, job_lock
 from pipeline.state.storage import storage_faults
@@ -83,22 +83,19 @@ def check_fit(plan: Plan, target: LiveTarget) -> None:
 def begin(request: RunRequest, plan: Plan, site: Site, api_host: str) -> RunId:
     """Put the run, its job and its files into the ledger before anything is read."""
     job, target = plan.job, site.target
-    run_id = new_run_id(job.job, datetime.now(UTC))
-    while (folder := RunFolder(request.state_dir, run_id)).path.exists():
-        run_id = new_run_id(job.job, datetime.now(UTC))
     drop_expired(request.state_dir, datetime.now(UTC))
-    folder.create()
+    folder = RunFolder.new(request.state_dir, job.job, datetime.now(UTC))
     copy = json.dumps({**job.model_dump(mode="json", by_alias=True), "path": str(job.path.absolute())})
-    entry = RunEntry(run_id, job.job, str(job.path), copy, request.limit, not request.files, tuple(request.forced))
+    entry = RunEntry(folder.run, job.job, str(job.path), copy, request.limit, not request.files, tuple(request.forced))
     site.ledger.begin(entry, plan.files)
     site.ledger.aim(
-        run_id,
+        folder.run,
         api_host=api_host,
         account=target.identity.id,
         database_id=target.database.id,
         structure={name: target.live[name].type for name in plan.link.columns},
     )
-    return RunId(run_id, job, plan.files, request.limit, request.forced, folder)
+    return RunId(folder.run, job, plan.files, request.limit, request.forced, folder)
 
 
 def validate(request: ValidateRequest, reporter: Reporter) -> Summary:

@@ -16,6 +16,8 @@ _NO_IMPORTS = re.compile(
     r"|forbidden|denied|may not import|cannot import",
     re.IGNORECASE,
 )
+# Whoever speaks of these speaks of what was sent, not of the right to send it.
+_OUR_DATA = re.compile(r"\b(column|field|value|row|line|key|source|record|profile)s?\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -60,4 +62,4 @@ def _unfit(job: Job, columns: Sequence[str]) -> Problem | None:
 
 def refuses_imports(message: str) -> bool:
     """Say whether a refusal of the first import is about imports as a whole, not about our data (data rule 25 c)."""
-    return _NO_IMPORTS.search(message) is not None
+    return _NO_IMPORTS.search(message) is not None and _OUR_DATA.search(message) is None

@@ -77,9 +77,10 @@ class Gate:
             if rule.for_s:
                 self._connections.close_for(rule.for_s)
             return await self._cut(http)
-        if rule.kind in ("429", "502", "503", "504"):
+        if rule.kind in ("400", "429", "502", "503", "504"):
             await _body(http)
-            answer = self._broken(int(rule.kind), rule)
+            refused = ApiError(rule.message or "Invalid request")
+            answer = refused.answer() if rule.kind == "400" else self._broken(int(rule.kind), rule)
             entry["status"] = answer.status
             return _sent(answer)
         if rule.kind == "expire":

@@ -15,7 +15,10 @@ from pipeline.errors import JobError, Problem
 from pipeline.sandbox.imports import Script
 from pipeline.sandbox.yaml_file import read_yaml
 
-Kind = Literal["refuse", "429", "502", "503", "504", "slow", "empty", "cut", "expire", "hang", "delay", "fail", "polls"]
+Kind = Literal[
+    "refuse", "400", "429", "502", "503", "504", "slow", "empty", "cut", "expire", "hang", "delay", "fail", "polls"
+]
+_INTERRUPTED = "The import was interrupted"
 IMPORT_KINDS = frozenset({"hang", "delay", "fail", "polls"})
 
 
@@ -41,7 +44,7 @@ class Rule(BaseModel):
     seconds: float = Field(default=0, ge=0)
     for_s: float = Field(default=0, ge=0)
     after_rows: int | None = Field(default=None, ge=0)
-    message: str = "The import was interrupted"
+    message: str | None = None
     finish: bool = True
     polls: int = Field(default=3, ge=0)
 
@@ -82,7 +85,7 @@ class Hit(BaseModel):
                 found["polls"] = rule.polls
             else:
                 after = rows // 2 if rule.after_rows is None else rule.after_rows
-                found |= {"fail_after": after, "message": rule.message, "finish": rule.finish}
+                found |= {"fail_after": after, "message": rule.message or _INTERRUPTED, "finish": rule.finish}
         return Script(**found)
 
     def named(self) -> list[str]:

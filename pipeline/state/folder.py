@@ -7,18 +7,12 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import JobError, Problem
-
-
-def new_run_id(job: str, now: datetime) -> str:
-    """Name a run after its job and its start in UTC, with four random digits against two starts in one second."""
-    return f"{job}-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-
 
 # In a folder of staged rows: the time in UTC, ISO 8601, from which on they are to go.
 KEEP_UNTIL = "keep-until"
@@ -61,17 +55,23 @@ class RunFolder:
         """Give the folder of staged rows."""
         return self.path / "staged"
 
-    def create(self) -> None:
-        """Make the folder; raises JobError when the state folder cannot be written."""
+    @classmethod
+    def new(cls, state_dir: Path, job: str, now: datetime) -> RunFolder:
+        """Make the folder of a new run, named after its job and its start in UTC with four random digits behind.
+
+        No two starts of one second get the same name. Raises JobError when the state folder cannot be written.
+        """
+        runs = state_dir / "runs"
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (self.path.parent.parent, self.path.parent, self.path):
+            runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (state_dir, runs):
                 folder.chmod(0o700)
+            return cls(state_dir, _made(runs, f"{job}-{now:%Y%m%dT%H%M%SZ}"))
         except OSError as error:
             raise JobError(
                 Problem(
                     f"the state folder cannot be written: {error.strerror}",
-                    where=str(self.path),
+                    where=str(runs),
                     do="make it writable or name another one with --state-dir",
                 )
             ) from None
@@ -93,3 +93,11 @@ class RunFolder:
     def drop_staged(self) -> None:
         """Delete the staged rows."""
         shutil.rmtree(self.staged, ignore_errors=True)
+
+
+def _made(runs: Path, start: str) -> str:
+    while True:
+        name = f"{start}-{secrets.token_hex(2)}"
+        with suppress(FileExistsError):
+            (runs / name).mkdir(mode=0o700)
+            return name

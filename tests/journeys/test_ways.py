@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.errors import Exit
+from pipeline.load.choice import refuses_imports
 from tests.journeys.conftest import Journey
 from tests.journeys.shop import chunk_of, customers, opened, run
 
@@ -50,6 +51,53 @@ def test_an_account_without_imports_falls_back_in_auto_only(shop: Journey) -> No
     assert customers(shop) == []
     ran = run(shop, "--set", "load.mode=auto")
     assert (ran.exit_code, ran.document["way"]) == (Exit.OK, "profiles"), ran.stderr
+    assert customers(shop) == ["1", "2", "3", "4", "5"]
+
+
+BLAMES = "Column City is not allowed to hold these values"
+
+
+@pytest.mark.parametrize(
+    ("message", "refuses"),
+    [
+        ("Invalid method", True),
+        ("You are not allowed to import files", True),
+        ("This account is not approved for imports", True),
+        ("Forbidden", True),
+        ("Value 'x' not allowed in field City", False),
+        ("Key field restricted", False),
+        ("No database with supplied ID", False),
+        ("", False),
+    ],
+)
+def test_what_is_a_refusal_of_imports(message: str, refuses: bool) -> None:
+    """What Copernica says of the right to import, not what it says of the data."""
+    assert refuses_imports(message) is refuses
+
+
+@pytest.mark.parametrize("mode", ["imports", "auto"])
+def test_a_refusal_that_blames_our_data_is_no_refusal_of_imports(shop: Journey, mode: str) -> None:
+    """The first import is refused for what is in it: exit 5 with Copernica's words, and nothing goes per profile."""
+    shop.sandbox.set_faults([{"kind": "400", "path": "*/imports", "message": BLAMES}])
+    ran = run(shop, "--set", f"load.mode={mode}")
+    assert (ran.exit_code, ran.document["way"], ran.document["status"]) == (Exit.API, "imports", "refused")
+    assert BLAMES in ran.document["errors"][0]["what"]
+    assert (ran.records["unsent"], ran.records["confirmed"]) == (5, 0)
+    assert len(shop.posted()) == 1
+    assert customers(shop) == []
+
+
+@pytest.mark.parametrize("mode", ["imports", "auto"])
+def test_the_same_after_an_import_was_accepted_leaves_the_rest_to_resume(shop: Journey, mode: str) -> None:
+    """The second import is refused: exit 6, the first one's rows are confirmed, and resume sends the others."""
+    shop.sandbox.set_faults([{"kind": "400", "path": "*/imports", "nth": 2, "message": BLAMES}])
+    ran = run(shop, "--set", f"load.mode={mode}")
+    assert (ran.exit_code, ran.document["way"]) == (Exit.INCOMPLETE, "imports")
+    assert BLAMES in ran.stderr
+    assert (ran.records["unsent"], ran.records["confirmed"]) == (3, 2)
+    assert customers(shop) == ["1", "2"]
+    resumed = shop.call("resume", ran.document["run"], "--state-dir", str(shop.folder / ".copernica-import"))
+    assert (resumed.exit_code, resumed.records["confirmed"]) == (Exit.OK, 5), resumed.stderr
     assert customers(shop) == ["1", "2", "3", "4", "5"]
 
 
