@@ -9,12 +9,11 @@ import shlex
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
 
 import polars as pl
 import structlog
@@ -22,68 +21,29 @@ import structlog
 from pipeline.copernica import ApiError
 from pipeline.ending import RunFacts, summarise
 from pipeline.errors import AccountingError, InputError, InterruptedRunError, PipelineError, Problem
-from pipeline.guards import Sending, Watch, check_input, check_sending, last_usable, standing
+from pipeline.guards import Sending, check_input, check_sending, last_usable, standing
 from pipeline.intake import take_in
 from pipeline.job import Job
-from pipeline.load.choice import Choice, refuses_imports
-from pipeline.load.chunk import Chunk
-from pipeline.load.chunks import Limits, cut
-from pipeline.load.imports import Clock, Imports, ImportSettings
-from pipeline.load.loop import Decisions, Loading, load, recorded
-from pipeline.load.profiles import Profiles, ProfileSettings
-from pipeline.load.readback import Lookups, Terms
-from pipeline.load.report import LoadReport
-from pipeline.load.unknown import Settler
+from pipeline.load.loop import Decisions, recorded
+from pipeline.load.readback import Lookups
 from pipeline.load.verify import verify
+from pipeline.loader import Loader, terms_of
 from pipeline.overlap import behind
 from pipeline.plan import Plan
-from pipeline.records import Batch, Keys, Sets, SourceFile
-from pipeline.report.failed import FailedWriter
-from pipeline.report.progress import Reporter
+from pipeline.records import Batch
 from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
-from pipeline.stage.lanes import Lanes
+from pipeline.site import RunId, Site
 from pipeline.stage.manifest import Manifest
 from pipeline.stage.partitions import partition_count
 from pipeline.stage.sample import Expectation, Sampler
 from pipeline.stage.stager import Stager
-from pipeline.state.folder import RunFolder
-from pipeline.state.ledger import Ledger, RunState
+from pipeline.state.ledger import RunState
 from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
-from pipeline.tally import Intake, Rebuild, Tally
-from pipeline.target import LiveTarget
+from pipeline.tally import Intake, Tally
 
-# A chunk of the per-profile way takes three or more calls a row, so it is smaller than an import: progress shows by chunks.
-PROFILE_CHUNK_ROWS = 1000
-# Data rule 27.
-LEAST_DELETED_SAMPLE = 10
-
-
-# What is read back at least after a delete.
+# What is read back at least after a delete (data rule 27).
 DELETE_SAMPLE = 10
-
-
-@dataclass(frozen=True)
-class Site:
-    """What surrounds a run: the live database, the way, the ledger, the terminal, the wish to stop."""
-
-    target: LiveTarget
-    choice: Choice
-    ledger: Ledger
-    reporter: Reporter
-    stop: Event
-
-
-@dataclass(frozen=True)
-class RunId:
-    """Which run it is: its id, job and files, and how it was called."""
-
-    run: str
-    job: Job
-    files: tuple[SourceFile, ...]
-    limit: int | None
-    forced: frozenset[str]
-    folder: RunFolder
 
 
 @dataclass
@@ -94,9 +54,8 @@ class Conductor:
     id: RunId
     tally: Tally = field(default_factory=Tally)
     rejects: Path | None = None
-    imports: int = 0
+    loader: Loader | None = None
     started_s: float = field(default_factory=time.monotonic)
-    watch: Watch = field(init=False)
 
     @contextmanager
     def stages(self) -> Iterator[None]:
@@ -184,8 +143,11 @@ class Conductor:
         self.tally.intake, self.tally.staged = manifest.intake, manifest.staged
         self.rejects = None if manifest.rejects is None else Path(manifest.rejects)
 
-    def guard(self, manifest: Manifest) -> None:
-        """Ask the guards of the input, then those before the first send; raises InputError or ApiRefusedError."""
+    def guard(self, manifest: Manifest) -> Loader:
+        """Ask the guards of the input, then those before the first send; gives what may load then.
+
+        Raises InputError or ApiRefusedError.
+        """
         check_guards(self.id.job, self.tally, self.id.forced, last_usable(self.site.ledger, self.id.run))
         sending = Sending(
             run=self.id.run,
@@ -197,137 +159,27 @@ class Conductor:
             sets=manifest.sets,
             forced=self.id.forced,
         )
-        self.watch = check_sending(sending, self.site.target, self.site.ledger)
+        watch = check_sending(sending, self.site.target, self.site.ledger)
+        return Loader(self.site, self.id, manifest, watch)
 
-    def load(self, manifest: Manifest, decisions: Decisions) -> None:
-        """Cut the lanes into chunks and send them, the ledger always a step ahead of the wire."""
-        load_words, sets, client = self.id.job.load, manifest.sets, self.site.target.client
-        lanes = Lanes(self.id.folder.staged / "lanes")
-        limits = Limits(load_words.chunk_rows, load_words.chunk_bytes)
-        if self.site.choice.way == "profiles":
-            limits = Limits(min(limits.rows, PROFILE_CHUNK_ROWS), limits.bytes)
-        failed = FailedWriter(self.id.folder.path / "failed.csv", sets.columns, [file.name for file in self.id.files])
-        profiles = Profiles(
-            client, self.site.target.database, self._profile_settings(sets), failed.write, self.site.stop
-        )
-        imports = Imports(client, self._import_settings(), Clock(time.monotonic, self.site.stop.wait))
-        with closing(failed), self.site.reporter.stage("load", self.tally.staged.accepted) as advance:
-            loading = Loading(
-                run=self.id.run,
-                ledger=self.site.ledger,
-                way=profiles if self.site.choice.way == "profiles" else imports,
-                imports=imports,
-                settler=self._settler(sets),
-                advance=advance,
-                interrupted=self.site.stop.is_set,
-                profiles=None if self.id.job.target.action == "add" else profiles,
-                rebuilds=self.id.job.target.rebuild and self.site.choice.way == "imports",
-                decisions=self._decisions(decisions),
-                halt=self.watch.halt,
-            )
-            self.tally.load = self._load(lambda: cut(lanes, sets, self._keys, limits), loading, profiles)
-        self.tally.problems.extend(self.watch.problems(self.tally.load))
-        self.imports = imports.accepted
-        self.tally.rebuild = self._rebuild()
-
-    def _load(self, chunks: Callable[[], Iterator[Chunk]], loading: Loading, profiles: Profiles) -> LoadReport:
-        """Load, fall back when imports are refused as a whole, and look once at what is unknown at the end."""
-        if loading.way is profiles:
-            self._warn_of_profiles(self.site.choice.reason)
-            profiles.prepare()
-        report = load(chunks(), loading)
-        if report.refused and self.site.choice.falls_back and refuses_imports(report.stopped):
-            self._warn_of_profiles(report.stopped)
-            self.site = replace(self.site, choice=Choice("profiles", report.stopped))
-            self.watch = self.watch.per_profile()
-            profiles.prepare()
-            loading = replace(loading, way=profiles, rebuilds=False)
-            report = load(chunks(), loading)
-        if report.chunks.get("unknown") and not (report.stopped or self.site.stop.is_set()):
-            report = load(chunks(), loading)
-        return report
-
-    def _warn_of_profiles(self, reason: str) -> None:
-        harm = "automations set on changes over REST may fire, which an import with followups: false keeps quiet"
-        structlog.get_logger().warning("way.profiles", reason=reason, warning=harm)
-        if self.id.job.target.rebuild:
-            structlog.get_logger().warning("rebuild.not_possible", reason="only imports can rebuild selections")
-
-    def _decisions(self, said: Decisions) -> Decisions:
-        """Let the rows of failed imports go per profile where the job's mode is auto, never for `add` (data rule 25 d)."""
-        if said.failed == "leave" and self.site.choice.falls_back and self.id.job.target.action != "add":
-            return replace(said, failed="profiles")
-        return said
-
-    @property
-    def _keys(self) -> Keys:
-        return Keys.of(self.id.job.target.key_fields)
-
-    def _profile_settings(self, sets: Sets) -> ProfileSettings:
-        target = self.id.job.target
-        return ProfileSettings(
-            run=self.id.run,
-            action=target.action,
-            keys=self._keys,
-            sets=sets,
-            ignore_empty_fields=target.ignore_empty_fields,
-            on_several_matches=target.on_several_matches,
-            delete_target=target.delete_target,
-            workers=self.id.job.load.workers,
-        )
-
-    def _rebuild(self) -> Rebuild:
-        """Say what became of the rebuild that the last import carries (data rule 24).
-
-        Where that import did not end confirmed, resuming a run with nothing else left gives it up.
-        """
-        report = self.tally.load
-        if not self.id.job.target.rebuild or not self.tally.staged.accepted:
-            return Rebuild.NOT_ASKED
-        if self.site.choice.way == "profiles":
-            return Rebuild.NOT_POSSIBLE
-        if report.rebuilt:
-            return Rebuild.DONE
-        return Rebuild.NOT_DONE if report.worked or not report.settled else Rebuild.GIVEN_UP
-
-    def _import_settings(self) -> ImportSettings:
-        target = self.id.job.target
-        return ImportSettings(
-            run=self.id.run,
-            database_id=self.site.target.database.id,
-            action=target.action,
-            ignore_empty_fields=target.ignore_empty_fields,
-            followups=target.followups,
-            rebuild=target.rebuild,
-            poll=self.id.job.load.poll,
-            delete_target=target.delete_target,
-        )
-
-    def _terms(self) -> Terms:
-        target = self.id.job.target
-        return Terms(
-            self.site.target.database,
-            self.site.target.live,
-            self._keys,
-            target.action,
-            target.delete_target,
-            target.ignore_empty_fields,
-        )
-
-    def _settler(self, sets: Sets) -> Settler:
-        load, client = self.id.job.load, self.site.target.client
-        return Settler(client, self._terms(), sets, load.max_settle_calls, load.settle_after_s, client.server_now)
+    def load(self, loader: Loader, decisions: Decisions) -> None:
+        """Send what is staged, in chunks."""
+        self.loader = loader
+        self.tally.load = loader.load(decisions)
+        self.tally.problems.extend(loader.watch.problems(self.tally.load))
+        self.tally.rebuild = loader.rebuild(self.tally.load)
 
     def verify(self, sample: tuple[Expectation, ...]) -> None:
         """Read a sample back once everything is confirmed (data rule 27)."""
         if not self.tally.all_confirmed or self.site.stop.is_set():
             return
-        terms = self._terms()
+        terms = terms_of(self.site, self.id.job)
         try:
             self.tally.verified = verify(sample, Lookups(self.site.target.client, terms), terms)
         except ApiError as error:
             self.tally.problems.append(Problem(f"the sample could not be read back: {error.message}", "verify"))
-            self.tally.problems.extend(self.watch.spent())
+            if self.loader is not None:
+                self.tally.problems.extend(self.loader.watch.spent())
 
     def end(self) -> Summary:
         """Write the summary and the end of the run; staged data goes unless something is left to be gone on with."""
@@ -339,12 +191,12 @@ class Conductor:
             rejects=self.rejects,
             codes=self.tally.intake.codes,
             seconds=time.monotonic() - self.started_s,
-            way=self.site.choice.way,
+            way=(self.loader or self.site).choice.way,
             forced=tuple(sorted(self.id.forced)),
             api_calls=client.calls,
             writes=client.writes,
             bytes_sent=client.bytes_sent,
-            imports=self.imports,
+            imports=self.loader.imports if self.loader else 0,
             resume=self.resume_command,
         )
         summary = summarise(facts, self.tally)

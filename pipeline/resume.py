@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from pipeline.conductor import Conductor, RunId, Site
+from pipeline.conductor import Conductor
 from pipeline.environment import read_environment
 from pipeline.errors import ApiRefusedError, InputError, JobError, Problem
 from pipeline.interrupt import interrupts
@@ -23,6 +23,7 @@ from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
 from pipeline.request import ResumeRequest
 from pipeline.run import check_fit
+from pipeline.site import RunId, Site
 from pipeline.stage.manifest import Manifest
 from pipeline.state.folder import RunFolder, private_files
 from pipeline.state.ledger import UNFINISHED, Ledger, RunRow
@@ -64,13 +65,13 @@ def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str,
         with conductor.stages():
             manifest = Manifest.read(folder.staged) or restage(conductor, ledger, target)
             conductor.go_on_from(manifest)
-            conductor.guard(manifest)
+            loader = conductor.guard(manifest)
             decisions = Decisions(
                 failed=request.failed or "leave",
                 unknown=request.unknown or "look",
                 rows_again=request.failed == "profiles",
             )
-            conductor.load(manifest, decisions)
+            conductor.load(loader, decisions)
             conductor.verify(manifest.sample)
         return conductor.end()
 

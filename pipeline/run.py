@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import polars as pl
 import structlog
 
-from pipeline.conductor import Conductor, RunId, Site, check_guards
+from pipeline.conductor import Conductor, check_guards
 from pipeline.ending import RunFacts, summarise_validation
 from pipeline.environment import read_environment
 from pipeline.errors import ApiRefusedError, InputError
@@ -33,6 +33,7 @@ from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
 from pipeline.request import RunRequest, ValidateRequest
+from pipeline.site import RunId, Site
 from pipeline.state.folder import RunFolder, drop_expired, private_files
 from pipeline.state.ledger import Ledger, RunEntry
 from pipeline.state.lock import Patience, database_lock, job_lock
@@ -65,8 +66,8 @@ def run(request: RunRequest, reporter: Reporter) -> Summary:
         with conductor.stages():
             if plan.files:
                 manifest = conductor.stage(plan)
-                conductor.guard(manifest)
-                conductor.load(manifest, Decisions())
+                loader = conductor.guard(manifest)
+                conductor.load(loader, Decisions())
                 conductor.verify(manifest.sample)
         return conductor.end()
 

@@ -1,0 +1,37 @@
+"""Name what surrounds a run, and which run it is (wiring)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Event
+
+from pipeline.job import Job
+from pipeline.load.choice import Choice
+from pipeline.records import SourceFile
+from pipeline.report.progress import Reporter
+from pipeline.state.folder import RunFolder
+from pipeline.state.ledger import Ledger
+from pipeline.target import LiveTarget
+
+
+@dataclass(frozen=True)
+class Site:
+    """What surrounds a run: the live database, the way, the ledger, the terminal, the wish to stop."""
+
+    target: LiveTarget
+    choice: Choice
+    ledger: Ledger
+    reporter: Reporter
+    stop: Event
+
+
+@dataclass(frozen=True)
+class RunId:
+    """Which run it is: its id, job and files, and how it was called."""
+
+    run: str
+    job: Job
+    files: tuple[SourceFile, ...]
+    limit: int | None
+    forced: frozenset[str]
+    folder: RunFolder
