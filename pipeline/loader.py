@@ -113,9 +113,10 @@ class Loader:
         return Rebuild.NOT_DONE if report.worked or not report.settled else Rebuild.GIVEN_UP
 
     def _chunks(self) -> Iterator[Chunk]:
+        """Cut by the way that the run began with: the same chunks after falling back, and when it is gone on with."""
         words, sets = self.id.job.load, self.manifest.sets
         limits = Limits(words.chunk_rows, words.chunk_bytes)
-        if self.choice.way == "profiles":
+        if self.site.choice.way == "profiles":
             limits = Limits(min(limits.rows, PROFILE_CHUNK_ROWS), limits.bytes)
         return cut(Lanes(self.id.folder.staged / "lanes"), sets, self._keys, limits)
 

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.errors import Exit
 from pipeline.load.choice import refuses_imports
+from pipeline.loader import PROFILE_CHUNK_ROWS
 from tests.journeys.conftest import Journey
 from tests.journeys.shop import chunk_of, customers, opened, run
 
@@ -52,6 +53,16 @@ def test_an_account_without_imports_falls_back_in_auto_only(shop: Journey) -> No
     ran = run(shop, "--set", "load.mode=auto")
     assert (ran.exit_code, ran.document["way"]) == (Exit.OK, "profiles"), ran.stderr
     assert customers(shop) == ["1", "2", "3", "4", "5"]
+
+
+def test_falling_back_keeps_the_chunks_that_were_cut(shop: Journey) -> None:
+    """An import may hold more rows than a chunk of the per-profile way would: its rows go per profile all the same."""
+    rows = PROFILE_CHUNK_ROWS + 1
+    shop.write("dump.csv", "CustomerID,City\n" + "".join(f"{number},Ede\n" for number in range(rows)))
+    shop.sandbox.set_switches({"imports": "refuse"})
+    ran = run(shop, "--set", "load.mode=auto", "--set", "load.chunk_rows=5000", "--set", "load.workers=8")
+    assert (ran.exit_code, ran.records["confirmed"]) == (Exit.OK, rows), ran.stderr
+    assert len(customers(shop)) == rows
 
 
 BLAMES = "Column City is not allowed to hold these values"
