@@ -29,7 +29,7 @@ def frames(draw: st.DrawFn) -> pl.DataFrame:
 
 @given(frames())
 @example(pl.DataFrame({'a"\\': ['\x00\x1f"\\\b\f\n\r\t\x7f', "12 bytes text", "é" * 20, "\U0001f600", "", None]}))
-@example(pl.DataFrame({"a\0b": ["1"]}))
+@example(pl.DataFrame({"a\0b": ["1"], "^.*$": ["2"]}))
 @example(pl.DataFrame({"a": ['1234567"', "12345678\n", "\x1f12345678", "1234567\\12345678"]}))
 def test_a_body_holds_the_rows(frame: pl.DataFrame) -> None:
     rows = [{name: value or "" for name, value in row.items()} for row in frame.to_dicts()]

@@ -194,6 +194,15 @@ def test_bodies_stay_within_the_limit_unless_they_are_one_row(
         assert size <= most_bytes or len(body) == 1
 
 
+def test_wide_rows_fill_chunks_by_their_bytes() -> None:
+    """Data rule 22: where bytes bind, every chunk but the last is as full as they let it be."""
+    rows = [profile(f"{number:02d}", "x" * 100) for number in range(20)]
+    (_, one), *_ = chunks_of(rows[:1], Limits(1, 1))
+    row_bytes = len(json.dumps(one, separators=(",", ":")).encode()) - 1  # the row, and a comma or a bracket
+    chunks = chunks_of(rows, Limits(1000, 6 * row_bytes + 1), partitions=1)
+    assert [len(body) for _, body in chunks] == [6, 6, 6, 2]
+
+
 def test_a_chunk_ends_between_two_keys() -> None:
     """Data rule 22: two rows of one key are in one chunk when a chunk can hold them."""
     rows = [profile("A", "1"), profile("B", "1"), profile("B", "2"), profile("C", "1")]
