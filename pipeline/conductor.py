@@ -18,7 +18,7 @@ from pathlib import Path
 import polars as pl
 import structlog
 
-from pipeline.copernica import ApiError
+from pipeline.copernica import ApiError, CancelledError
 from pipeline.ending import RunFacts, summarise
 from pipeline.errors import AccountingError, InputError, InterruptedRunError, PipelineError, Problem
 from pipeline.guards import Sending, check_input, check_sending, last_usable, standing
@@ -42,6 +42,7 @@ from pipeline.state.ledger import RunState
 from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
 from pipeline.tally import Intake, Tally
 
+READ_BACK = "resume reads the sample back"
 # What is read back at least after a delete (data rule 27).
 DELETE_SAMPLE = 10
 
@@ -69,6 +70,9 @@ class Conductor:
                 self.tally.load = recorded(self.site.ledger.chunks(self.id.run))
         except PipelineError as error:
             self.tally.refusal = error
+        except KeyboardInterrupt:
+            self.tally.refusal = InterruptedRunError(Problem("interrupted a second time, so it stopped at once"))
+            self.tally.load = recorded(self.site.ledger.chunks(self.id.run))
 
     def _storage(self) -> AbstractContextManager[None]:
         state_dir, ledger = self.id.folder.path.parent.parent, self.site.ledger
@@ -96,9 +100,12 @@ class Conductor:
         rejects = None if writer.path is None else str(writer.path)
         manifest = Manifest(plan.rules.sets, self.tally.intake, self.tally.staged, stager.sampler.chosen(), rejects)
         manifest.write(self.id.folder.staged)
+        self._record_staged()
+        return manifest
+
+    def _record_staged(self) -> None:
         staged = self.tally.staged
         self.site.ledger.staged(self.id.run, staged.accepted, staged.accepted + staged.collapsed)
-        return manifest
 
     def _stager(self, plan: Plan) -> Stager:
         seed, size, rules = zlib.crc32(self.id.run.encode()), self._sample_size, plan.rules
@@ -141,6 +148,7 @@ class Conductor:
     def go_on_from(self, manifest: Manifest) -> None:
         """Take the account over from an earlier process that had staged everything."""
         self.tally.intake, self.tally.staged = manifest.intake, manifest.staged
+        self._record_staged()
         self.rejects = None if manifest.rejects is None else Path(manifest.rejects)
 
     def guard(self, manifest: Manifest) -> Loader:
@@ -171,11 +179,15 @@ class Conductor:
 
     def verify(self, sample: tuple[Expectation, ...]) -> None:
         """Read a sample back once everything is confirmed (data rule 27)."""
-        if not self.tally.all_confirmed or self.site.stop.is_set():
+        if not self.tally.all_confirmed:
             return
+        if self.site.stop.is_set():
+            raise InterruptedRunError(Problem("interrupted before the sample was read back", "verify", READ_BACK))
         terms = terms_of(self.site, self.id.job)
         try:
             self.tally.verified = verify(sample, Lookups(self.site.target.client, terms), terms)
+        except CancelledError as error:
+            raise InterruptedRunError(Problem(error.message, "verify", READ_BACK)) from None
         except ApiError as error:
             self.tally.problems.append(Problem(f"the sample could not be read back: {error.message}", "verify"))
             if self.loader is not None:
@@ -219,11 +231,11 @@ class Conductor:
     def _record(self, summary: Summary) -> None:
         """Write how the run ended.
 
-        One that has sent something stays unfinished when going on with it is refused; one that the disk stopped may be gone
-        on with, though nothing was sent.
+        One that has sent something, or was refused while somebody went on with it, stays unfinished; one that the disk
+        stopped may be gone on with, though nothing was sent.
         """
         staged, state = self.id.folder.staged, RunState(summary.status)
-        if state is RunState.REFUSED and self.site.ledger.sent_anything(self.id.run):
+        if state is RunState.REFUSED and (self.id.resumed or self.site.ledger.sent_anything(self.id.run)):
             state = RunState.INCOMPLETE
         if isinstance(self.tally.refusal, StorageError):
             state = RunState.INTERRUPTED

@@ -90,7 +90,7 @@ class LockedError(PipelineError):
 
 
 class InterruptedRunError(PipelineError):
-    """Interrupted by the operator before anything was sent."""
+    """Interrupted by the operator; what was sent until then is on record."""
 
     exit_code = Exit.INTERRUPTED
 

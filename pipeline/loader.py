@@ -80,6 +80,7 @@ class Loader:
             self._warn_of_profiles(report.stopped)
             self.choice = Choice("profiles", report.stopped)
             self.watch = self.watch.per_profile()
+            self.site.ledger.fell_back(self.id.run, report.stopped)
             profiles.prepare()
             loading = replace(loading, way=profiles, rebuilds=False)
             report = load(self._chunks(), loading)
@@ -116,7 +117,7 @@ class Loader:
         """Cut by the way that the run began with: the same chunks after falling back, and when it is gone on with."""
         words, sets = self.id.job.load, self.manifest.sets
         limits = Limits(words.chunk_rows, words.chunk_bytes)
-        if self.site.choice.way == "profiles":
+        if self.id.cut_for == "profiles":
             limits = Limits(min(limits.rows, PROFILE_CHUNK_ROWS), limits.bytes)
         return cut(Lanes(self.id.folder.staged / "lanes"), sets, self._keys, limits)
 

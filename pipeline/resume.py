@@ -12,13 +12,13 @@ from typing import Any
 
 from pipeline.conductor import Conductor
 from pipeline.environment import read_environment
-from pipeline.errors import ApiRefusedError, InputError, JobError, Problem
+from pipeline.errors import ApiRefusedError, Exit, InputError, JobError, Problem
 from pipeline.interrupt import interrupts
 from pipeline.job import Job
-from pipeline.load.choice import choose
+from pipeline.load.choice import Choice, choose
 from pipeline.load.loop import Decisions
 from pipeline.plan import prepare
-from pipeline.records import SourceFile
+from pipeline.records import LiveField, SourceFile
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
 from pipeline.request import ResumeRequest
@@ -44,23 +44,25 @@ def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str,
         ledger = stack.enter_context(closing(open_ledger(request.state_dir)))
         row = find(ledger, request.run)
         if row.state not in UNFINISHED:
-            return row.summary or {}
+            return ended(row)
         environment = read_environment(os.environ)
         stack.enter_context(interrupts(stop))
         patience = Patience(request.wait_s, stop)
         stack.enter_context(job_lock(request.state_dir, row.job, patience))
         row = find(ledger, row.id)  # as it is now, after waiting
         if row.state not in UNFINISHED:
-            return row.summary or {}
+            return ended(row)
         refuse_overtaken(ledger, row)
         job = job_of(row, request)
-        target = meet(stack.enter_context(connected(job, environment, stop)), job)
-        stack.enter_context(database_lock(environment.api_url, target.database.id, patience))
+        client = stack.enter_context(connected(job, environment, stop))
+        stack.enter_context(database_lock(environment.api_url, row.database_id, patience))
+        target = meet(client, job)
         refuse_moved(row, target)
         files = tuple(file for file, _ in ledger.files(row.id))
         folder = RunFolder(request.state_dir, row.id)
-        site = Site(target, choose(job, tuple(row.structure)), ledger, reporter, stop)
-        conductor = Conductor(site, RunId(row.id, job, files, row.limit, frozenset(row.forced), folder))
+        site = Site(target, choice_of(row, job), ledger, reporter, stop)
+        run_id = RunId(row.id, job, files, row.limit, frozenset(row.forced), folder, cut_for=row.way, resumed=True)
+        conductor = Conductor(site, run_id)
         ledger.resumed(row.id)
         with conductor.stages():
             manifest = Manifest.read(folder.staged) or restage(conductor, ledger, target)
@@ -97,6 +99,11 @@ def find(ledger: Ledger, run: str | None) -> RunRow:
     return next((row for row in rows if row.state in UNFINISHED), rows[0])
 
 
+def ended(row: RunRow) -> Mapping[str, Any]:
+    """Give the summary of a run that nobody goes on with; one that was killed and then given up has none."""
+    return row.summary or {"run": row.id, "status": row.state.value, "exit_code": int(Exit.INCOMPLETE)}
+
+
 def refuse_overtaken(ledger: Ledger, row: RunRow) -> None:
     """Refuse a run when a later one of its job has sent anything: its older values must not go on top (data rule 35)."""
     for later in ledger.runs(row.job):
@@ -119,37 +126,58 @@ def job_of(row: RunRow, request: ResumeRequest) -> Job:
     return job.model_copy(update={"load": load})
 
 
+def choice_of(row: RunRow, job: Job) -> Choice:
+    """Give the way that the run went when it stopped: the chunks that it has sent decide what the next ones may do."""
+    if row.fell_back is not None:
+        return Choice("profiles", row.fell_back)
+    return choose(job, tuple(row.structure))
+
+
 def refuse_moved(row: RunRow, target: LiveTarget) -> None:
-    """Refuse when the account, or a live field that the run uses, is another than when it began; new ones are fine."""
+    """Refuse when the account, or a live field that the run uses, is not what it was when the run began.
+
+    New fields, longer ones and more choices are fine: what was checked against the old ones fits them (data rule 12).
+    """
     problems = []
-    if row.account is not None and row.account != target.identity.id:
+    if row.account != target.identity.id:
         problems.append(
             Problem(f"the run went to account {row.account}, the token belongs to {target.identity.id}", "account")
         )
-    if row.database_id is not None and row.database_id != target.database.id:
+    if row.database_id != target.database.id:
         problems.append(
             Problem(f"the run went to database {row.database_id}, the name now means {target.database.id}", "database")
         )
-    for column, kind in row.structure.items():
-        now = target.live.get(column)
-        if now is None:
-            problems.append(Problem("is gone or has another name since the run began", f"target column {column}"))
-        elif now.type != kind:
-            problems.append(
-                Problem(f"was of type {kind} when the run began and is {now.type} now", f"target column {column}")
-            )
+    for column, then in row.structure.items():
+        moved = _moved(then, target.live.get(column))
+        if moved is not None:
+            problems.append(Problem(moved, f"target column {column}", "put it back, or run the job again"))
     if problems:
         raise ApiRefusedError(*problems)
+
+
+def _moved(then: LiveField, now: LiveField | None) -> str | None:
+    """Say in what a live field is less than when the run began."""
+    if now is None:
+        return "is gone or has another name since the run began"
+    if now.type != then.type:
+        return f"was of type {then.type} when the run began and is {now.type} now"
+    if now.length is not None and (then.length is None or now.length < then.length):
+        return f"held {then.length or 'any number of'} characters when the run began and holds {now.length} now"
+    if gone := set(then.choices) - set(now.choices):
+        return f"has lost {len(gone)} of its choices since the run began"
+    return None
 
 
 def restage(conductor: Conductor, ledger: Ledger, target: LiveTarget) -> Manifest:
     """Read the same files again for a run that ended before all its rows were staged; raises InputError for other files."""
     known = ledger.files(conductor.id.run)
-    problems = [problem for file, _ in known if (problem := changed(file)) is not None]
+    problems = [problem for file, sha256 in known if (problem := changed(file, sha256)) is not None]
     if problems:
         raise InputError(*problems)
     conductor.id.folder.drop_staged()
-    plan = replace(prepare(conductor.id.job, None), files=conductor.id.files)
+    # A file of the same content may have been put back: it is read as it stands now.
+    files = tuple(replace(file, mtime_ns=file.path.stat().st_mtime_ns) for file in conductor.id.files)
+    plan = replace(prepare(conductor.id.job, None), files=files)
     check_fit(plan, target)
     manifest = conductor.stage(plan)
     for facts, (file, sha256) in zip(conductor.tally.intake.facts, known, strict=True):
@@ -158,13 +186,17 @@ def restage(conductor: Conductor, ledger: Ledger, target: LiveTarget) -> Manifes
     return manifest
 
 
-def changed(file: SourceFile) -> Problem | None:
-    """Say whether a dump is not what it was when the run began."""
+def changed(file: SourceFile, sha256: str | None) -> Problem | None:
+    """Say whether a dump cannot be what it was when the run began.
+
+    Where it was read to its end its digest will tell, else only its size and time stamp can.
+    """
     try:
         now = file.path.stat()
     except OSError as error:
         return Problem(f"cannot be read any more: {error.strerror}", file.name, "put it back, or run the job again")
-    return None if (now.st_size, now.st_mtime_ns) == (file.size_bytes, file.mtime_ns) else _changed_problem(file)
+    same = now.st_size == file.size_bytes and (sha256 is not None or now.st_mtime_ns == file.mtime_ns)
+    return None if same else _changed_problem(file)
 
 
 def _changed_problem(file: SourceFile) -> Problem:

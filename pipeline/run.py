@@ -57,8 +57,11 @@ def run(request: RunRequest, reporter: Reporter) -> Summary:
         found = prepare(job, request.files)
         ledger = stack.enter_context(closing(Ledger(request.state_dir)))
         plan = only_new(found, ledger)
-        target = meet(stack.enter_context(connected(job, environment, stop)), job)
-        stack.enter_context(database_lock(environment.api_url, target.database.id, patience))
+        client = stack.enter_context(connected(job, environment, stop))
+        target = meet(client, job)
+        stack.enter_context(lock := database_lock(environment.api_url, target.database.id, patience))
+        if lock.waited:
+            target = meet(client, job)  # who held the lock may have changed the structure
         check_fit(plan, target)
         site = Site(target, choose(job, plan.link.columns), ledger, reporter, stop)
         conductor = Conductor(site, begin(request, plan, site, str(urlsplit(environment.api_url).netloc)))
@@ -87,16 +90,22 @@ def begin(request: RunRequest, plan: Plan, site: Site, api_host: str) -> RunId:
     drop_expired(request.state_dir, datetime.now(UTC))
     folder = RunFolder.new(request.state_dir, job.job, datetime.now(UTC))
     copy = json.dumps({**job.model_dump(mode="json", by_alias=True), "path": str(job.path.absolute())})
-    entry = RunEntry(folder.run, job.job, str(job.path), copy, request.limit, not request.files, tuple(request.forced))
-    site.ledger.begin(entry, plan.files)
-    site.ledger.aim(
-        folder.run,
+    entry = RunEntry(
+        run=folder.run,
+        job=job.job,
+        job_file=str(job.path),
+        job_copy=copy,
+        limit=request.limit,
+        own_files=not request.files,
+        forced=tuple(request.forced),
         api_host=api_host,
         account=target.identity.id,
         database_id=target.database.id,
-        structure={name: target.live[name].type for name in plan.link.columns},
+        structure={name: target.live[name] for name in plan.link.columns},
+        way=site.choice.way,
     )
-    return RunId(folder.run, job, plan.files, request.limit, request.forced, folder)
+    site.ledger.begin(entry, plan.files)
+    return RunId(folder.run, job, plan.files, request.limit, request.forced, folder, cut_for=entry.way)
 
 
 def validate(request: ValidateRequest, reporter: Reporter) -> Summary:

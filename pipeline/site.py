@@ -10,7 +10,7 @@ from pipeline.load.choice import Choice
 from pipeline.records import SourceFile
 from pipeline.report.progress import Reporter
 from pipeline.state.folder import RunFolder
-from pipeline.state.ledger import Ledger
+from pipeline.state.ledger import Ledger, Way
 from pipeline.target import LiveTarget
 
 
@@ -27,7 +27,10 @@ class Site:
 
 @dataclass(frozen=True)
 class RunId:
-    """Which run it is: its id, job and files, and how it was called."""
+    """Which run it is: its id, job and files, and how it was called.
+
+    `cut_for` is the way that it began with, by which its chunks are cut. `resumed` says that an earlier process began it.
+    """
 
     run: str
     job: Job
@@ -35,3 +38,5 @@ class RunId:
     limit: int | None
     forced: frozenset[str]
     folder: RunFolder
+    cut_for: Way
+    resumed: bool = False

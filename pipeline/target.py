@@ -11,6 +11,7 @@ from typing import TypeVar
 from pipeline.copernica import (
     ApiError,
     AuthError,
+    CancelledError,
     Client,
     Database,
     Identity,
@@ -20,7 +21,7 @@ from pipeline.copernica import (
     RefusedError,
 )
 from pipeline.environment import Environment
-from pipeline.errors import ApiRefusedError, Problem
+from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
 from pipeline.job import Job
 from pipeline.records import LiveField
 
@@ -95,10 +96,12 @@ def live_fields(database: Database) -> dict[str, LiveField]:
 def asked(what: str, question: Callable[[], T], advice: str) -> T:
     """Ask the API before anything is sent; a failure refuses the run in the words of the client.
 
-    `advice` says what to do where Copernica answers no.
+    `advice` says what to do where Copernica answers no. Raises InterruptedRunError when the wait for it was interrupted.
     """
     try:
         return question()
+    except CancelledError as error:
+        raise InterruptedRunError(Problem(error.message, where=what, do="nothing was sent")) from None
     except ApiError as error:
         raise ApiRefusedError(Problem(error.message, where=what, do=_way_on(error, advice))) from None
 

@@ -23,9 +23,10 @@ def show(summary: Summary, *, as_json: bool) -> int:
 
 
 def show_again(document: Mapping[str, Any], *, as_json: bool) -> int:
-    """Write the summary of a run that is finished, as it was written then, and give exit code 0."""
+    """Write the summary of a run that has ended, as it was written then; its exit code when it was refused, else 0."""
     words = f"{document.get('run')}: {document.get('status')}, nothing is left to be done\n"
-    return tell(dict(document), words, as_json=as_json)
+    _write(_document(dict(document)) if as_json else words)
+    return int(document["exit_code"]) if document["status"] == "refused" else int(Exit.OK)
 
 
 def tell(document: dict[str, Any], text: str, *, as_json: bool) -> int:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import structlog
 
-from pipeline.copernica import ApiError, CallLimitError
-from pipeline.errors import ApiRefusedError, Problem
+from pipeline.copernica import ApiError, CallLimitError, CancelledError
+from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
 from pipeline.guards.history import already_loaded, close_unfinished, unfinished_run
 from pipeline.guards.keys import UniqueKeys, key_without_index
 from pipeline.guards.paged_keys import Doubles
@@ -53,7 +53,8 @@ class Sending:
 def check_sending(sending: Sending, target: LiveTarget, ledger: Ledger) -> Watch:
     """Refuse before anything is sent, or give the watch over what follows; sets the limit of calls.
 
-    Raises ApiRefusedError with the problems of all guards that refuse and are not forced. A run that has sent something
+    Raises ApiRefusedError with the problems of all guards that refuse and are not forced, InterruptedRunError when a wait
+    was interrupted. A run that has sent something
     was asked then, and is not asked again. Unfinished runs of the job are closed where that is forced and nothing else
     refuses.
     """
@@ -70,6 +71,8 @@ def check_sending(sending: Sending, target: LiveTarget, ledger: Ledger) -> Watch
         broken: list[Problem] = []
         try:
             refusals.extend(_refusals(sending, watch.planned, Survey(client, target.database), ledger))
+        except CancelledError as error:
+            raise InterruptedRunError(Problem(error.message, LOOK, "nothing was sent")) from None
         except ApiError as error:
             limited = isinstance(error, CallLimitError)
             where, do = (

@@ -8,26 +8,30 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.errors import JobError, Problem
-from pipeline.records import FileFacts, SourceFile
+from pipeline.records import FileFacts, LiveField, SourceFile
 from pipeline.state.chunks import TABLES as CHUNK_TABLES
 from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState, OpenChunk
 from pipeline.state.database import Database
 from pipeline.state.operations import TABLES as OPERATION_TABLES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+Way = Literal["imports", "profiles"]
 
 TABLES = """
 CREATE TABLE run (
     id TEXT PRIMARY KEY, job TEXT NOT NULL, job_file TEXT NOT NULL, job_copy TEXT NOT NULL, state TEXT NOT NULL,
-    started_at TEXT NOT NULL, ended_at TEXT, api_host TEXT, account TEXT, database_id INTEGER, structure TEXT,
+    started_at TEXT NOT NULL, ended_at TEXT, api_host TEXT NOT NULL, account TEXT NOT NULL, database_id INTEGER NOT NULL,
+    structure TEXT NOT NULL, way TEXT NOT NULL, fell_back TEXT,
     limit_rows INTEGER, own_files INTEGER NOT NULL, forced TEXT NOT NULL, accepted INTEGER, usable INTEGER, summary TEXT
 ) STRICT;
 CREATE INDEX run_of_job ON run (job, started_at);
@@ -55,7 +59,10 @@ UNFINISHED = (RunState.RUNNING, RunState.INCOMPLETE, RunState.INTERRUPTED)
 
 @dataclass(frozen=True)
 class RunEntry:
-    """What the ledger keeps of a run from its start: the job with a copy of it, and how it was called."""
+    """What the ledger keeps of a run from its start: the job with a copy of it, how it was called, and where the rows go.
+
+    `structure` has every live field that the run uses; `way` is how it began, by which its chunks are cut.
+    """
 
     run: str
     job: str
@@ -64,11 +71,20 @@ class RunEntry:
     limit: int | None
     own_files: bool
     forced: Sequence[str]
+    api_host: str
+    account: str
+    database_id: int
+    structure: Mapping[str, LiveField]
+    way: Way
 
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run as the ledger has it. Times are ISO 8601 in UTC; `accepted` is None until all rows are staged."""
+    """A run as the ledger has it.
+
+    Times are ISO 8601 in UTC; `accepted` is None until all rows are staged. `fell_back` says why its rows go per profile
+    though it began with imports.
+    """
 
     id: str
     job: str
@@ -77,10 +93,12 @@ class RunRow:
     state: RunState
     started_at: str
     ended_at: str | None
-    api_host: str | None
-    account: str | None
-    database_id: int | None
-    structure: Mapping[str, str]
+    api_host: str
+    account: str
+    database_id: int
+    structure: Mapping[str, LiveField]
+    way: Way
+    fell_back: str | None
     limit: int | None
     own_files: bool
     forced: tuple[str, ...]
@@ -89,8 +107,8 @@ class RunRow:
 
 
 _COLUMNS = (
-    "id, job, job_file, job_copy, state, started_at, ended_at, api_host, account, database_id, structure, limit_rows,"
-    " own_files, forced, accepted, summary"
+    "id, job, job_file, job_copy, state, started_at, ended_at, api_host, account, database_id, structure, way,"
+    " fell_back, limit_rows, own_files, forced, accepted, summary"
 )
 
 
@@ -135,14 +153,15 @@ class Ledger:
         self._db.connection.close()
 
     def begin(self, entry: RunEntry, files: Iterable[SourceFile]) -> None:
-        """Record a run with its job and its files before anything is read."""
+        """Record a run with its job, its files and where its rows go, before anything is read."""
         with self._db.transaction():
             self._db.execute(
-                "INSERT INTO run (id, job, job_file, job_copy, state, started_at, limit_rows, own_files, forced)"
-                " VALUES (?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO run (id, job, job_file, job_copy, state, started_at, limit_rows, own_files, forced, api_host,"
+                " account, database_id, structure, way) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     entry.run, entry.job, entry.job_file, entry.job_copy, RunState.RUNNING, _now(), entry.limit,
-                    int(entry.own_files), json.dumps(sorted(entry.forced)),
+                    int(entry.own_files), json.dumps(sorted(entry.forced)), entry.api_host, entry.account,
+                    entry.database_id, json.dumps({name: asdict(one) for name, one in entry.structure.items()}), entry.way,
                 ),
             )  # fmt: skip
             self._db.executemany(
@@ -150,12 +169,9 @@ class Ledger:
                 [(entry.run, one.index, str(one.path), one.name, one.size_bytes, one.mtime_ns) for one in files],
             )
 
-    def aim(self, run: str, *, api_host: str, account: str, database_id: int, structure: Mapping[str, str]) -> None:
-        """Record where the rows go, with the type of every live field that they use."""
-        self._db.execute(
-            "UPDATE run SET api_host=?, account=?, database_id=?, structure=? WHERE id=?",
-            (api_host, account, database_id, json.dumps(dict(structure)), run),
-        )
+    def fell_back(self, run: str, reason: str) -> None:
+        """Record that a run that began with imports goes per profile (data rule 25 c)."""
+        self._db.execute("UPDATE run SET fell_back=? WHERE id=?", (reason, run))
 
     def resumed(self, run: str) -> None:
         """Record that somebody goes on with the run."""
@@ -251,13 +267,16 @@ class Ledger:
 
 
 def _run(row: Sequence[Any]) -> RunRow:
-    fields = list(row)
-    fields[4] = RunState(fields[4])
-    fields[10] = json.loads(fields[10] or "{}")
-    fields[12] = bool(fields[12])
-    fields[13] = tuple(json.loads(fields[13]))
-    fields[15] = None if fields[15] is None else json.loads(fields[15])
-    return RunRow(*fields)
+    fields = dict(zip((one.name for one in dataclass_fields(RunRow)), row, strict=True))
+    fields["state"] = RunState(fields["state"])
+    structure = json.loads(fields["structure"])
+    fields["structure"] = {
+        name: LiveField(one["type"], one["length"], tuple(one["choices"])) for name, one in structure.items()
+    }
+    fields["own_files"] = bool(fields["own_files"])
+    fields["forced"] = tuple(json.loads(fields["forced"]))
+    fields["summary"] = None if fields["summary"] is None else json.loads(fields["summary"])
+    return RunRow(**fields)
 
 
 def _now() -> str:

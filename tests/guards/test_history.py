@@ -97,7 +97,23 @@ def test_a_run_that_died_before_it_sent_anything_is_in_nobodys_way(shop: Shop) -
     """A run that was killed while it read leaves nothing in Copernica."""
     shop.dump("1,Delft")
     ledger = Ledger(shop.folder / ".copernica-import")
-    ledger.begin(RunEntry("shop-dead", "shop", "job.yaml", "{}", None, True, ()), ())
+    ledger.begin(
+        RunEntry(
+            run="shop-dead",
+            job="shop",
+            job_file="job.yaml",
+            job_copy="{}",
+            limit=None,
+            own_files=True,
+            forced=(),
+            api_host="localhost",
+            account="1",
+            database_id=1,
+            structure={},
+            way="imports",
+        ),
+        (),
+    )
     ledger.close()
     shop.done()
 
