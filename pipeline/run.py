@@ -58,10 +58,9 @@ def run(request: RunRequest, reporter: Reporter) -> Summary:
         ledger = stack.enter_context(closing(Ledger(request.state_dir)))
         plan = only_new(found, ledger)
         client = stack.enter_context(connected(job, environment, stop))
-        target = meet(client, job)
-        stack.enter_context(lock := database_lock(environment.api_url, target.database.id, patience))
-        if lock.waited:
-            target = meet(client, job)  # who held the lock may have changed the structure
+        target = meet(
+            client, job, lambda number: stack.enter_context(database_lock(environment.api_url, number, patience))
+        )
         check_fit(plan, target)
         site = Site(target, choose(job, plan.link.columns), ledger, reporter, stop)
         conductor = Conductor(site, begin(request, plan, site, str(urlsplit(environment.api_url).netloc)))

@@ -63,8 +63,11 @@ def connected(job: Job, environment: Environment, stop: Event | None = None) -> 
         yield client
 
 
-def meet(client: Client, job: Job) -> LiveTarget:
-    """Read account and structure; raises ApiRefusedError for a wrong token, account or database, or a dead server."""
+def meet(client: Client, job: Job, lock: Callable[[int], object] = lambda _: None) -> LiveTarget:
+    """Read account and structure; raises ApiRefusedError for a wrong token, account or database, or a dead server.
+
+    `lock` is called with the id of the database before its structure is read: who holds it may be changing the structure.
+    """
     client.limit_waiting(min(FIRST_WAIT_S, job.http.retry_budget_s))
     identity = asked("the token", client.identity, "give the token the right to read the account")
     if job.target.account is not None and identity.id != job.target.account:
@@ -77,7 +80,9 @@ def meet(client: Client, job: Job) -> LiveTarget:
         )
     name = job.target.database
     advice = f"see target.database: does account {identity.id} ({identity.name}) have it, spelled like that?"
-    database = asked(f"database {name!r}", lambda: client.structure(name), advice)
+    number = asked(f"database {name!r}", lambda: client.database_id(name), advice)
+    lock(number)
+    database = asked(f"database {name!r}", lambda: client.structure(number), advice)
     client.limit_waiting(job.http.retry_budget_s)
     return LiveTarget(client, identity, database, live_fields(database))
 

@@ -147,24 +147,37 @@ class Client:
         for row in self._listed("databases"):
             yield whole(row["ID"]), str(row["name"])
 
+    def database_id(self, database: str | int) -> int:
+        """Find a database by its name (in any case), or by its id where it is all digits, with one call.
+
+        Raises RefusedError where there is none, and StrangerError where the answer is another one.
+        """
+        return self._named_database(database)[0]
+
     def structure(self, database: str | int) -> Database:
         """Read a database with all its fields, collections and interests as they are now.
 
-        `database` is a name (in any case), or an id where it is all digits. Every list is read page by page, never from
-        the copy inside another answer, which is cut (API sheet 5). Raises RefusedError where there is none, and
-        StrangerError where the answer is another one.
+        It is named as for `database_id`, which tells what is raised. Every list is read page by page, never from the copy
+        inside another answer, which is cut (API sheet 5).
         """
-        wanted = str(database)
-        row = object_of(self._send(endpoints.get("database", wanted)))
+        number, name = self._named_database(database)
         try:
-            number, name = whole(row["ID"]), str(row["name"])
-            if wanted != str(number) if wanted.isdecimal() else wanted.casefold() != name.casefold():
-                raise StrangerError(f"asked for database {wanted!r}, got {name!r} ({number})")
             collections = [self._collection(one) for one in self._listed("database", number, "collections")]
             fields = self.database_fields(number)
             return Database(number, name, fields, by_name(collections), self.database_interests(number))
         except (KeyError, TypeError, ValueError):
             raise StrangerError("the answer holds something that is no database") from None
+
+    def _named_database(self, database: str | int) -> tuple[int, str]:
+        wanted = str(database)
+        row = object_of(self._send(endpoints.get("database", wanted)))
+        try:
+            number, name = whole(row["ID"]), str(row["name"])
+        except (KeyError, TypeError, ValueError):
+            raise StrangerError("the answer holds something that is no database") from None
+        if wanted != str(number) if wanted.isdecimal() else wanted.casefold() != name.casefold():
+            raise StrangerError(f"asked for database {wanted!r}, got {name!r} ({number})")
+        return number, name
 
     def database_fields(self, database_id: int) -> Mapping[str, Field]:
         """Read the fields of a database."""

@@ -47,20 +47,18 @@ class Lock:
     """A context manager around `flock` on one file, which names its holder (pid, host, since).
 
     Raises LockedError when another process holds it and no patience is left, at once without any; JobError where the
-    file cannot be made. `waited` says whether it had to be waited for.
+    file cannot be made.
     """
 
     def __init__(self, path: Path, what: str, patience: Patience | None = None) -> None:
         self._path, self._what = path, what
         self._patience = patience or Patience()
         self._file = -1
-        self.waited = False
 
     def __enter__(self) -> Lock:
         self._file = self._opened()
         try:
             while not self._taken():
-                self.waited = True
                 if not self._patience.wait():
                     raise LockedError(
                         Problem(

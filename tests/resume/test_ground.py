@@ -1,0 +1,219 @@
+"""Going on where the ground has moved: another way, a dump put back, a structure that shrank, an interrupt at a bad moment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from pipeline.state.lock import Patience, database_lock
+from tests.journeys.conftest import Journey
+from tests.resume.conftest import Shop, resume, state_of
+from tests.resume.test_crash import start, steps_of
+
+LEDGER = Path(".copernica-import") / "ledger.sqlite"
+
+
+def ask(here: Journey, question: str) -> list[tuple[Any, ...]]:
+    """Ask the ledger, as an operator would."""
+    connection = sqlite3.connect(here.folder / LEDGER)
+    try:
+        return connection.execute(question).fetchall()
+    finally:
+        connection.close()
+
+
+def kill(here: Journey, job: Path, where: str, number: int, *words: str) -> None:
+    """Kill a run at one of its steps."""
+    assert start(here, where, str(number), "run", str(job), *words).wait(60) == -signal.SIGKILL
+
+
+def kill_between_staging_and_sending(here: Journey, job: Path) -> None:
+    """Kill a run whose rows are all staged and of which nothing is sent."""
+    for number in range(1, steps_of(here, job)["ledger"] + 1):
+        shutil.rmtree(here.folder / LEDGER.parent)
+        kill(here, job, "ledger-before", number)
+        if ask(here, "SELECT accepted FROM run WHERE accepted > 0") and not ask(here, "SELECT 1 FROM chunk"):
+            return
+    raise AssertionError("no such step")
+
+
+@contextmanager
+def meanwhile(here: Journey, seen: Callable[[dict[str, Any]], bool], do: Callable[[], object]) -> Iterator[None]:
+    """Do something from another thread as soon as the sandbox has seen a request."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            if any(seen(entry) for entry in here.sandbox.journal()):
+                do()
+                return
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def interrupt() -> None:
+    """Press Ctrl-C."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def change_city(here: Journey, **properties: Any) -> None:
+    """Change the live field City as somebody else would."""
+    database = here.sandbox.world.store.catalogue.database("Shop")
+    assert database is not None
+    number = next(field.id for field in database.fields if field.name == "City")
+    url = f"{here.sandbox.api_url}/v3/database/{database.id}/field/{number}"
+    answer = requests.put(url, params={"access_token": here.sandbox.token}, json=properties, timeout=10)
+    assert answer.status_code < 300, answer.text
+
+
+@pytest.mark.parametrize("number", [20, 24, 30])
+def test_a_run_that_fell_back_goes_on_per_profile(shop: Shop, undisturbed: list[dict[str, Any]], number: int) -> None:
+    """Data rule 25 c: an account without imports is not asked for one again by `resume`."""
+    here, job = shop(mode="auto", rebuild="false", switches={"imports": "refuse"})
+    kill(here, job, "wire-after", number)
+    ran = resume(here)
+    assert (ran.exit_code, ran.document["way"]) == (0, "profiles"), ran.stderr
+    assert state_of(here) == undisturbed
+    assert len([entry for entry in here.sandbox.journal() if entry["path"].endswith("/imports")]) == 1
+
+
+@pytest.mark.parametrize("action", ["add", "ignore or add"])
+def test_a_run_killed_at_its_start_keeps_its_way(shop: Shop, action: str) -> None:
+    """Data rule 25 b: from the first moment that a run stands in the ledger, its way and its columns stand there too."""
+    here, job = shop(mode="auto", rebuild="false", action=action)
+    assert here.call("run", job).exit_code in (0, 6)
+    wanted = state_of(here)
+    here, job = shop(mode="auto", rebuild="false", action=action)
+    for number in range(1, 4):
+        shutil.rmtree(here.folder / LEDGER.parent)
+        kill(here, job, "ledger-after", number)
+        if ask(here, "SELECT 1 FROM run"):
+            break
+    ran = resume(here)
+    assert ran.document["way"] == "profiles"
+    assert state_of(here) == wanted
+    assert not [entry for entry in here.sandbox.journal() if entry["path"].endswith("/imports")]
+
+
+def test_a_resume_that_is_refused_or_interrupted_keeps_the_staged_rows(
+    shop: Shop, undisturbed: list[dict[str, Any]]
+) -> None:
+    """Nothing was sent yet and the dump is gone: the run can be gone on with until it is done."""
+    here, job = shop()
+    kill_between_staging_and_sending(here, job)
+    (here.folder / "shop.csv").unlink()
+    here.sandbox.world.journal.clear()
+    here.sandbox.set_faults([{"kind": "400", "method": "GET", "path": "*/profiles", "message": "Not now"}])
+    assert resume(here).exit_code == 5
+    here.sandbox.set_faults([{"kind": "503", "method": "GET", "path": "*/profiles"}])
+    here.sandbox.world.journal.clear()
+    with meanwhile(here, lambda entry: entry["path"].endswith("/profiles"), interrupt):
+        assert resume(here).exit_code == 130
+    here.sandbox.set_faults([])
+    assert here.posted() == []
+    ran = resume(here)
+    assert ran.exit_code == 0, ran.stderr
+    assert state_of(here) == undisturbed
+
+
+def test_a_dump_that_is_put_back_is_read_again(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
+    """Killed before its rows were staged: another file is refused with 4, and the right one is taken afterwards."""
+    here, job = shop()
+    kill(here, job, "ledger-before", 3)
+    assert ask(here, "SELECT sha256 FROM file JOIN run ON run = id WHERE state = 'running'") == [(None,)]
+    dump = here.folder / "shop.csv"
+    at, text = dump.stat(), dump.read_text()
+    dump.write_text(text + "H,Urk,1,No,,\n")
+    assert resume(here).exit_code == 4
+    dump.write_text(text)
+    os.utime(dump, ns=(at.st_atime_ns, at.st_mtime_ns))
+    ran = resume(here)
+    assert ran.exit_code == 0, ran.stderr
+    assert state_of(here) == undisturbed
+
+
+def test_nobody_takes_a_refused_run_for_a_done_one(shop: Shop) -> None:
+    """`run || resume` must not end with 0 when nothing was sent."""
+    here, job = shop(dump="Nr,City\n")
+    first = here.call("run", job)
+    assert first.exit_code == 4
+    here, job = shop()
+    first = here.call("run", job, "--set", "guards.min_records=100")
+    assert first.exit_code == 4
+    assert resume(here).exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("moved", "words"),
+    [({"length": 5}, "held 50 characters when the run began and holds 5 now"), ({"length": 80}, "")],
+)
+def test_a_live_field_that_shrank_refuses(shop: Shop, moved: dict[str, Any], words: str) -> None:
+    """Data rule 12: what was checked against the old length may be cut by the new one; a longer field is fine."""
+    here, job = shop(rebuild="false")
+    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
+    assert here.call("run", job).exit_code == 6
+    here.sandbox.set_faults([])
+    posts = len(here.posted())
+    change_city(here, **moved)
+    ran = resume(here, "--failed", "profiles")
+    assert ran.exit_code == (5 if words else 0), ran.stderr
+    assert words in ran.stderr
+    assert (len(here.posted()) == posts + 1) is bool(words)
+
+
+def test_the_structure_is_read_again_after_waiting_for_the_database(shop: Shop) -> None:
+    """Invariant 9: who held the lock may have changed the fields."""
+    here, job = shop()
+    number = here.sandbox.world.store.catalogue.database("Shop").id  # type: ignore[union-attr]
+    held = database_lock(here.sandbox.api_url, number, Patience(), here.environment())
+
+    def leave() -> None:
+        change_city(here, name="Town")
+        held.__exit__(None, None, None)
+
+    held.__enter__()
+    with meanwhile(here, lambda entry: "/database/" in entry["path"], leave):
+        ran = here.call("run", job, "--wait", "30")
+    assert ran.exit_code == 5
+    assert "City" in ran.stderr
+    assert [entry for entry in here.posted() if entry["path"].endswith("/imports")] == []
+
+
+def test_an_interrupt_while_the_sample_is_read_back(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
+    """Everything is confirmed, but not looked at: exit 130, and `resume` looks."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "503", "method": "GET", "path": "*/subprofiles*"}])
+    with meanwhile(here, lambda entry: entry["status"] == 503, interrupt):
+        ran = here.call("run", job, "--set", "guards.unique_keys=off")
+    assert (ran.exit_code, ran.document["status"], ran.records["confirmed"]) == (130, "interrupted", 14), ran.stderr
+    here.sandbox.set_faults([])
+    ran = resume(here)
+    assert (ran.exit_code, ran.document["verify"]["different"]) == (0, 0)
+    assert ran.document["verify"]["checked"] > 0
+    assert state_of(here) == undisturbed
+
+
+def test_an_interrupt_before_the_api_answers(shop: Shop) -> None:
+    """Exit 130, not 5: nobody refused."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "503", "path": "*/identity"}])
+    with meanwhile(here, lambda entry: entry["path"].endswith("/identity"), interrupt):
+        ran = here.call("run", job)
+    assert ran.exit_code == 130
+    assert here.posted() == []
