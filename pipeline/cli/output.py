@@ -60,11 +60,16 @@ def _document(document: dict[str, Any]) -> str:
 
 
 def _write(text: str, *, to_stderr: bool = False) -> None:
-    """Write all of a text; where nobody reads any more (`| head`) be quiet, the exit code says it all the same."""
+    """Write all of a text; the exit code says what happened whatever becomes of it.
+
+    Where nobody reads any more (`| head`) be quiet; another fault of stdout is told on stderr.
+    """
     stream = sys.stderr if to_stderr else sys.stdout
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # What is still in the buffer would fail again when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if not to_stderr and not isinstance(error, BrokenPipeError):
+            _complain([Problem(f"the output could not be written: {error.strerror}", "stdout")])

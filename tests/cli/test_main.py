@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -15,6 +16,8 @@ from pipeline.cli import COMMANDS, cli
 from pipeline.cli.output import refuse, show, tell
 from pipeline.errors import Problem
 from pipeline.report.summary import Records, Summary
+
+ROOT = Path(__file__).parents[2]
 
 
 def program(*words: str, **options) -> subprocess.CompletedProcess[str]:
@@ -67,6 +70,19 @@ def test_a_reader_that_goes_away_makes_no_noise(tmp_path):
     assert (done.returncode, done.stdout) == (3, "")
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("streams", "said"),
+    [(">/dev/full", "the output could not be written"), (">&-", ""), ("2>&-", ""), (">&- 2>&-", "")],
+)
+def test_a_stream_that_takes_nothing_ends_nothing(streams, said):
+    """A full disk behind stdout, and closed streams: the exit code is that of the command, without a traceback."""
+    words = f"{sys.executable} -m pipeline validate configs/customers.yaml --json {streams}"
+    done = subprocess.run(["sh", "-c", words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_every_command_of_the_list_is_there_and_has_a_help(call):
