@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import JobError
-from pipeline.extract import Extraction, find_files
+from pipeline.errors import InputError, JobError
+from pipeline.extract import Extraction, grouped, look_for
 from pipeline.job import Job
 from pipeline.records import Keys, LiveField, SourceFile
 from pipeline.stage.settle import Rules
@@ -34,9 +34,10 @@ class Plan:
         target = self.job.target
         return Rules(target.action, Keys.of(target.key_fields), self.link.sets, target.ignore_empty_fields)
 
-    def extraction(self, limit: int | None = None) -> Extraction:
+    def extraction(self, limit: int | None = None, *, batch_rows: int = 100_000) -> Extraction:
         """Give a fresh reading of the files."""
-        return Extraction(self.files, self.job.source, self.link.expected, limit=limit, lists=self.link.lists)
+        source, link = self.job.source, self.link
+        return Extraction(self.files, source, link.expected, batch_rows=batch_rows, limit=limit, lists=link.lists)
 
     def validator(self, live: Mapping[str, LiveField] | None) -> Validator:
         """Give a validator; `live` None means that no live structure is known (`validate`)."""
@@ -48,7 +49,8 @@ def prepare(job: Job, files: Sequence[str] | None) -> Plan:
     """Load the schema, link it to the job and find the files; `files` as written on the command line, or the job's own.
 
     Raises JobError for a schema that does not fit the job and InputError for files that cannot be read. With `files` None
-    the plan is made without any (`check`).
+    the plan is made without any (`check`). Where some are refused at first sight, the start of the others is read, too, so
+    that all such files are named at once (data rule 7).
     """
     schema = load_schema(job.schema_path, job.folder)
     problems = check_schema_for_job(job, schema)
@@ -56,9 +58,9 @@ def prepare(job: Job, files: Sequence[str] | None) -> Plan:
         raise JobError(*problems)
     link = Link.compile(job, schema.specs)
     if files is None:
-        found: tuple[SourceFile, ...] = ()
-    elif files:
-        found = find_files(files, Path.cwd())
-    else:
-        found = find_files(job.source.files, job.folder)
-    return Plan(job, schema, link, found)
+        return Plan(job, schema, link, ())
+    found, problems = look_for(files, Path.cwd()) if files else look_for(job.source.files, job.folder)
+    plan = Plan(job, schema, link, found)
+    if problems:
+        raise InputError(*grouped((*problems, *plan.extraction(batch_rows=1).refusals_at_start())))
+    return plan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 
 from pipeline.errors import InputError, JobError, Problem
@@ -76,7 +76,14 @@ class Extraction:
         if self._problems:
             raise InputError(*grouped(self._problems))
 
-    def _read(self, file: SourceFile) -> Batches:
+    def refusals_at_start(self) -> tuple[Problem, ...]:
+        """Read each file as far as its first rows only, and give why those are refused that are (data rule 7)."""
+        for file in self._files:
+            with closing(self._read(file)) as batches:
+                next(batches, None)
+        return tuple(problem for found in self._found for problem in found.problems)
+
+    def _read(self, file: SourceFile) -> Generator[Batch]:
         found = Found()
         self._found.append(found)
         try:

@@ -23,11 +23,19 @@ _ARCHIVES = (".gz", ".zst")
 
 
 def find_files(patterns: Sequence[str], folder: Path) -> tuple[SourceFile, ...]:
-    """Find the files that the patterns name, relative to `folder` or absolute (data rule 7).
+    """Find the files that the patterns name, as `look_for` does; raises InputError where something is wrong with one."""
+    files, problems = look_for(patterns, folder)
+    if problems:
+        raise InputError(*grouped(problems))
+    return files
+
+
+def look_for(patterns: Sequence[str], folder: Path) -> tuple[tuple[SourceFile, ...], tuple[Problem, ...]]:
+    """Find the files that the patterns name, relative to `folder` or absolute, and what is wrong at first sight (data rule 7).
 
     Files stand in the order of the patterns, within a glob in natural order (`d2` before `d10`); one that is named
-    twice stands once. A pattern that is the name of an existing file is that file, whatever brackets it holds. Raises
-    InputError naming every pattern without a file and every file that is a folder, unreadable or empty.
+    twice stands once. A pattern that is the name of an existing file is that file, whatever brackets it holds. The
+    problems name every pattern without a file and every file that is a folder, unreadable or empty.
     """
     problems: list[Problem] = []
     found: dict[str, SourceFile] = {}
@@ -44,9 +52,7 @@ def find_files(patterns: Sequence[str], folder: Path) -> tuple[SourceFile, ...]:
             facts = path.stat()
             real = os.path.realpath(path)
             found.setdefault(real, SourceFile(path, name, len(found), facts.st_size, facts.st_mtime_ns))
-    if problems:
-        raise InputError(*grouped(problems))
-    return tuple(found.values())
+    return tuple(found.values()), tuple(problems)
 
 
 def _matches(pattern: str, folder: Path) -> list[str]:

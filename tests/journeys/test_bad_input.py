@@ -301,6 +301,28 @@ def test_all_bad_files_are_named_and_the_good_one_is_not_sent(shop: Journey) -> 
     assert shop.posted() == []
 
 
+@pytest.mark.parametrize("command", ["run", "validate"])
+def test_bad_files_are_named_at_whatever_stage_they_are_refused(shop: Journey, command: str) -> None:
+    """Those refused at first sight do not hide those that are refused when they are read (data rule 7)."""
+    (shop.folder / "folder").mkdir()
+    bad = {
+        "zero": b"",
+        "image": PNG,
+        "double": b"CustomerID,City,City\n",
+        "late": late_key(),
+        "gone": None,
+        "folder": None,
+    }
+    for name, content in ({"good": GOOD} | bad).items():
+        if content is not None:
+            shop.write(name, content)
+    names = [str(shop.folder / name) for name in ("good", *bad)]
+    ran = shop.call(command, shop.folder / "job.yaml", *names)
+    assert ran.exit_code == 4
+    assert {Path(error["where"]).name for error in ran.document["errors"]} == set(bad)
+    assert shop.sandbox.journal() == []
+
+
 def test_a_dump_with_a_header_alone_is_no_records_and_no_fault(shop: Journey) -> None:
     """The guard min_records asks a person; passed by, the run is done with nothing to send."""
     shop.write("dump.csv", "CustomerID,City\n")
