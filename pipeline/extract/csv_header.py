@@ -24,7 +24,10 @@ def dump_columns(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def header_problems(names: Sequence[str], expected: Expected, where: str) -> Iterator[Problem]:
-    """Name what is wrong with a header: blank or double names, columns that are missing or not known (data rule 7)."""
+    """Name what is wrong with a header: blank or double names, columns that are missing or not known (data rule 7).
+
+    A column that is missing is not named where a blank or double name may well be meant for it.
+    """
     blank = [str(at) for at, name in enumerate(names, 1) if not name.strip()]
     if blank:
         yield Problem(f"the header has no name for column {listed(blank)}", where, "name every column")
@@ -34,11 +37,11 @@ def header_problems(names: Sequence[str], expected: Expected, where: str) -> Ite
     columns = dump_columns(names)
     there = set(columns)
     missing = [name for name in expected.required if name not in there]
-    if missing:
+    if missing and not blank and not double:
         what = f"column missing: {listed(missing)}; there are {listed(columns)}"
         yield Problem(what, where, "see whether the delimiter is right, or rename the column in the job")
     known = {*expected.required, *expected.optional, *expected.ignored}
-    unknown = [name for name in columns if name not in known and name.strip()]
+    unknown = [name for name in columns if name not in known and name.strip() and name not in double]
     if unknown:
         what = f"column not known to the job: {listed(dict.fromkeys(unknown))}"
         yield Problem(what, where, "name it under columns or ignore")

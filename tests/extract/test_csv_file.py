@@ -147,7 +147,10 @@ def test_line_ends(tmp_path: Path, data: bytes, rows: list, malformed: list):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"a,a\n1,2\n", ["the header has a column twice: a", "column missing: b; there are a, a"]),
+        (b"a,a\n1,2\n", ["the header has a column twice: a"]),
+        (b"c,c\n1,2\n", ["the header has a column twice: c"]),
+        (b"a,\n1,2\n", ["the header has no name for column 2"]),
+        (b"a,a,c\n1,2,3\n", ["the header has a column twice: a", "column not known to the job: c"]),
         (b"a,b,\n", ["the header has no name for column 3"]),
         (b"a, ,b,\n", ["the header has no name for column 2, 4"]),
         (b"a;b\n1;2\n", ["column missing: a, b; there are a;b", "column not known to the job: a;b"]),
@@ -157,7 +160,7 @@ def test_line_ends(tmp_path: Path, data: bytes, rows: list, malformed: list):
         (b'a,b"\n1,2\n', ["the header has a stray quote"]),
         (b"a,\xff\n1,2\n", ["the header does not decode"]),
         (b"a,b\0\n1,2\n", ["the header holds a NUL character"]),
-        (b"a,\rb\n", ["column missing: b"]),
+        (b"a,\rb\n", ["the header has no name for column 2"]),
         (b"\n\n", ["has no header"]),
         (b"\xff\xfea\0,\0", ["begins with the byte order mark of UTF-16: set source.encoding: utf-16"]),
         (b"PK\x03\x04...", ["is a zip archive or a workbook"]),
@@ -171,6 +174,14 @@ def test_files_that_are_refused(tmp_path: Path, data: bytes, words: list[str]):
     for each in words:
         assert each in text
     assert "x.csv" in text
+
+
+@pytest.mark.parametrize("data", [b"a,a\n1,2\n", b"a,\n1,2\n", b"c,c\n1,2\n"])
+def test_a_double_or_blank_name_is_one_error(tmp_path: Path, data: bytes):
+    """What is missing or not known beside it follows from it (data rule 7)."""
+    with pytest.raises(InputError) as caught:
+        extract(_write(tmp_path, data), AB)
+    assert len(caught.value.problems) == 1
 
 
 def test_a_huge_header_is_refused_shortly(tmp_path: Path):
