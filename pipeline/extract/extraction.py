@@ -100,8 +100,14 @@ class Extraction:
 
     def _batches(self, file: SourceFile, stored: StoredFile, found: Found) -> Batches:
         task = Task(file, self._source, self._expected, self._lists, self._batch_rows, self._left)
-        read = {"csv": read_csv, "json": read_json, "ndjson": read_ndjson}[format_of(file.name, self._source.format)]
-        yield from read(task, stored.blocks(), found)
+        blocks = stored.blocks()
+        try:
+            format_ = format_of(file.name, self._source.format)
+        except Refused:
+            next(blocks, b"")  # refused for what it is, where it is no text: another format would not help
+            raise
+        read = {"csv": read_csv, "json": read_json, "ndjson": read_ndjson}[format_]
+        yield from read(task, blocks, found)
 
 
 def _check_names(expected: Expected) -> None:

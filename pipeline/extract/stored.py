@@ -28,12 +28,15 @@ _NOT_TEXT = (
     (b"BZh", "bzip2 data", "unpack it, or compress with gzip or zstd"),
     (b"\xfd7zXZ\x00", "xz data", "unpack it, or compress with gzip or zstd"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it"),
+    (b"Rar!\x1a\x07", "a rar archive", "unpack it"),
     (b"PAR1", "a parquet file", "export it as CSV or NDJSON"),
     (b"SQLite format 3\x00", "an SQLite database", "export it as CSV or NDJSON"),
     (b"%PDF-", "a PDF", "export the data as CSV"),
     (b"\x89PNG", "an image", "see whether this is the right file"),
     (b"\xff\xd8\xff", "an image", "see whether this is the right file"),
     (b"GIF8", "an image", "see whether this is the right file"),
+    (b"II*\0", "an image", "see whether this is the right file"),
+    (b"MM\0*", "an image", "see whether this is the right file"),
 )
 
 

@@ -111,6 +111,25 @@ def test_an_unknown_extension_needs_a_format(tmp_path: Path):
         assert caught.value.problems[0].do == "set source.format to csv, json or ndjson"
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "what", "do"),
+    [
+        ("z.zip", b"PK\x03\x04 and more", "is a zip archive or a workbook", "unpack it, or save the sheet as CSV"),
+        ("img.png", b"\x89PNG\r\n\x1a\n", "is an image", "see whether this is the right file"),
+        ("z.rar", b"Rar!\x1a\x07\0", "is a rar archive", "unpack it"),
+        ("z", b"SQLite format 3\0", "is an SQLite database", "export it as CSV or NDJSON"),
+    ],
+)
+def test_an_unknown_extension_of_what_is_no_text_is_said_to_be_that(
+    tmp_path: Path, name: str, data: bytes, what: str, do: str
+):
+    """No format that could be set would help (data rule 7)."""
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(InputError) as caught:
+        extract(tmp_path / name, AB)
+    assert [(problem.what, problem.do) for problem in caught.value.problems] == [(what, do)]
+
+
 DATA = b"a,b\n" + b"".join(b"%d,%d\n" % (number, number * 7919 % 1000003) for number in range(30_000))
 
 
