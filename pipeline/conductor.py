@@ -204,6 +204,7 @@ class Conductor:
             codes=self.tally.intake.codes,
             seconds=time.monotonic() - self.started_s,
             way=(self.loader or self.site).choice.way,
+            way_reason=(self.loader or self.site).choice.reason,
             forced=tuple(sorted(self.id.forced)),
             api_calls=client.calls,
             writes=client.writes,

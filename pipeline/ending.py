@@ -30,6 +30,7 @@ class RunFacts:
     codes: Mapping[str, int]
     seconds: float
     way: str | None = None
+    way_reason: str | None = None
     forced: tuple[str, ...] = ()
     api_calls: int = 0
     writes: int = 0
@@ -55,6 +56,7 @@ def summarise(facts: RunFacts, tally: Tally) -> Summary:
         verify=Verify(tally.verified.checked, tally.verified.equal, tally.verified.different),
         rebuild=tally.rebuild.value,
         way=facts.way,
+        way_reason=facts.way_reason,
         forced=facts.forced,
         seconds=facts.seconds,
         rejects=facts.rejects,

@@ -62,7 +62,7 @@ class Summary:
     """What a run did and how it ended.
 
     `chunks` counts chunks by state; `total` is all of them. `forced` names guards. `way` is imports or profiles, None
-    where nothing was to be sent. `seconds` is wall time. Not part of the document: `codes` (rejects by first code),
+    where nothing was to be sent, `way_reason` why it was taken (data rule 25). `seconds` is wall time. Not part of the document: `codes` (rejects by first code),
     and `go_on`, the line that says what to do next. `problems` say why the run ended as it did; a refused run carries
     them in the document as `errors`.
     """
@@ -81,6 +81,7 @@ class Summary:
     verify: Verify = Verify()
     rebuild: str | None = None
     way: str | None = None
+    way_reason: str | None = None
     forced: tuple[str, ...] = ()
     seconds: float = 0.0
     rejects: Path | None = None
@@ -106,6 +107,7 @@ class Summary:
             "verify": dataclasses.asdict(self.verify),
             "rebuild": self.rebuild,
             "way": self.way,
+            "way_reason": self.way_reason,
             "forced": sorted(self.forced),
             "seconds": round(self.seconds, 3),
             "rejects": None if self.rejects is None else str(self.rejects),
@@ -179,6 +181,8 @@ def _counts(summary: Summary) -> Iterator[str]:
             yield f"{title:<14}{count:>13,}  {aside}".rstrip()
     if summary.rebuild is not None:
         yield f"{'rebuild':<14}{summary.rebuild:>13}"
+    if summary.way is not None:
+        yield f"{'way':<14}{summary.way:>13}  {summary.way_reason or ''}".rstrip()
 
 
 def _aside(counts: Mapping[str, int | None]) -> str:

@@ -23,6 +23,7 @@ def test_the_per_profile_way_loads_the_same_and_cannot_rebuild(shop: Journey) ->
     ran = run(shop, "--set", "load.mode=profiles")
     assert ran.exit_code == Exit.OK, ran.stderr
     assert (ran.document["way"], ran.document["rebuild"], ran.document["imports"]) == ("profiles", "not possible", 0)
+    assert ran.document["way_reason"] == "the job says so"
     assert "rebuild.not_possible" in ran.stderr
     assert "automations set on changes over REST may fire" in ran.stderr
     assert customers(shop) == ["1", "2", "3", "4", "5"]
@@ -38,6 +39,7 @@ def test_imports_are_refused_where_the_api_has_none(shop: Journey, api: str) -> 
     assert shop.posted() == []
     ran = run(shop, "--set", f"target.api={api}", "--set", "load.mode=auto")
     assert (ran.exit_code, ran.document["way"]) == (Exit.OK, "profiles"), ran.stderr
+    assert ran.document["way_reason"] == f"api {api} has no imports"
     assert f"api {api} has no imports" in ran.stderr
     assert customers(shop) == ["1", "2", "3", "4", "5"]
     assert shop.sandbox.hazards() == []
@@ -52,6 +54,7 @@ def test_an_account_without_imports_falls_back_in_auto_only(shop: Journey) -> No
     assert customers(shop) == []
     ran = run(shop, "--set", "load.mode=auto")
     assert (ran.exit_code, ran.document["way"]) == (Exit.OK, "profiles"), ran.stderr
+    assert "You are not allowed to import files" in ran.document["way_reason"]
     assert customers(shop) == ["1", "2", "3", "4", "5"]
 
 

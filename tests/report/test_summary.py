@@ -34,6 +34,7 @@ DONE = Summary(
     verify=Verify(10, 10, 0),
     rebuild="done",
     way="imports",
+    way_reason="the job says so",
     forced=("unique_keys", "max_rejects"),
     seconds=12.3456,
     rejects=Path("runs/r/rejects.csv"),
@@ -73,6 +74,7 @@ def test_the_document_has_exactly_the_keys_of_the_contract():
         "verify": {"checked": 10, "equal": 10, "different": 0},
         "rebuild": "done",
         "way": "imports",
+        "way_reason": "the job says so",
         "forced": ["max_rejects", "unique_keys"],
         "seconds": 12.346,
         "rejects": "runs/r/rejects.csv",
@@ -134,6 +136,7 @@ def test_the_words_for_a_person_show_counts_codes_places_and_what_comes_next():
         "API calls                30\n"
         "read back                10\n"
         "rebuild                done\n"
+        "way                 imports  the job says so\n"
         "\n"
         "set aside\n"
         "  not_an_integer        117  No integer\n"
