@@ -211,6 +211,7 @@ class Conductor:
             bytes_sent=client.bytes_sent,
             imports=self.loader.imports if self.loader else 0,
             resume=self.resume_command,
+            failed=self.id.folder.path / "failed.csv",
         )
         summary = summarise(facts, self.tally)
         try:

@@ -12,8 +12,8 @@ from pipeline.load.chunk import import_name
 from pipeline.load.outcome import Ending
 from pipeline.load.report import Trouble
 from pipeline.records import SourceFile
-from pipeline.report.summary import FileCount, Summary, Verify
-from pipeline.tally import Tally
+from pipeline.report.summary import FileCount, Summary, Verify, counted
+from pipeline.tally import Rebuild, Tally
 
 # How many chunks in trouble are named.
 MOST_TROUBLES = 20
@@ -21,7 +21,10 @@ MOST_TROUBLES = 20
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What the summary tells beside the counts; `run`, `way` and paths are None where there is none."""
+    """What the summary tells beside the counts; `run`, `way` and paths are None where there is none.
+
+    `failed` is where rows of the per-profile way stand that Copernica did not take; `resume` the command that goes on.
+    """
 
     run: str | None
     job: Job
@@ -37,6 +40,7 @@ class RunFacts:
     bytes_sent: int = 0
     imports: int = 0
     resume: str = ""
+    failed: Path | None = None
 
 
 def summarise(facts: RunFacts, tally: Tally) -> Summary:
@@ -96,9 +100,11 @@ def problems(facts: RunFacts, tally: Tally) -> Iterator[Problem]:
     for one in tally.load.troubles[:MOST_TROUBLES]:
         yield trouble(one, facts)
     if len(tally.load.troubles) > MOST_TROUBLES:
-        yield Problem(f"{len(tally.load.troubles) - MOST_TROUBLES} more chunks are not confirmed")
+        rest = len(tally.load.troubles) - MOST_TROUBLES
+        yield Problem(f"{counted(rest, 'more chunk')} {'is' if rest == 1 else 'are'} not confirmed")
     if held := tally.load.chunks.get("held"):
-        yield Problem(f"{held} chunks were held: they share customers with a chunk that is not confirmed")
+        what = "was held: it shares" if held == 1 else "were held: they share"
+        yield Problem(f"{counted(held, 'chunk')} {what} customers with a chunk that is not confirmed")
     if tally.load.stopped and not tally.load.interrupted:
         yield Problem(tally.load.stopped, "Copernica", "nothing more was sent")
     if tally.verified.different:
@@ -107,6 +113,12 @@ def problems(facts: RunFacts, tally: Tally) -> Iterator[Problem]:
             f"{tally.verified.different} of {tally.verified.checked} records read back are not what was sent: {columns}",
             "verify",
             "look at these columns in Copernica; another process may have changed them meanwhile",
+        )
+    if tally.rebuild is Rebuild.NOT_DONE and tally.all_confirmed:
+        yield Problem(
+            "all rows are confirmed, but the last import did not end confirmed: the selections were not rebuilt",
+            "rebuild",
+            "rebuild them in Copernica; resume then ends the run with `rebuild: given up`",
         )
     yield from tally.problems
 
@@ -117,27 +129,52 @@ def trouble(found: Trouble, facts: RunFacts) -> Problem:
     files, name = facts.files, import_name(facts.run or "", found.ordinal)
     look = f", after a look for the import {name} in Copernica" if facts.way == "imports" else ""
     where = (
-        f"chunk {found.ordinal}, {found.rows} rows between {files[first_file].name} line {first_line}"
+        f"chunk {found.ordinal}, {counted(found.rows, 'row')} between {files[first_file].name} line {first_line}"
         f" and {files[last_file].name} line {last_line}"
     )
     what = {
-        Ending.FAILED: f"failed, what arrived of it is not known: {found.message}",
+        Ending.FAILED: f"failed, what arrived of it is not known: {found.message}"
+        if not found.per_profile
+        else f"{found.message}; those that failed stand in {facts.failed}",
         Ending.UNKNOWN: f"it is not known whether it arrived: {found.message}",
         Ending.SUBMITTED: f"not final yet: {found.message}",
     }.get(found.ending, found.message)
     do = {
-        Ending.FAILED: "resume --failed profiles sends its rows one by one and names the bad ones, --failed skip leaves it",
+        Ending.FAILED: _after_failure(found, facts),
         Ending.UNKNOWN: f"resume looks again; with --unknown sent or --unknown resend you decide{look}",
         Ending.SUBMITTED: "resume asks for it again",
     }.get(found.ending, "")
     return Problem(what, where, do)
 
 
+def _after_failure(found: Trouble, facts: RunFacts) -> str:
+    """Say what to do about a failed chunk; `profiles` is never offered for `add` (data rule 28)."""
+    again = facts.job.target.action != "add"
+    if found.per_profile:
+        mend = f"mend the rows in {facts.failed} (target columns) and run it with --force unfinished_run"
+        resend = "mend in Copernica what their messages name and resume --failed profiles, or " if again else ""
+        return f"{resend}{mend}; resume --failed skip leaves them"
+    if again:
+        return "resume --failed profiles sends its rows one by one and names the bad ones, --failed skip leaves it"
+    return "see in Copernica what arrived; resume --failed skip leaves it"
+
+
+def _decision(facts: RunFacts, tally: Tally) -> str:
+    """Give the word that `resume` needs where nothing but failed chunks, and those that wait for them, is left."""
+    load = tally.load
+    open_ones = set(load.chunks) - {"confirmed", "held"}
+    if open_ones != {"failed"} or load.stopped or load.interrupted or tally.refusal is not None:
+        return ""
+    if facts.job.target.action == "add":
+        return " --failed skip"
+    return " --failed profiles  # or --failed skip"
+
+
 def go_on(facts: RunFacts, tally: Tally) -> str:
     """Give the last line of the report: how to go on where the run is not done."""
     code = tally.exit_code
     if code in (Exit.INCOMPLETE, Exit.INTERRUPTED):
-        return f"To go on: {facts.resume}"
+        return f"To go on: {facts.resume}{_decision(facts, tally)}"
     if code is not Exit.OK:
         return "Nothing was sent."
     if tally.skipped_files and not tally.intake.facts:

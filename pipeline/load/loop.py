@@ -88,9 +88,8 @@ def load(chunks: Iterable[Chunk], loading: Loading) -> LoadReport:
             _log(chunk, outcome)
         if outcome.open_keys is not None:
             if outcome.ending is not Ending.HELD:
-                report.troubles.append(
-                    Trouble(chunk.ordinal, chunk.rows.height, *chunk.places, outcome.ending, outcome.message)
-                )
+                place = (chunk.ordinal, chunk.rows.height, *chunk.places)
+                report.troubles.append(Trouble(*place, outcome.ending, outcome.message, outcome.per_profile))
             waiting.append(outcome.open_keys)
         halt = outcome.message if outcome.stop else loading.halt(report)
         if outcome.stop or halt:

@@ -9,7 +9,10 @@ from pipeline.load.outcome import Ending, Outcome
 
 @dataclass(frozen=True)
 class Trouble:
-    """A chunk that is not confirmed: where its rows stand in the input, (file, line) first and last, and why."""
+    """A chunk that is not confirmed: where its rows stand in the input, (file, line) first and last, and why.
+
+    `per_profile` says that its rows went one by one, so that each has an outcome of its own.
+    """
 
     ordinal: int
     rows: int
@@ -17,6 +20,7 @@ class Trouble:
     last: tuple[int, int]
     ending: Ending
     message: str
+    per_profile: bool = False
 
 
 @dataclass

@@ -62,9 +62,9 @@ class Summary:
     """What a run did and how it ended.
 
     `chunks` counts chunks by state; `total` is all of them. `forced` names guards. `way` is imports or profiles, None
-    where nothing was to be sent, `way_reason` why it was taken (data rule 25). `seconds` is wall time. Not part of the document: `codes` (rejects by first code),
-    and `go_on`, the line that says what to do next. `problems` say why the run ended as it did; a refused run carries
-    them in the document as `errors`.
+    where nothing was to be sent, `way_reason` why it was taken (data rule 25). `seconds` is wall time. Not part of the
+    document: `codes` (rejects by first code), and `go_on`, the line that says what to do next. `problems` say why the run
+    ended as it did; a refused run carries them in the document as `errors`.
     """
 
     run: str | None
@@ -140,6 +140,11 @@ class Summary:
         return "\n".join((*_headline(self), *_counts(self), *_codes(self), *_places(self), *_last(self))) + "\n"
 
 
+def counted(number: int, one: str) -> str:
+    """Give a number with its noun, in the plural but for one."""
+    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
+
+
 def errors_of(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
     """Give problems in the shape of the contract: `where`, `what`, `do`."""
     return [{"where": problem.where, "what": problem.what, "do": problem.do} for problem in problems]
@@ -157,6 +162,7 @@ def _counts(summary: Summary) -> Iterator[str]:
     """Lay out the counts as the tree that they add up in; a part that is 0 is left out but for the main ones."""
     rows = summary.records
     sent = summary.status not in ("validated", "refused")
+    conflicts = "profile in conflict" if rows.profile_conflicts == 1 else "profiles in conflict"
     lines: list[tuple[str, int | None, str]] = [
         ("read", rows.read, ""),
         ("  malformed", rows.malformed, ""),
@@ -165,7 +171,7 @@ def _counts(summary: Summary) -> Iterator[str]:
         (
             "  accepted",
             rows.accepted,
-            _aside({"superseded": rows.superseded, "profiles in conflict": rows.profile_conflicts}),
+            _aside({"superseded": rows.superseded, conflicts: rows.profile_conflicts}),
         ),
         ("    confirmed", rows.confirmed if sent else None, _aside({"unmatched": rows.unmatched})),
         ("    failed", rows.failed or None, ""),

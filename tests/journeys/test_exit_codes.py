@@ -148,6 +148,32 @@ def test_6_an_import_that_failed_is_named_with_its_lines_and_what_to_do(shop: Jo
     assert ran.document["chunks"]["failed"] == 1
 
 
+def test_6_rows_that_failed_one_by_one_are_named_with_their_file_and_can_be_gone_on_with(shop: Journey) -> None:
+    """On the per-profile way each row has an outcome: `failed.csv` and what to do with it are named (data rule 28)."""
+    refused = {"kind": "400", "method": "PUT", "path": "*/profiles", "nth": 2, "message": "Not this one"}
+    shop.sandbox.set_faults([refused])
+    ran = run(shop, "--set", "load.mode=profiles", "--set", "load.workers=1", "--set", "target.rebuild=false")
+    assert (ran.exit_code, ran.records["failed"], ran.records["confirmed"]) == (Exit.INCOMPLETE, 1, 4), ran.stderr
+    failed = shop.folder / ".copernica-import" / "runs" / ran.document["run"] / "failed.csv"
+    said = chunk_of(ran, 1)
+    assert "Not this one" in said
+    assert f"stand in {failed}" in said
+    assert "is not known" not in said
+    assert f"mend the rows in {failed} (target columns) and run it with --force unfinished_run" in said
+    shop.sandbox.set_faults([])
+    mended = shop.call("run", shop.folder / "job.yaml", str(failed), "--force", "unfinished_run")
+    assert (mended.exit_code, mended.records["confirmed"]) == (Exit.OK, 1), mended.stderr
+
+
+def test_6_a_rebuild_alone_that_is_not_done_is_said_to_be_the_reason(shop: Journey) -> None:
+    """All rows went per profile after the last import failed: exit 6 has an error that names the rebuild (data rule 24)."""
+    shop.sandbox.set_faults([{"kind": "fail", "nth": 3, "message": "Disk full"}])
+    ran = run(shop, "--set", "load.mode=auto")
+    assert (ran.exit_code, ran.records["confirmed"], ran.document["rebuild"]) == (Exit.INCOMPLETE, 5, "not done")
+    assert "error: all rows are confirmed, but the last import did not end confirmed" in ran.stderr
+    assert "   at: rebuild\n" in ran.stderr
+
+
 def test_6_an_import_that_is_not_final_in_time_is_unsent_to_us(shop: Journey) -> None:
     """Past give_up_s its chunk stays submitted, and its rows count as unsent (data rule 26)."""
     shop.sandbox.set_faults([{"kind": "hang", "nth": 3}])
@@ -172,6 +198,7 @@ def test_6_a_report_for_a_person_ends_with_how_to_go_on(shop: Journey) -> None:
     assert done.returncode == Exit.INCOMPLETE
     assert "incomplete" in done.stdout.splitlines()[0]
     assert "copernica-import resume" in done.stdout.splitlines()[-1]
+    assert done.stdout.splitlines()[-1].endswith(" --failed profiles  # or --failed skip")
     assert "Traceback" not in done.stderr
 
 
