@@ -58,7 +58,7 @@ def summarise(facts: RunFacts, tally: Tally) -> Summary:
         writes=facts.writes,
         bytes_sent=facts.bytes_sent,
         verify=Verify(tally.verified.checked, tally.verified.equal, tally.verified.different),
-        rebuild=tally.rebuild.value,
+        rebuild=_rebuild(facts, tally),
         way=facts.way,
         way_reason=facts.way_reason,
         forced=facts.forced,
@@ -83,8 +83,36 @@ def summarise_validation(facts: RunFacts, tally: Tally) -> Summary:
         seconds=facts.seconds,
         rejects=facts.rejects,
         codes=facts.codes,
-        problems=tuple(problems(facts, tally)),
+        problems=tuple(_for_validation(problem, facts.rejects) for problem in problems(facts, tally)),
+        go_on="" if refused else _after_validation(facts, tally),
     )
+
+
+def _for_validation(problem: Problem, rejects: Path | None) -> Problem:
+    """Give a guard's advice in words that fit `validate`, which forces nothing and writes rejects only where told."""
+    do = {
+        "guards.max_rejects": (
+            f"mend the records in {rejects}" if rejects else "see and mend the records: --rejects FILE"
+        )
+        + "; run sends the others with --force max_rejects",
+        "guards.min_records": "is the dump complete? run takes it with --force min_records",
+    }
+    return replace(problem, do=do.get(problem.where, problem.do))
+
+
+def _after_validation(facts: RunFacts, tally: Tally) -> str:
+    if not tally.intake.malformed and not tally.intake.rejected:
+        return ""
+    if facts.rejects is None:
+        return "To see and mend what was set aside, add --rejects FILE."
+    return "Mend the rejects and run them."
+
+
+def _rebuild(facts: RunFacts, tally: Tally) -> str | None:
+    """Say what became of the rebuild (data rule 24); None where it was asked for and the run did not come that far."""
+    if tally.rebuild is Rebuild.NOT_ASKED and facts.job.target.rebuild:
+        return None
+    return tally.rebuild.value
 
 
 def _files(tally: Tally) -> tuple[FileCount, ...]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 
 import pytest
 
+from pipeline.__main__ import main
 from pipeline.errors import Exit
 from pipeline.state.lock import Lock
 from tests.journeys.conftest import Journey, call
@@ -249,3 +252,40 @@ def test_validate_needs_neither_token_nor_network(shop: Journey) -> None:
     assert (ran.exit_code, ran.document["status"]) == (Exit.OK, "validated")
     assert (ran.records["accepted"], ran.records["unsent"], ran.records["superseded"]) == (5, 5, None)
     assert shop.sandbox.journal() == []
+
+
+def test_validate_gives_advice_that_it_can_follow(shop: Journey) -> None:
+    """It has no `--force` and writes rejects only where told (data rule 4)."""
+    shop.write("dump.csv", "CustomerID,City\n1,Ede\n,Ede\n")
+    job = shop.folder / "job.yaml"
+    (error,) = shop.call("validate", job).document["errors"]
+    assert error["do"] == "see and mend the records: --rejects FILE; run sends the others with --force max_rejects"
+    rejects = shop.folder / "bad.csv"
+    (error,) = shop.call("validate", job, "--rejects", rejects).document["errors"]
+    assert error["do"] == f"mend the records in {rejects}; run sends the others with --force max_rejects"
+    (error,) = shop.call("validate", job, "--set", "guards.max_rejects=1", "--set", "guards.min_records=9").document[
+        "errors"
+    ]
+    assert error["do"] == "is the dump complete? run takes it with --force min_records"
+
+
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [((), "To see and mend what was set aside, add --rejects FILE."), (("--rejects", "bad.csv"), "Mend the rejects")],
+)
+def test_a_validation_with_rejects_says_where_to_see_them(shop: Journey, words: tuple[str, ...], last: str) -> None:
+    """Also where the guards let them pass."""
+    shop.write("dump.csv", "CustomerID,City\n1,Ede\n,Ede\n")
+    said = [str(shop.folder / word) if word.endswith(".csv") else word for word in words]
+    out = io.StringIO()
+    with redirect_stdout(out):
+        assert main(["validate", str(shop.folder / "job.yaml"), "--set", "guards.max_rejects=1", *said]) == Exit.OK
+    assert out.getvalue().splitlines()[-1].startswith(last)
+
+
+def test_a_refused_run_does_not_say_that_no_rebuild_was_asked(shop: Journey) -> None:
+    """The job asks for one; the run did not come that far (data rule 24)."""
+    shop.write("dump.csv", "CustomerID,City\n,Ede\n")
+    ran = run(shop)
+    assert (ran.document["status"], ran.document["rebuild"]) == ("refused", None)
+    assert run(shop, "--set", "target.rebuild=false").document["rebuild"] == "not asked"
