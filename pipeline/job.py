@@ -82,11 +82,6 @@ def _number_or_text(value: Any) -> str:
     return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
 
 
-def _digits_as_text(value: Any) -> Any:
-    """Take an id that stands without quotes, such as 1234, as the text that it is."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 def _delimiter(value: Any) -> Any:
     """Take the word `tab` for the tab character."""
     return "\t" if value == "tab" else value
@@ -220,7 +215,7 @@ class Target(Frozen):
     """Where the rows go and what an import does with them."""
 
     api: Literal["v1", "v2", "v3", "v4"]
-    database: Annotated[Text, BeforeValidator(_digits_as_text)]
+    database: Text
     account: Text | None = None
     action: Literal["add", "update", "update or add", "ignore or add", "delete"]
     key_fields: Texts

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pipeline.errors import JobError, Problem
 from pipeline.job import Job
 from pipeline.jobfile.document import Fault, KeyPath, Node, Place, apply_settings, read_document, written_path
-from pipeline.jobfile.faults import MUST_BE_SAID, faults_of, unknown_key
+from pipeline.jobfile.faults import MUST_BE_SAID, faults_of, numbers_taken, unknown_key
 from pipeline.jobfile.rules import broken_rules
 
 # A dump given in place of a job file must not be read whole. A guess far above any job file.
@@ -63,10 +63,13 @@ def _text_of(path: Path) -> str:
 
 
 def _validate(root: Node, path: Path) -> tuple[Job | None, list[Fault]]:
-    try:
-        return Job.model_validate(root.plain() | {"path": path}), []
-    except ValidationError as error:
-        return None, faults_of(error, root)
+    """Make the model; a plain number is a number where its key expects one, and the text that was written elsewhere."""
+    while True:
+        try:
+            return Job.model_validate(root.plain() | {"path": path}), []
+        except ValidationError as error:
+            if not numbers_taken(error, root):
+                return None, faults_of(error, root)
 
 
 def _rules(job: Job | None, root: Node, path: Path, faults: list[Fault]) -> list[Fault]:

@@ -1,7 +1,8 @@
 """Read YAML into a tree that knows the place of every key and value, and apply `--set` to it (pure).
 
-Only true, false and null are special, besides numbers; everything else is text, and a key is always the text that
-stands there. Anchors and `<<` are taken; a key that stands twice is a fault.
+Only true, false and null are special, in this spelling and without quotes; everything else is text, and a key is always
+the text that stands there. A plain number is a text that can be taken as a number where one is expected. Anchors and `<<`
+are taken; a key that stands twice is a fault.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ _KNOWN_TAGS = frozenset(
 )
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SPECIAL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+# Nothing at all, as in `account:`, is null, too.
+_SPECIAL = {"true": True, "false": False, "null": None, "": None}
 _PART = re.compile(r"""\"[^"]+"|'[^']+'|[^."'=]+""")
 _SETTING = re.compile(rf"((?:{_PART.pattern})(?:\.(?:{_PART.pattern}))*)=(.*)", re.DOTALL)
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 class Place(NamedTuple):
@@ -63,11 +64,15 @@ class Fault(NamedTuple):
 
 @dataclass
 class Node:
-    """A value with its place: a scalar (with the text as `written`), a list of nodes or a mapping of entries."""
+    """A value with its place: a scalar (with the text as `written`), a list of nodes or a mapping of entries.
+
+    `is_plain` says that a scalar stands without quotes and tag.
+    """
 
     value: Any
     place: Place
     written: str = ""
+    is_plain: bool = False
     # For an entry of a mapping: where its key stands.
     key_place: Place | None = None
 
@@ -78,6 +83,13 @@ class Node:
         if isinstance(self.value, list):
             return [node.plain() for node in self.value]
         return self.value
+
+    def take_number(self) -> bool:
+        """Make a plain number, which is a text until then, a number; False, and nothing is done, for all else."""
+        number = _number(self.written) if self.is_plain and isinstance(self.value, str) else None
+        if number is not None:
+            self.value = number
+        return number is not None
 
     def step(self, name: str | int) -> Node | None:
         """Give the entry of a mapping or the item of a list, None where there is none."""
@@ -123,7 +135,9 @@ class _Reading:
             return Node(self._mapping(node, path), place)
         if isinstance(node, SequenceNode):
             return Node([self.tree(item, (*path, at)) for at, item in enumerate(node.value)], place)
-        return Node(_scalar(node.value, node), place, node.value)
+        is_plain = getattr(node, "style", None) is None and str(node.tag) != _TAG + "str"
+        value = _SPECIAL.get(node.value, node.value) if is_plain else node.value
+        return Node(value, place, node.value, is_plain)
 
     def _mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Node]:
         entries: dict[str, Node] = {}
@@ -152,18 +166,11 @@ def _twice(path: KeyPath, place: Place, first: Place | None) -> Fault:
     return Fault(path, f"the key stands twice, here{line}", "keep one of them", place=place)
 
 
-def _scalar(text: str, node: YamlNode) -> str | int | float | bool | None:
-    """Give a scalar's value: quoted and tagged ones are text, plain ones by the few special forms."""
-    if getattr(node, "style", None) is not None or str(node.tag) == _TAG + "str":
-        return text
-    if text in _NULLS:
-        return None
-    if text in _SPECIAL:
-        return _SPECIAL[text]
+def _number(text: str) -> int | float | None:
     # int() refuses thousands of digits; no setting has more than 18.
     if _INTEGER.fullmatch(text) and len(text) <= 18:
         return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    return float(text) if _FLOAT.fullmatch(text) else None
 
 
 def _compose(text: str) -> YamlNode | None:

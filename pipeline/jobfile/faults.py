@@ -65,6 +65,13 @@ def faults_of(error: ValidationError, root: Node) -> list[Fault]:
     return [fault for path, details in found.items() if path not in inner for fault in _faults_at(path, details, root)]
 
 
+def numbers_taken(error: ValidationError, root: Node) -> bool:
+    """Take the plain numbers of the document as numbers where pydantic misses one; says whether there were any."""
+    details = error.errors(include_url=False)
+    missed = {_path_in(root, detail) for detail in details if detail["type"] in ("int_type", "float_type")}
+    return sum(list(root.walk(path))[-1][1].take_number() for path in missed) > 0
+
+
 def _path_in(root: Node, detail: ErrorDetails) -> KeyPath:
     """Give the path of an error: only steps that exist in the document (unions and models add steps of their own)."""
     path, _ = list(root.walk(detail["loc"]))[-1]
@@ -101,7 +108,7 @@ def _found(node: Node) -> str:
 
 def _wants_quotes(details: list[ErrorDetails], node: Node) -> bool:
     is_text = any(detail["type"] == "string_type" for detail in details)
-    return is_text and bool(node.written) and isinstance(node.value, bool | int | float | None)
+    return is_text and bool(node.written) and isinstance(node.value, bool | None)
 
 
 # What belongs in place of a value, by pydantic's type of error; a test goes through every field of the models.

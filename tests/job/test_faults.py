@@ -22,7 +22,7 @@ delimiter: ","
 source:
   files: [a.csv]
   delimiter: "/"
-  null_values: [NULL, 1.10]
+  null_values: [null, true]
 columns:
   a: X
   b: X
@@ -51,8 +51,8 @@ target:
         ),
         Problem("delimiter is no key of a job file", "job.yaml:3:1: delimiter", "delimiter stands under `source:`"),
         Problem("'/' does not fit here", "job.yaml:6:3: source.delimiter", "write ,, ;, tab, | or :"),
-        Problem("'NULL' does not fit here", "job.yaml:7:17: source.null_values[1]", 'put it in quotes: "NULL"'),
-        Problem("'1.10' does not fit here", "job.yaml:7:23: source.null_values[2]", 'put it in quotes: "1.10"'),
+        Problem("'null' does not fit here", "job.yaml:7:17: source.null_values[1]", 'put it in quotes: "null"'),
+        Problem("'true' does not fit here", "job.yaml:7:23: source.null_values[2]", 'put it in quotes: "true"'),
         Problem("the key stands twice, here and on line 9", "job.yaml:11:3: columns.a", "keep one of them"),
         Problem(
             "target.action is missing and has no default",
@@ -155,11 +155,12 @@ def test_the_models_own_path_is_no_key(problems):
         ("[a.csv]", '[""]', "an empty value does not fit here", "write a text that is not empty"),
         ("[a.csv]", "[[a]]", "a list does not fit here", "write a text"),
         ("[a.csv]", "{a: b}", "a group of keys does not fit here", "write a list such as [A, B]"),
-        ("[CustomerID]", "[1]", "'1' does not fit here", 'put it in quotes: "1"'),
         ("[CustomerID]", "[true]", "'true' does not fit here", 'put it in quotes: "true"'),
+        ("followups: false", "followups: False", "'False' does not fit here", "write true or false"),
         ("followups: false", "followups: 0", "'0' does not fit here", "write true or false"),
         ("followups: false", "followups:", "an empty value does not fit here", "write true or false"),
-        ("followups: false", "followups: false\n  account: 34", "'34' does not fit here", 'put it in quotes: "34"'),
+        ("followups: false", "followups: false\n  account: true", "'true' does not fit here",
+         'put it in quotes: "true"'),
         ("customers.py:Customers", "customers.py", "'customers.py' does not fit here",
          "write a Python file and a name in it, such as ../schemas/customers.py:Customers"),
         ("mode: imports", "mode: imports\n  chunk_rows: 0", "'0' does not fit here", "write a number from 1 on"),
@@ -180,7 +181,8 @@ def test_the_models_own_path_is_no_key(problems):
          "write a count such as 25 or a share such as 1%"),
         ("mode: imports", "mode: imports\ncolumns: {a: {to: A, thousands: 5x}}", "'5x' does not fit here",
          "write one character that is no letter, digit or sign"),
-        ("mode: imports", "mode: imports\nconstants: {A: 1}", "'1' does not fit here", 'put it in quotes: "1"'),
+        ("mode: imports", "mode: imports\n  max_calls_per_s: ~", "'~' does not fit here", "write a number"),
+        ("mode: imports", "mode: imports\nconstants: {A: true}", "'true' does not fit here", 'put it in quotes: "true"'),
         ("mode: imports", "mode: !x imports", "the tag '!x' is not supported", "remove it"),
     ],
 )  # fmt: skip

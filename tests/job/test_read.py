@@ -146,6 +146,28 @@ def test_only_lower_words_of_yaml_1_2_are_special(write):
     assert read_job(write(text)).ignore == expected
 
 
+def test_true_false_and_null_are_special_in_this_spelling_only(write):
+    """NULL, ~ and True are texts; so a dump's NULL needs no quotes."""
+    text = SMALLEST + "ignore: [NULL, Null, ~, TRUE, True, FALSE, False, .inf, .nan]\n"
+    assert read_job(write(text)).ignore == ("NULL", "Null", "~", "TRUE", "True", "FALSE", "False", ".inf", ".nan")
+    assert read_job(write(SMALLEST), ["source.null_values=[NULL]"]).source.null_values == ("NULL",)
+
+
+def test_a_number_is_one_only_where_a_number_is_expected(write):
+    """Elsewhere it is the text that was written: 007 and 1.10 keep their noughts."""
+    job = read_job(
+        write(
+            SMALLEST.replace("database: Customers", "database: 0012\n  account: 34")
+            + "  chunk_rows: 007\n  poll: {first_s: 1.50, most_s: 1e1}\n"
+            + "ignore: [007, 1.10, 1e5, -0, 12345678901234567890]\nconstants: {A: 1.0, B: +5}\ncolumns: {a: 2024}\n"
+        )
+    )
+    assert job.ignore == ("007", "1.10", "1e5", "-0", "12345678901234567890")
+    assert (job.constants, job.columns["a"].to) == ({"A": "1.0", "B": "+5"}, "2024")
+    assert (job.target.database, job.target.account) == ("0012", "34")
+    assert (job.load.chunk_rows, job.load.poll.first_s, job.load.poll.most_s) == (7, 1.5, 10.0)
+
+
 def test_a_key_is_the_text_that_stands_there(write):
     """A dump column may be called 2024, null or true."""
     job = read_job(write(SMALLEST + "columns: {2024: A, null: B, true: C, 1.10: D}\n"))
