@@ -75,6 +75,8 @@ class Loader:
         if loading.way is profiles:
             self._warn_of_profiles(self.choice.reason)
             profiles.prepare()
+        else:
+            structlog.get_logger().info("way.imports", reason=self.choice.reason)
         report = load(self._chunks(), loading)
         if report.refused and self.choice.falls_back and refuses_imports(report.stopped):
             self._warn_of_profiles(report.stopped)
