@@ -12,6 +12,7 @@ from threading import Lock
 LEAST_PER_S = 0.2
 STEP_PER_S = 0.1  # faster by this with every success
 CALM_S = 1.0  # several refusals within this time are one: they answer calls of the same pace
+FEW_CALLS = 10  # fewer calls in the last second do not tell a pace: each success doubles what was guessed from them
 FREE_AT = 4.0  # a pace without a ceiling is dropped when it is this many times what it was when refused
 
 
@@ -24,6 +25,7 @@ class RateGate:
         self._most = most_per_s
         self._pace = most_per_s
         self._refused_at_pace = 0.0
+        self._guessed = False
         self._next_s = float("-inf")
         self._slowed_s = float("-inf")
         self._recent: deque[float] = deque()
@@ -53,6 +55,7 @@ class RateGate:
             if now_s - self._slowed_s < CALM_S:
                 return
             self._slowed_s = now_s
+            self._guessed = self._pace is None and len(self._recent) < FEW_CALLS
             had = self._pace if self._pace is not None else len(self._recent) / CALM_S
             self._refused_at_pace = max(had, LEAST_PER_S)
             self._pace = max(LEAST_PER_S, had / 2)
@@ -64,7 +67,7 @@ class RateGate:
         with self._lock:
             if self._pace is None:
                 return
-            self._pace += STEP_PER_S
+            self._pace += self._pace if self._guessed else STEP_PER_S
             if self._most is not None:
                 self._pace = min(self._pace, self._most)
             elif self._pace > max(1.0, FREE_AT * self._refused_at_pace):

@@ -70,6 +70,34 @@ def test_an_unlimited_pace_becomes_free_again() -> None:
     assert gate.pace is None
 
 
+@pytest.mark.parametrize("calls", [1, 9])
+def test_the_first_calls_are_too_few_to_tell_a_pace(calls: int) -> None:
+    """A refusal of the very first call makes a short run of twenty calls some seconds longer, not twenty."""
+    gate = RateGate()
+    for _ in range(calls):
+        gate.reserve(0.0)
+    gate.slow_down(0.0, 1.0)
+    assert gate.pace == calls / 2
+    now_s = 1.0
+    for _ in range(20):
+        now_s += gate.reserve(now_s)
+        gate.speed_up()
+    assert gate.pace is None
+    assert now_s < 5.0
+
+
+def test_a_pace_that_is_refused_again_was_no_bad_guess() -> None:
+    """What comes after it is made of small steps."""
+    gate = RateGate()
+    gate.reserve(0.0)
+    gate.slow_down(0.0)
+    gate.speed_up()
+    assert gate.pace == 1.0
+    gate.slow_down(5.0)
+    gate.speed_up()
+    assert gate.pace == pytest.approx(0.6)
+
+
 def test_retry_after_holds_everybody_back() -> None:
     """Not only the worker that was told."""
     gate = RateGate()
