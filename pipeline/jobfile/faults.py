@@ -88,6 +88,9 @@ def _faults_at(path: KeyPath, details: list[ErrorDetails], root: Node) -> Iterat
         node = list(root.walk(path))[-1][1]
         expected = " or ".join(dict.fromkeys(_expected(detail) for detail in details))
         do = f'put it in quotes: "{node.written}"' if _wants_quotes(details, node) else f"write {expected}"
+        if len(path) == 2 and path[0] == "columns":
+            do = "write the name of a Copernica column, or a group of keys with `to:`"
+            do += ", and in quotes where it is digits" if isinstance(node.value, int) else ""
         yield Fault(path, f"{_found(node)} does not fit here", do)
 
 

@@ -183,6 +183,8 @@ def test_the_models_own_path_is_no_key(problems):
          "write one character that is no letter, digit or sign"),
         ("mode: imports", "mode: imports\n  max_calls_per_s: ~", "'~' does not fit here", "write a number"),
         ("mode: imports", "mode: imports\nconstants: {A: true}", "'true' does not fit here", 'put it in quotes: "true"'),
+        ("mode: imports", "mode: imports\ncolumns: {a: [A]}", "a list does not fit here",
+         "write the name of a Copernica column, or a group of keys with `to:`"),
         ("mode: imports", "mode: !x imports", "the tag '!x' is not supported", "remove it"),
     ],
 )  # fmt: skip
