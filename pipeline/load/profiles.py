@@ -63,7 +63,8 @@ class Profiles:
     """The way of single profiles. It takes chunks of mixed sets (`_set` tells per row what it carries) and of one.
 
     `failed` is called from several threads for every row that the API refused, that has several matches or follows such
-    a row. `stop` ends the work between two rows. `counts` says what became of all rows so far.
+    a row. `stop` ends the work between two rows. `counts` says what became of all rows so far; `moved` hears of each
+    row that came to an end, from several threads.
     """
 
     name = "profiles"
@@ -82,6 +83,7 @@ class Profiles:
         self._halted: str | None = None
         self.counts: Counter[RowState] = Counter()
         self.wrote = False
+        self.moved: Callable[[int], None] = lambda rows: None  # noqa: ARG005 - the shape of a bar's advance
 
     def prepare(self) -> None:
         """Prove that lookups can be trusted, before the first write (data rule 31); nothing for `add`, which looks nothing up.
@@ -164,6 +166,7 @@ class Profiles:
                     state = self._row(row, course, actions)
                 if state in (RowState.UNKNOWN, RowState.SENDING):
                     return
+                self.moved(1)
                 if state.failed and before is None:
                     before = row
         except BaseException:

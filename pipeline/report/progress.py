@@ -5,7 +5,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import TextIO
+
+
+class Advance:
+    """Move a bar by the rows of a chunk as they end, and by what is left of it at its end; many threads may call `rows`."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self._advance, self._lock, self._within = advance, Lock(), 0
+
+    def rows(self, count: int) -> None:
+        """Move on by rows within a chunk."""
+        with self._lock:
+            self._within += count
+            self._advance(count)
+
+    def chunk(self, count: int) -> None:
+        """Move on to the end of a chunk of so many rows."""
+        with self._lock:
+            rest, self._within = count - self._within, 0
+            self._advance(rest)
 
 
 class Reporter:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from pipeline.load.loop import entry_of
 from pipeline.load.outcome import ChunkLog, Ending
 from pipeline.load.profile_log import RowState
-from tests.profiles.shop import Shop, Terms, staged
+from tests.profiles.shop import Shop, Terms, chunk_of, staged
 from tests.profiles.wrapped import Wrapped
 
 Opens = Callable[[str], Shop]
@@ -196,3 +197,16 @@ def test_hostile_keys_and_values_arrive_unchanged(open_shop: Opens, version: str
         for one in found[len(bystanders) :]
     }
     assert arrived == {row["CustomerID"]: (row["City"], [row["Order.OrderID"]]) for row in rows}
+
+
+def test_every_row_that_ends_moves_the_bar(shop: Shop) -> None:
+    """Confirmed and failed ones, each once; a chunk may hold a thousand of them."""
+    moved: list[int] = []
+    shop.add({"CustomerID": "C1"})
+    shop.add({"CustomerID": "c1"})
+    rows = [{"CustomerID": f"C{number}", "City": "Ede"} for number in range(1, 6)]
+    way = shop.way(Terms(), rows, lambda *_: None)
+    way.moved = moved.append
+    chunk = chunk_of(rows, Terms())
+    way.carry(chunk, shop.ledger().chunk("moved", entry_of(chunk), "profiles"), last=True)
+    assert moved == [1] * 5
