@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.state.chunks import ChunkRow, ChunkState
-from pipeline.state.ledger import UNFINISHED, RunRow
+from pipeline.state.ledger import UNFINISHED, RunRow, RunState
 
 
 def outline(row: RunRow) -> dict[str, Any]:
@@ -34,18 +34,25 @@ def line_of(row: RunRow) -> str:
     return f"{row.id:<48} {row.state:<12} {row.started_at[:19]}Z  {counts}"
 
 
-def describe(row: RunRow, chunks: Sequence[ChunkRow], state_dir: Path) -> str:
-    """Say where a run stands: counts of chunks by state, the troubles one by one, and how to go on."""
+def describe(row: RunRow, chunks: Sequence[ChunkRow], state_dir: Path, holder: str = "") -> str:
+    """Say where a run stands: counts of chunks by state, the troubles one by one, and how to go on.
+
+    `holder` names the process that runs the job at present, empty where none does.
+    """
     lines = [line_of(row), ""]
     for state in ChunkState:
         found = [chunk for chunk in chunks if chunk.state is state]
         if found:
-            lines.append(f"{state.value:<12}{len(found):>6} chunks {sum(chunk.rows for chunk in found):>12,} rows")
+            rows = sum(chunk.rows for chunk in found)
+            chunk_word, row_word = "chunk " if len(found) == 1 else "chunks", "row" if rows == 1 else "rows"
+            lines.append(f"{state.value:<12}{len(found):>6} {chunk_word} {rows:>12,} {row_word}")
     for chunk in chunks:
         if chunk.state not in (ChunkState.CONFIRMED, ChunkState.HELD):
             said = chunk.message or (f"import {chunk.import_id}" if chunk.import_id is not None else "no message")
             lines.append(f"chunk {chunk.ordinal}: {chunk.state.value}: {said}")
-    if row.state in UNFINISHED:
+    if row.state is RunState.RUNNING and holder:
+        lines += ["", f"It is running ({holder})."]
+    elif row.state in UNFINISHED:
         lines += ["", f"To go on: copernica-import resume {row.id} --state-dir {shlex.quote(str(state_dir))}"]
     return "\n".join(lines) + "\n"
 

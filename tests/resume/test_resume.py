@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import subprocess
+import sys
+from contextlib import redirect_stdout, suppress
 from typing import Any
 
 import pytest
 
+from pipeline.__main__ import main
+from tests.journeys.conftest import Journey
 from tests.resume.conftest import Shop, resume, state_of
 
 
@@ -208,3 +216,35 @@ def test_the_import_with_the_rebuild_waits_until_all_others_are_final(
     assert (ran.exit_code, ran.document["rebuild"]) == (0, "done"), ran.stderr
     assert [one["rebuild"] for one in here.sandbox.imports()][-1] is True
     assert state_of(here) == undisturbed
+
+
+def test_status_of_a_run_that_goes_on_says_so(shop: Shop) -> None:
+    """Its lock is held: resume would only be refused. A run that was killed holds none, whatever the file says."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "delay", "seconds": 3600}])
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "run", str(job), "--json"],
+        env={**os.environ, **here.environment()},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not here.posted() and running.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(0.05)
+    said = status(here)
+    assert f"It is running (pid {running.pid} on " in said
+    assert "To go on" not in said
+    assert re.search(r"submitted +1 chunk +[0-9]+ rows?\n|sending +1 chunk +[0-9]+ rows?\n", said)
+    running.kill()
+    running.wait()
+    said = status(here)
+    assert "It is running" not in said
+    assert "To go on: copernica-import resume" in said
+
+
+def status(here: Journey) -> str:
+    """Call `status` as a person does."""
+    out = io.StringIO()
+    with redirect_stdout(out):
+        assert main(["status", "--state-dir", str(here.folder / ".copernica-import")]) == 0
+    return out.getvalue()
