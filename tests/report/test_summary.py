@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import AccountingError, Problem
-from pipeline.report.summary import FileCount, Records, Summary, Verify
+from pipeline.report.summary import FileCount, Records, Summary, Verify, counted
 
 DONE = Summary(
     run="customers-1",
@@ -147,6 +147,13 @@ def test_the_words_for_a_person_show_counts_codes_places_and_what_comes_next():
         "\n"
         "mend runs/r/rejects.csv and run it\n"
     )
+
+
+def test_one_is_no_plural():
+    """One profile is in conflict, one row stands in a chunk."""
+    one = dataclasses.replace(DONE, records=dataclasses.replace(DONE.records, superseded=0, profile_conflicts=1))
+    assert "  accepted           42,345  1 profile in conflict\n" in one.text()
+    assert (counted(1, "chunk"), counted(2_000, "chunk")) == ("1 chunk", "2,000 chunks")
 
 
 def test_the_words_of_a_validation_speak_of_no_sending():
