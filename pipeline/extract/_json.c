@@ -434,10 +434,11 @@ scan_elements(Rows *r, const uint8_t *data, size_t length, size_t most_rows, siz
             place->event = END;
             return;
         }
-        if (to == from || (*behind != ',' && *behind != ']') || (size_t)(to - from) > r->max_record) {
+        if (to == from || (*behind != ',' && *behind != ']')) {
             place->event = LOST;
             return;
         }
+        flat = flat && (size_t)(to - from) <= r->max_record;
         if (r->rows >= most_rows || r->raw_used >= most_bytes) {
             place->event = FULL;
             return;

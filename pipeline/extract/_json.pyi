@@ -43,7 +43,7 @@ class Rows:
         """Read elements of an array, `at` where one should begin.
 
         END before one that is not whole in the data, or not followed by what must follow; LAST behind the closing
-        bracket; LOST before something that is no element followed by a comma or the bracket, or is too long.
+        bracket; LOST before something that is no element followed by a comma or the bracket. One that is too long is odd.
         """
     def put(self, rows: list[tuple[list[str | None], int]], line: int, record: int, /) -> None:
         """Put rows of one object: values in the order of the columns, and the number of the element or 0."""

@@ -11,8 +11,9 @@ from typing import Any
 from pipeline.errors import Problem
 from pipeline.extract import _json
 from pipeline.extract.decoding import MARK
-from pipeline.extract.json_batch import JsonBatches
-from pipeline.extract.json_text import Decoder
+from pipeline.extract.json_batch import MOST_RAW_CHARS, JsonBatches
+from pipeline.extract.json_skim import NotJsonError, skim
+from pipeline.extract.json_text import TOO_DEEP, Decoder
 from pipeline.extract.json_window import Window, is_text
 from pipeline.extract.lines import LineCounter
 from pipeline.extract.reading import Batches, Found, Task
@@ -56,8 +57,8 @@ class ArrayReader:
     def read(self) -> Batches:
         """Give the batches; Refused where the text is no array or the array breaks (data rule 7).
 
-        An element that is longer than `max_record_bytes` refuses the file: where it ends is not known before it is
-        read whole.
+        An element that is longer than `max_record_bytes`, or nested too deeply, is malformed where it is whole; it is
+        passed over without being held.
         """
         yield from self._bulk()
         window, batches = self._window, self._batches
@@ -119,15 +120,32 @@ class ArrayReader:
 
     def _odd_element(self, element: bytes, line: int) -> bool:
         """Decode one element that was found by its brackets; False, and nothing is done, where it is no JSON."""
+        if len(element) > self._task.max_record_bytes:
+            return self._skim_odd(element, line)
         try:
             text = element.decode("utf-8", MARK)
             value, end = self._decoder.value(text)
-        except (json.JSONDecodeError, RecursionError):
+        except json.JSONDecodeError:
             return False
+        except RecursionError:
+            return self._skim_odd(element, line)
         if end != len(text):
             return False
         fault = self._decoder.fault(value, text, 0, end, marked=not is_text(text))
         self._batches.add(value, (line, text, 0, end), fault)
+        return True
+
+    def _skim_odd(self, element: bytes, line: int) -> bool:
+        """Set an element aside unread; False, and nothing is done, where it is no JSON."""
+        window = Window(iter(()), LineCounter(), element)
+        try:
+            skim(window)
+        except NotJsonError:
+            return False
+        if window.next_char():
+            return False
+        # No character has more than four bytes.
+        self._set_aside(line, element[: 4 * MOST_RAW_CHARS].decode("utf-8", MARK), len(element))
         return True
 
     def _open(self) -> None:
@@ -147,42 +165,66 @@ class ArrayReader:
         window = self._window
         if not window.next_char():
             raise self._broken("the array breaks off", window.at)
-        value, end = self._decode()
+        decoded = self._decode()
+        if decoded is None:
+            self._skim()
+            return
+        value, end = decoded
         place = window.line(), window.text, window.at, end
         fault = self._decoder.fault(value, window.text, window.at, end, marked=window.marked)
         window.at = end
         self._batches.add(value, place, fault)
 
-    def _decode(self) -> tuple[Any, int]:
-        """Decode the element at hand, with more text when it may go on behind the window."""
+    def _decode(self) -> tuple[Any, int] | None:
+        """Decode the element at hand, with more text when it may go on behind the window; None for one to be skimmed."""
         window = self._window
         most = self._task.max_record_bytes
         while True:
+            is_long = len(window.text) - window.at > most + _CUT_CHARS
             try:
                 value, end = self._decoder.value(window.text, window.at)
                 if window.ended or isinstance(value, dict) or end + _CUT_CHARS < len(window.text):
-                    if end - window.at > most:
-                        raise self._too_long()
-                    return value, end
+                    return None if _bytes_of(window.text[window.at : end]) > most else (value, end)
             except json.JSONDecodeError as error:
-                if window.ended or not _may_go_on(error, window.text):
+                is_near = error.pos - window.at <= most and not _may_go_on(error, window.text)
+                if is_near or (window.ended and not is_long):
                     raise self._broken(error.msg, error.pos) from error
-            except RecursionError as error:
-                raise self._broken("nested more deeply than can be followed", window.at) from error
-            if len(window.text) - window.at > most + _CUT_CHARS:
-                raise self._too_long()
+            except RecursionError:
+                return None
+            if is_long:
+                return None
             window.fill()
 
-    def _too_long(self) -> Refused:
-        return self._broken(f"an element does not end within {self._task.max_record_bytes:,} bytes", self._window.at)
+    def _skim(self) -> None:
+        """Set the element at hand aside unread; Refused where it does not end or is no JSON."""
+        window = self._window
+        while len(window.text) - window.at <= MOST_RAW_CHARS and not window.ended:
+            window.fill()
+        line, begin = window.line(), window.offset(window.at)
+        head = window.text[window.at : window.at + MOST_RAW_CHARS]
+        try:
+            skim(window)
+        except NotJsonError as error:
+            raise self._broken(str(error), window.at) from error
+        self._set_aside(line, head, window.offset(window.at) - begin)
+
+    def _set_aside(self, line: int, head: str, length: int) -> None:
+        """Set an element of `length` bytes aside as too long, or else too deep; `head` may go on behind it."""
+        most = self._task.max_record_bytes
+        fault = ("record_too_long", f"longer than {most:,} bytes") if length > most else TOO_DEEP
+        self._batches.set_aside_long(line, fault, head, length)
 
     def _broken(self, what: str, at: int) -> Refused:
         good = self._found.counts.elements
         window = self._window
         line = window.line() + window.text.count("\n", window.at, at)
         where = f"{self._task.file.name}, line {line}, byte {window.offset(at):,}"
-        do = "export it again; see source.max_record_bytes where elements really are that long"
-        return Refused(Problem(f"{what}, after {good:,} good {'element' if good == 1 else 'elements'}", where, do))
+        elements = "element" if good == 1 else "elements"
+        return Refused(Problem(f"{what}, after {good:,} good {elements}", where, "export it again"))
+
+
+def _bytes_of(text: str) -> int:
+    return len(text.encode("utf-8", "surrogateescape"))
 
 
 def _may_go_on(error: json.JSONDecodeError, text: str) -> bool:

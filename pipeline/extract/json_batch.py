@@ -20,7 +20,7 @@ from pipeline.extract.nested import OURS, Laid, Layout, Row, lay_out
 from pipeline.extract.reading import BATCH_BYTES, Found, Task
 from pipeline.records import Batch
 
-_MOST_RAW_CHARS = 1 << 16
+MOST_RAW_CHARS = 1 << 16
 # Python objects take several times the text that they came from.
 _BATCH_TEXT = BATCH_BYTES // 4
 # A dump in which everything is unknown has one cause; more paths would only hide it.
@@ -35,7 +35,7 @@ Place = tuple[int, str, int, int]
 def _raw(place: Place) -> str:
     r"""Give the text of an element, marks of undecodable bytes and NUL as `\xNN`, cut after 64 Ki characters."""
     _, text, start, end = place
-    most = min(end, start + _MOST_RAW_CHARS)
+    most = min(end, start + MOST_RAW_CHARS)
     raw = without_nul(unmarked(text[start:most]))
     return raw if most == end else f"{raw}… ({end - start:,} characters)"
 
@@ -136,6 +136,12 @@ class JsonBatches:
         """Take an element that could not be decoded."""
         self._counts.elements += 1
         self._malformed(line, fault, raw)
+
+    def set_aside_long(self, line: int, fault: Fault, head: str, length: int) -> None:
+        """Take an element of `length` bytes that was not decoded; `head` is how it begins, and may go on behind it."""
+        begin = head[:MOST_RAW_CHARS].encode("utf-8", "surrogateescape")
+        raw = without_nul(unmarked(begin[:length].decode("utf-8", "surrogateescape")))
+        self.set_aside(line, fault, raw if length <= len(begin) else f"{raw}… ({length:,} bytes)")
 
     def _lay_out(self, obj: dict[str, Any], line: int) -> tuple[Laid | None, Fault | None]:
         laid = lay_out(obj, self._layout)

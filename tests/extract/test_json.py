@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,53 @@ def test_nesting_has_a_limit(tmp_path: Path):
         assert [bad[1:] for bad in malformed_of(batches)] == [(2, "too_deep"), (3, "too_deep")]
 
 
+@pytest.mark.parametrize("block", [1, 1000, 1 << 20])
+@pytest.mark.parametrize("depth", [101, 990, 50_000])
+def test_an_element_nested_at_any_depth_costs_itself(tmp_path: Path, depth: int, block: int):
+    """The elements around it are read, and its text is kept, so that it can be mended."""
+    deep = '{"a":"2","skip":' + '[{"x":' * (depth // 2) + "[]" + "}]" * (depth // 2) + "}"
+    data = f'[{{"a":"1"}},\n{deep},\n{{"a":"3"}}]'
+    expected = Expected(("a",), ignored=frozenset({"skip"}))
+    batches, _ = extract(_write(tmp_path, data), expected, block_bytes=block)
+    assert [(row[0], row[1]) for row in rows_of(batches)] == [("1", 1), ("3", 3)]
+    (bad,) = [row for batch in batches for row in batch.malformed.rows()]
+    assert bad[:3] == (2, 2, "too_deep")
+    assert bad[4] == (deep if len(deep) <= 1 << 16 else f"{deep[: 1 << 16]}… ({len(deep):,} bytes)")
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 20])
+def test_an_element_longer_than_the_limit_costs_itself(tmp_path: Path, block: int):
+    """In bytes, whatever it holds; one of exactly the limit is read."""
+    long = ['{"a":"é234567890123"}', '{"b":\n"]},\\"\\u00e9xx"}', '"xxxxxxxxxxxxxxxxxxxxx"', "-1234567890123456.5e+6",
+            '[null,true,false,{},[],-Infinity]', '{ "a" : { "x" : [ 1 , { } ] } }']  # fmt: skip
+    elements = ['{"a":"é23456789012"}', *long, '{"b":"end"}']
+    data = "[" + ",\n".join(elements) + "]"
+    batches, extraction = extract(_write(tmp_path, data), AB, max_record_bytes=21, block_bytes=block)
+    assert [row[:2] for row in rows_of(batches)] == [("é23456789012", None), (None, "end")]
+    malformed = [row for batch in batches for row in batch.malformed.rows()]
+    lines = [2, 3, 5, 6, 7, 8]
+    message = ("record_too_long", "longer than 21 bytes")
+    assert malformed == [(line, at, *message, text) for at, (line, text) in enumerate(zip(lines, long, strict=True), 2)]
+    assert extraction.facts[0].lines == 9
+
+
+def test_an_element_of_any_length_is_not_held():
+    """Memory is bounded by the limit and the blocks."""
+    length = 40 << 20
+    piece = b"[1," * 10 + b'"' + b"x" * (1 << 16) + b'",' + b"2" + b"]" * 10 + b","
+    blocks = itertools.chain([b'[{"a":['], itertools.repeat(piece, length // len(piece)), [b'0]},{"a":"2"}]'])
+    task = Task(SourceFile(Path("x"), "x", 0, length, 0), source(max_record_bytes=100_000), AB)
+    tracemalloc.start()
+    batches = list(read_json(task, blocks, Found()))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert ([row[0] for row in rows_of(batches)], [bad[2] for bad in malformed_of(batches)]) == (
+        ["2"],
+        ["record_too_long"],
+    )
+    assert peak < 4 << 20
+
+
 def test_a_line_of_exactly_the_limit_is_read(tmp_path: Path):
     """The line end does not count."""
     text = '{"a":"12345"}'
@@ -196,12 +244,21 @@ def test_a_line_of_exactly_the_limit_is_read(tmp_path: Path):
         ('[{"é": "1", "a": "2"},,]', "line 1, byte 23: Expecting value, after 1 good element"),
         ('[{"a": "1"},]', "line 1, byte 12: Expecting value, after 1 good element"),
         ('[{"a": "1"}]\n[]', "line 2, byte 13: text behind the closing ], after 1 good element"),
-        ("[" * 5000, "nested more deeply than can be followed, after 0 good elements"),
+        ("[" * 5000, "line 1, byte 5,000: the array breaks off, after 0 good elements"),
+        ("[" * 5000 + "]" * 4998 + "},1]", "line 1, byte 9,998: Expecting something else, after 0 good elements"),
         ('[{"a": "1\n2"}]', "line 1, byte 9: Invalid control character at, after 0 good elements"),
         (
-            '[{"a": "1"}, {"a": "' + "x" * 5000 + '"}]',
-            "an element does not end within 1,000 bytes, after 1 good element",
+            '[{"a": "1"}, {"a": "' + "x" * 5000 + '"',
+            "line 1, byte 5,021: the array breaks off, after 1 good element",
         ),
+        (
+            '[{"a": "' + "x" * 5000 + '", "b": "1, "a": "2"}]',
+            "byte 5,021: Expecting something else, after 0 good elements",
+        ),
+        ('[{"a": "' + "x" * 5000 + '\n"}]', "byte 5,008: a text holds what no text can hold, after 0 good elements"),
+        ('[{"a": "' + "x" * 5000 + '\\x"}]', "byte 5,008: a text holds what no text can hold, after 0 good elements"),
+        ('[{"a": "' + "x" * 5000 + '", "b": tru}]', "byte 5,016: Expecting value, after 0 good elements"),
+        ('[{"a": "' + "x" * 5000 + '", "b": ' + "1" * (1 << 17) + "}]", "byte 5,016: a number is too long"),
     ],
 )
 @pytest.mark.parametrize("block", [1, 1 << 20])
