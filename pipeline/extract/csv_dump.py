@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.errors import AccountingError, JobError, Problem
 from pipeline.extract import _csv
-from pipeline.extract.csv_header import OURS, dump_columns, header_problems, is_rejects_header
+from pipeline.extract.csv_header import OURS, dump_columns, header_problems, is_rejects_header, raw_column
 from pipeline.extract.decoding import utf8_blocks
 from pipeline.extract.lines import LineCounter
 from pipeline.extract.malformed import CSV_CODES, Dialect, Line, csv_frame
@@ -101,8 +101,9 @@ class CsvReader:
         malformed = self._malformed(lines)
         # The columns are numbered still, since a rejects file has a `_line` of its own.
         numbers = [str(at) for at, name in enumerate(self._names) if name not in OURS]
-        if is_rejects_header(self._names):
-            frame, malformed = _unreadable_before(frame, malformed, numbers)
+        raw = raw_column(self._names)
+        if raw is not None:
+            frame, malformed = _unreadable_before(frame, malformed, numbers, str(raw))
         frame = frame.select(*numbers, "_line", "_record", pl.lit(None, pl.UInt32).alias("_element"))
         frame.columns = [*self._found.header, "_line", "_record", "_element"]
         return Batch(self._task.file, frame, malformed)
@@ -130,10 +131,9 @@ class CsvReader:
 
 
 def _unreadable_before(
-    frame: pl.DataFrame, malformed: pl.DataFrame, numbers: list[str]
+    frame: pl.DataFrame, malformed: pl.DataFrame, numbers: list[str], raw: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Set rows of a rejects file aside again that hold nothing but `_raw`, its last column."""
-    raw = frame.columns[-3]
+    """Set rows aside again that hold nothing but `_raw`, the column `raw`, whichever of our columns are left beside it."""
     blank = pl.all_horizontal([pl.lit(True), *(pl.col(number) == "" for number in numbers)]) & (pl.col(raw) != "")
     again = frame.filter(blank).select(
         "_line",

@@ -18,6 +18,14 @@ def is_rejects_header(names: Sequence[str]) -> bool:
     return tuple(names[-len(REJECT_COLUMNS) :]) == REJECT_COLUMNS
 
 
+def raw_column(names: Sequence[str]) -> int | None:
+    """Give the position of `_raw` among the columns of ours that end a header, whichever are left; None without it."""
+    for at in reversed(range(len(names))):
+        if names[at] == "_raw" or names[at] not in OURS:
+            return at if names[at] == "_raw" else None
+    return None
+
+
 def dump_columns(names: Sequence[str]) -> tuple[str, ...]:
     """Give the columns without those of a rejects file."""
     return tuple(name for name in names if name not in OURS)

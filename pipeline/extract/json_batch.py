@@ -233,6 +233,6 @@ def _without_ours(obj: Mapping[str, Any]) -> tuple[dict[str, Any], str | None, F
     rest = {key: value for key, value in obj.items() if key not in OURS}
     raw = obj.get("_raw")
     blank = all(value is None or value in ("", [], {}) for value in rest.values())
-    if blank and OURS.issubset(obj) and isinstance(raw, str) and raw:
+    if blank and isinstance(raw, str) and raw:
         return rest, raw, ("unreadable_before", "still holds only the raw text of an element that could not be read")
     return rest, None, None

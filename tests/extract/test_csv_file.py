@@ -339,6 +339,19 @@ def test_a_rejects_file_is_read_whatever_the_job_says(tmp_path: Path, block: int
     assert extraction.facts[0].records == 3
 
 
+@pytest.mark.parametrize("ours", ["_raw", "_line,_raw", "_raw,_message"])
+def test_a_row_of_nothing_but_its_raw_text_is_malformed_whichever_of_our_columns_are_left(tmp_path: Path, ours: str):
+    """A person who mends a rejects file may take out what says nothing."""
+    values = ["zz;zz" if name == "_raw" else "5" for name in ours.split(",")]
+    rows = [["", "", *values], ["1", "", *values], ["", "", *("" if value == "zz;zz" else value for value in values)]]
+    text = "".join(",".join(row) + "\n" for row in [["a", "b", ours], *rows])
+    batches, _ = extract(_write(tmp_path, text.encode()), AB)
+    assert rows_of(batches) == [("1", "", 3, 2, None), ("", "", 4, 3, None)]
+    assert [row[:3] + row[4:] for batch in batches for row in batch.malformed.rows()] == [
+        (2, 1, "unreadable_before", "zz;zz")
+    ]
+
+
 def test_our_columns_are_ignored_in_any_file(tmp_path: Path):
     """A column named like one of a rejects file does not collide with the places of this reading."""
     batches, _ = extract(_write(tmp_path, b"_line,a,_raw,b\n9,1,x,2\n9,,x,\n"), AB)

@@ -344,6 +344,7 @@ def test_a_rejects_file_is_read_whatever_the_job_says(tmp_path: Path):
         {**REJECT, "_raw": '{"a": oops'},
         {"a": "", "b": None, **REJECT, "_raw": "[1]"},
         {"a": "2", **REJECT, "_raw": "[1]"},
+        {"a": None, "_line": 5, "_raw": "{"},
     ]
     path = _write(tmp_path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), "x.json")
     for format_, encoding in (("json", "utf-16"), ("ndjson", "latin-1")):
@@ -354,6 +355,7 @@ def test_a_rejects_file_is_read_whatever_the_job_says(tmp_path: Path):
             assert [(row[0], row[2], row[4]) for row in malformed] == [
                 (2, "unreadable_before", '{"a": oops'),
                 (3, "unreadable_before", "[1]"),
+                (5, "unreadable_before", "{"),
             ]
             assert batches[0].origin is not None
             assert list(batches[0].origin.objects) == [{"a": "é", "b": None}, {"a": "2"}]
