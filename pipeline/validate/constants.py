@@ -34,8 +34,12 @@ def read_constants(
     checks: SchemaChecks | None,
     live: Mapping[str, LiveField],
 ) -> tuple[dict[str, Constant], list[Problem]]:
-    """Parse and check the job's constants by the words of `source`; give them with everything that is wrong."""
-    found: dict[str, Constant] = {}
+    """Parse and check the job's constants by the words of `source`; give the good ones with all that is wrong with others.
+
+    The schema's checks see those constants in which nothing else was found, so that each fault is named once (data
+    rules 10 to 13).
+    """
+    good: dict[str, Constant] = {}
     problems: list[Problem] = []
     for spec in specs:
         if spec.name not in job.constants:
@@ -45,17 +49,19 @@ def read_constants(
             pl.Series([None if written in ("", *job.source.null_values) else written], dtype=pl.String)
         )
         text = parsed.text if spec.empty is None else parsed.text.fill_null(spec.empty)
-        for bad in (
+        bad = (
             parsed.bad,
             _blank(parsed, spec),
             too_long(text, spec.max_length),
             live_faults(text, live.get(spec.name)),
-        ):
-            problems += _problems(spec.name, bad)
-        found[spec.name] = Constant(text, parsed.typed)
-    if checks is not None and found and not problems:
-        problems += _check(found, specs, checks)
-    return found, problems
+        )
+        wrong = [problem for one in bad for problem in _problems(spec.name, one)]
+        if not wrong:
+            good[spec.name] = Constant(text, parsed.typed)
+        problems += wrong
+    if checks is not None and good:
+        problems += _check(good, specs, checks)
+    return good, problems
 
 
 def _blank(parsed: Parsed, spec: FieldSpec) -> pl.DataFrame | None:

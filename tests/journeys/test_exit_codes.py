@@ -17,7 +17,7 @@ from pipeline.__main__ import main
 from pipeline.errors import Exit
 from pipeline.state.lock import Lock
 from tests.journeys.conftest import Journey, call
-from tests.journeys.shop import JOB, chunk_of, customers, opened, run
+from tests.journeys.shop import JOB, SCHEMA, chunk_of, customers, opened, run
 
 
 @pytest.fixture
@@ -90,6 +90,22 @@ def test_3_stands_where_faults_of_job_and_api_meet(shop: Journey) -> None:
     ran = shop.call("check", shop.folder / "job.yaml", "--set", "target.database=Shoop")
     assert ran.exit_code == Exit.JOB
     assert [error["where"] for error in ran.document["errors"]] == ["schema.py:Shop", "database 'Shoop'"]
+
+
+def test_3_check_names_the_constants_that_a_run_would_refuse(shop: Journey) -> None:
+    """Those that do not fit the schema with those that do not fit the live field, and with the names of exit 5."""
+    schema = SCHEMA.replace("import Text", "import Choice, Integer, Text").replace(
+        "Text(50, nullable=True)", "Text(60)"
+    )
+    more = '    Age: int = Integer(nullable=True)\n    Tier: str = Choice("a", "b", nullable=True)\n'
+    shop.write("schema.py", schema + more)
+    words = ("--set", "constants={City: " + "x" * 51 + ", Age: old, Tier: c}")
+    ran = shop.call("check", shop.folder / "job.yaml", *words)
+    assert ran.exit_code == Exit.JOB
+    places = [error["where"] for error in ran.document["errors"]]
+    assert places == ["constants.City", "constants.Age", "constants.Tier", "target column Age", "target column Tier"]
+    shop.write("schema.py", SCHEMA)
+    assert shop.call("check", shop.folder / "job.yaml", "--set", "constants={City: Ede}").exit_code == Exit.OK
 
 
 def test_4_input_refused(shop: Journey) -> None:

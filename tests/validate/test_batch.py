@@ -553,6 +553,15 @@ class TestConstants:
             ("constants.Name", "the value is empty, and the schema says that it may not be"),
         ]
 
+    def test_one_constant_that_does_not_parse_hides_no_other_at_fault(self):
+        """All are named in one go, each once."""
+        specs = [spec("Age", "integer"), spec("City"), spec("Name")]
+        constants = {"Age": "x", "City": "bad", "Name": "fine"}
+        assert self.refused(specs, constants, checks=Checks(City=["bad"])) == [
+            ("constants.Age", "'x' is no integer, digits with an optional sign"),
+            ("constants.City", "'bad' fails"),
+        ]
+
     def test_a_constant_is_compared_with_the_live_field(self):
         """It would be cut or dropped."""
         live = {"City": LiveField("select", None, ("Delft",)), "Name": LiveField("text", 2)}
