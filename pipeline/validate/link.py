@@ -66,8 +66,13 @@ def _sources(job: Job, specs: Sequence[FieldSpec]) -> dict[str, str]:
 
 
 def _expected(job: Job, specs: Sequence[FieldSpec], sources: Mapping[str, str]) -> Expected:
+    """Tell the dump columns apart: what the job names, the schema requires or is a key must be there (data rule 7).
+
+    `required=False` in the schema lets the job leave a column out, not the file.
+    """
     fed = [spec for spec in specs if spec.name in sources]
-    needed = {spec.name for spec in fed if spec.required or spec.name in job.target.key_fields}
+    said = {*job.target.key_fields, *(spec.name for spec in fed if sources[spec.name] in job.columns)}
+    needed = {spec.name for spec in fed if spec.required or spec.name in said}
     return Expected(
         required=tuple(sources[spec.name] for spec in fed if spec.name in needed),
         optional=tuple(sources[spec.name] for spec in fed if spec.name not in needed),

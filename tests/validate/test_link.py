@@ -31,11 +31,12 @@ def test_columns_stand_in_the_order_of_the_schema():
 
 
 def test_expected_tells_required_optional_and_ignored_columns_apart():
-    """An optional column of the schema is optional in the dump, a key never is."""
+    """An optional column of the schema is optional in the dump; a key never is, nor a column that the job names."""
     specs = [spec("CustomerID", required=False), spec("City", required=False), spec("Age", "integer")]
-    expected = Link.compile(job(ignore=["note"], columns={"town": "City"}), specs).expected
-    assert expected.required == ("CustomerID", "Age")
-    assert expected.optional == ("town",)
+    specs += [spec("Tier", required=False), spec("Shop", required=False)]
+    expected = Link.compile(job(ignore=["note"], columns={"town": "City", "Tier": "Tier"}), specs).expected
+    assert expected.required == ("CustomerID", "town", "Age", "Tier")
+    assert expected.optional == ("Shop",)
     assert expected.ignored == frozenset({"note"})
     assert expected.track_absent is False
 
