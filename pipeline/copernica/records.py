@@ -14,7 +14,7 @@ from pipeline.copernica.structure import whole
 class Profile:
     """One profile. Field values are texts under the names as defined; those of a removed profile are blank.
 
-    `database` is None where the answer does not say it (`dataonly`).
+    `database` is None, and `created` (naive local time of Copernica) empty, where the answer does not say it (`dataonly`).
     """
 
     id: int
@@ -22,6 +22,7 @@ class Profile:
     interests: tuple[str, ...] = ()
     removed: bool = False
     database: int | None = None
+    created: str = ""
 
     def __repr__(self) -> str:
         return f"Profile({self.id}{', removed' if self.removed else ''})"
@@ -29,13 +30,14 @@ class Profile:
 
 @dataclass(frozen=True)
 class Subprofile:
-    """One subprofile. `profile` and `collection` are the ids that it belongs to."""
+    """One subprofile. `profile` and `collection` are the ids that it belongs to; `created` as for a profile."""
 
     id: int
     fields: Mapping[str, str]
     profile: int | None = None
     collection: int | None = None
     removed: bool = False
+    created: str = ""
 
     def __repr__(self) -> str:
         return f"Subprofile({self.id}{', removed' if self.removed else ''})"
@@ -60,6 +62,7 @@ def profile_of(row: Mapping[str, Any]) -> Profile:
             names_of(row.get("interests")),
             _removed(row),
             _maybe(row.get("database")),
+            _text(row.get("created")),
         )
     except (KeyError, TypeError, ValueError):
         raise StrangerError("the answer holds something that is no profile") from None
@@ -74,6 +77,7 @@ def subprofile_of(row: Mapping[str, Any]) -> Subprofile:
             _maybe(row.get("profile")),
             _maybe(row.get("collection")),
             _removed(row),
+            _text(row.get("created")),
         )
     except (KeyError, TypeError, ValueError):
         raise StrangerError("the answer holds something that is no subprofile") from None

@@ -147,6 +147,9 @@ class Step:
         """Find out about rows whose answer was lost on the per-profile way (data rule 28), and record what is known now."""
         loading, rows = self.loading, self.record.rows
         lost = {at for at, entry in rows.entries().items() if entry.state is RowState.UNKNOWN}
+        if loading.settler.terms.action == "add":
+            self._settle_added(lost)
+            return
         missing: set[int] = set()
         resend = False
         if loading.decisions.unknown != "sent":
@@ -160,6 +163,20 @@ class Step:
             rows.ended(at, RowState.UPDATED, "found when it was looked for")
         if resend and missing and loading.profiles is not None:
             rows.reopen([RowState.UNKNOWN])
+
+    def _settle_added(self, lost: set[int]) -> None:
+        """Let the way look for what the lost POSTs of an `add` made; no POST goes out twice (data rule 28).
+
+        Values alone prove nothing here: the way knows when each POST was sent, and what other rows have made.
+        """
+        loading, rows = self.loading, self.record.rows
+        calls = len(lost) * (1 + len(loading.settler.sets.collections))
+        if loading.decisions.unknown == "sent":
+            for at in sorted(lost):
+                rows.take_for_sent(at)
+        elif calls > loading.settler.most_calls:
+            return
+        rows.reopen([RowState.UNKNOWN])
 
     def _skipped(self, outcome: Outcome) -> bool:
         return outcome.ending is Ending.FAILED and self.loading.decisions.failed == "skip"

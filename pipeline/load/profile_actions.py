@@ -11,11 +11,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.copernica import ApiError, Change, Client, Collection, Database, LostError
+from pipeline.copernica import ApiError, Change, Client, Collection, Database, LostError, Profile
 from pipeline.load.compare import different_fields
+from pipeline.load.moments import created_since
 from pipeline.load.profile_log import PROFILE, RowLog, RowState
 from pipeline.load.profile_lookup import MOST_MATCHES, Known, Lookup
 from pipeline.load.profile_rows import ProfileRow, SubprofileRow
@@ -56,7 +57,8 @@ class Actions:
         self._doing, self._lookup, self._log = doing, lookup, log
         self._interests_apart = self._client.version == "v1"  # its POST of a profile has no place for them
         self._live = _types(self._database)
-        self._posted_before = doing.action == "add" and log.has_made_profiles()
+        self._posted_before = doing.action == "add" and log.has_posted_profiles()
+        self._taken_since = log.profiles_taken_since() if self._posted_before else None
         self.wrote = False
         self.created = False
 
@@ -189,16 +191,23 @@ class Actions:
     # add
 
     def _add(self, row: ProfileRow, steps: Steps) -> RowState:
+        """Make what the row says; what was POSTed for it before, and is found as its own, is not made again."""
         state = RowState.CREATED
-        number = None if steps.made(PROFILE) else self._added_before(row.key)
+        own = steps.settled(PROFILE, lambda: self._own_profile(row, steps))
+        steps.require_unposted(PROFILE)
+        number = None if own else self._added_before(row.key)
+        if number is None and own is None and steps.taken(PROFILE):
+            if row.subprofiles:
+                raise LostError("the profile was taken for sent, but is not found: nothing can be added to it")
+            return state
         if number is None:
-            steps.require_unposted(PROFILE)
             number = self._post_profile(row, steps, lambda: None)
         elif not row.subprofiles:
             state = RowState.KEPT
         for one in row.subprofiles:
-            kind = _kind(self._database.collections[one.collection], number)
-            if steps.made(kind) is None:
+            collection = self._database.collections[one.collection]
+            kind, look = _kind(collection, number), self._own_subprofile(number, one, steps)
+            if steps.settled(kind, look) is None and not steps.taken(kind):
                 steps.require_unposted(kind)
                 self._post_subprofile(number, one, steps)
         return state
@@ -215,8 +224,60 @@ class Actions:
             return kept[0]
         if not (self._posted_before or self._lookup.forgot):
             return None
-        found = self._lookup.look(key)
-        return min(self._log.made_among([profile.id for profile in found]), default=None)
+        found = self._lookup.look(key, whole=self._taken_since is not None)
+        made = self._log.made_among(PROFILE, [profile.id for profile in found])
+        if not made and self._taken_since is not None:
+            made = self._maybe_added(found, self._taken_since)
+        return min(made, default=None)
+
+    @staticmethod
+    def _maybe_added(found: Sequence[Profile], taken_since: str) -> set[int]:
+        """Take the one profile that can only be what a lost POST of this key made; raises LostError where there are several.
+
+        An answer that was taken for a success by a person names no id, and the ledger knows no keys.
+        """
+        since = {profile.id for profile in found if created_since(profile.created, taken_since)}
+        if len(since) > 1:
+            raise LostError(
+                "an earlier row may have added one of several profiles with this key; which one is not known"
+            )
+        return since
+
+    def _own_profile(self, row: ProfileRow, steps: Steps) -> int | None:
+        """Find what a lost POST of this row made: the one profile as it was sent that is no other row's (data rule 28).
+
+        One that was there before the request, and one that another row of the run has made, prove nothing.
+        """
+        if not row.key:
+            return None
+        sent_at = steps.sent_at(PROFILE)
+        equal = [
+            profile.id
+            for profile in self._lookup.look(row.key, whole=True)
+            if created_since(profile.created, sent_at) and not self._differs(row.fields, profile.fields)
+        ]
+        return self._only_own(PROFILE, equal)
+
+    def _own_subprofile(self, profile_id: int, row: SubprofileRow, steps: Steps) -> Callable[[], int | None]:
+        """Give the look for what a lost POST of a subprofile made, as `_own_profile` does."""
+        collection = self._database.collections[row.collection]
+        kind = _kind(collection, profile_id)
+
+        def look() -> int | None:
+            equal = [
+                one.id
+                for one in self._lookup.new_subprofiles(profile_id, collection)
+                if created_since(one.created, steps.sent_at(kind))
+                and self._lookup.has_key(one, collection, row.key)
+                and not self._differs(row.fields, one.fields, row.collection)
+            ]
+            return self._only_own(kind, equal)
+
+        return look
+
+    def _only_own(self, kind: str, equal: Sequence[int]) -> int | None:
+        left = set(equal) - self._log.made_among(kind, equal)
+        return left.pop() if len(left) == 1 else None
 
     # subprofiles
 
@@ -240,7 +301,7 @@ class Actions:
     def _post_subprofile(self, profile_id: int, row: SubprofileRow, steps: Steps) -> None:
         collection = self._database.collections[row.collection]
 
-        def look() -> int | None:
+        def found() -> int | None:
             for one in self._lookup.new_subprofiles(profile_id, collection):
                 same = self._lookup.has_key(one, collection, row.key)
                 if same and not self._differs(row.fields, one.fields, row.collection):
@@ -251,6 +312,7 @@ class Actions:
             return self._wire.create_subprofile(profile_id, collection, row.fields)
 
         again = self._doing.action != "add"
+        look = found if again else self._own_subprofile(profile_id, row, steps)
         number = steps.post(_kind(collection, profile_id), lambda: surely(send, look, again=again))
         self._lookup.added(profile_id, collection, Known(number, row.key))
 

@@ -40,11 +40,17 @@ _CONFIRMED = frozenset({RowState.CREATED, RowState.UPDATED, RowState.DELETED, Ro
 
 @dataclass(frozen=True)
 class RowEntry:
-    """What the ledger has of a row; `posts` holds the id of everything that was POSTed for it, None where it is not known."""
+    """What the ledger has of a row; `posts` holds the id of everything that was POSTed for it, None where it is not known.
+
+    `sent` says of the latter when they were sent: ISO 8601 in UTC by the API host's clock, empty where that is not known.
+    `taken` are those that a person took for sent.
+    """
 
     state: RowState
     message: str = ""
     posts: Mapping[str, int | None] = field(default_factory=dict)
+    sent: Mapping[str, str] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
 
 
 class RowLog(Protocol):
@@ -59,8 +65,8 @@ class RowLog(Protocol):
     def window(self, positions: Sequence[int]) -> None:
         """Record that repeatable requests for these rows may be on the wire from now on."""
 
-    def posting(self, position: int, kind: str) -> None:
-        """Record that one POST, named by `kind`, may be on the wire from now on."""
+    def posting(self, position: int, kind: str, sent_at: str) -> None:
+        """Record that one POST, named by `kind`, may be on the wire from `sent_at` on (see `RowEntry`)."""
 
     def posted(self, position: int, kind: str, remote_id: int) -> None:
         """Record the id of what that POST made."""
@@ -74,8 +80,14 @@ class RowLog(Protocol):
     def flush(self) -> None:
         """Put on disk what was to be there later."""
 
-    def has_made_profiles(self) -> bool:
-        """Say whether a profile was POSTed for any row of the run, in this process or an earlier one."""
+    def has_posted_profiles(self) -> bool:
+        """Say whether a profile was, or may have been, POSTed for any row of the run, in this process or an earlier one."""
 
-    def made_among(self, profile_ids: Collection[int]) -> set[int]:
-        """Tell which of these profiles were POSTed for a row of the run."""
+    def profiles_taken_since(self) -> str | None:
+        """Give when the first POST of a profile was sent that was taken for sent and has no id, None where there is none.
+
+        Other lost POSTs hold the rows behind them.
+        """
+
+    def made_among(self, kind: str, ids: Collection[int]) -> set[int]:
+        """Tell which of these records were made by a POST of this kind for a row of the run."""

@@ -114,12 +114,16 @@ class Lookup:
             self.keep(key, known)
         return known
 
-    def look(self, key: tuple[str, ...]) -> list[Profile]:
-        """Ask for the profiles with this key, whatever is kept, and compare what comes (data rule 31)."""
+    def look(self, key: tuple[str, ...], *, whole: bool = False) -> list[Profile]:
+        """Ask for the profiles with this key, whatever is kept, and compare what comes (data rule 31).
+
+        `whole` ones say when they were created, and all of them are read.
+        """
         selectors = self.selectors(key)
         wanted = _loose(key)
         found = []
-        for profile in self._client.profiles(self._database, *selectors, limit=self._limit, data_only=True):
+        limit = None if whole else self._limit
+        for profile in self._client.profiles(self._database, *selectors, limit=limit, data_only=not whole):
             if _loose(profile.fields.get(name, "") for name in self._keys.profile) != wanted:
                 raise StrangerError(
                     f"the lookup by {', '.join(self._keys.profile)} gave profile {profile.id}, whose key is another:"

@@ -6,6 +6,7 @@ What goes out and what is looked at are given as functions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from pipeline.copernica.failures import ApiError, LostError
@@ -45,15 +46,28 @@ def surely(send: Callable[[], T], look: Callable[[], T | None], *, again: bool) 
 
 
 class Steps:
-    """The POSTs of one row, each recorded before and after, and what an earlier process recorded of them."""
+    """The POSTs of one row, each recorded before and after, and what an earlier process recorded of them.
 
-    def __init__(self, log: RowLog, position: int, entry: RowEntry | None) -> None:
-        self._log, self._position = log, position
+    `now` gives the API host's time in UTC.
+    """
+
+    def __init__(self, log: RowLog, position: int, entry: RowEntry | None, now: Callable[[], datetime]) -> None:
+        self._log, self._position, self._now = log, position, now
         self._posts: dict[str, int | None] = dict(entry.posts) if entry else {}
+        self._sent: dict[str, str] = dict(entry.sent) if entry else {}
+        self._taken = entry.taken if entry else frozenset()
 
     def made(self, kind: str) -> int | None:
         """Give the id of what this POST made, None where it was never sent or its outcome is not known."""
         return self._posts.get(kind)
+
+    def sent_at(self, kind: str) -> str:
+        """Give when this POST was sent, empty where that is not known."""
+        return self._sent.get(kind, "")
+
+    def taken(self, kind: str) -> bool:
+        """Say whether a person took this POST for sent (data rule 28); its id may not be known."""
+        return kind in self._taken
 
     def settled(self, kind: str, look: Callable[[], int | None]) -> int | None:
         """Give the id of what this POST made; where the run broke off before that was known, `look` and record it."""
@@ -66,12 +80,13 @@ class Steps:
 
     def require_unposted(self, kind: str) -> None:
         """Raise LostError where this POST may have been carried out before: it must not go out again (data rule 28)."""
-        if kind in self._posts and self._posts[kind] is None:
+        if kind in self._posts and self._posts[kind] is None and not self.taken(kind):
             raise LostError(f"the run broke off while the {kind} was added; whether it was is not known")
 
     def post(self, kind: str, send: Callable[[], int]) -> int:
         """Send a POST that makes something, and give its id; raises what `send` raises."""
-        self._log.posting(self._position, kind)
+        self._sent[kind] = self._now().isoformat()
+        self._log.posting(self._position, kind, self._sent[kind])
         try:
             number = send()
         except ApiError as error:

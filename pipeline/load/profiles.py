@@ -176,7 +176,7 @@ class Profiles:
     def _row(self, row: ProfileRow, course: Course, actions: Actions) -> RowState:
         """Send one row and record what became of it; SENDING where it is to be sent again."""
         try:
-            state = actions.apply(row, Steps(course.log, row.position, course.entries.get(row.position)))
+            state = actions.apply(row, self._steps(row, course))
         except SeveralMatchesError as error:
             column = self._settings.keys.profile[0] if self._settings.keys.profile else ""
             return self._fail(row, course, RowState.SEVERAL, ("several_matches", column, error.message))
@@ -193,6 +193,9 @@ class Profiles:
             return state
         course.end(row, state)
         return state
+
+    def _steps(self, row: ProfileRow, course: Course) -> Steps:
+        return Steps(course.log, row.position, course.entries.get(row.position), self._client.server_now)
 
     def _follows(self, row: ProfileRow, before: ProfileRow, course: Course) -> RowState:
         """Fail a row behind one of the same profile that failed: later values must not follow (data rule 23)."""

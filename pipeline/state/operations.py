@@ -22,8 +22,8 @@ CREATE INDEX operation_made ON operation (run, remote_id) WHERE remote_id IS NOT
 
 # The kind of the record of a row itself; other kinds name its POSTs.
 ROW = "row"
-# States of a POST.
-SENDING, MADE = "sending", "made"
+# States of a POST; `taken` for sent by a person. As long as its id is not known its message is the time at which it was sent.
+SENDING, MADE, TAKEN = "sending", "made", "taken"
 # Changes that may wait for others before they are put on disk.
 MOST_WAITING = 64
 
@@ -59,6 +59,8 @@ class RowRecords:
         """Read what is recorded of the chunk's rows."""
         states: dict[int, tuple[RowState, str]] = {}
         posts: dict[int, dict[str, int | None]] = {}
+        sent: dict[int, dict[str, str]] = {}
+        taken: dict[int, set[str]] = {}
         found = self._db.execute(
             "SELECT position, kind, state, remote_id, message FROM operation WHERE run = ? AND ordinal = ?",
             (self._run, self._ordinal),
@@ -68,15 +70,22 @@ class RowRecords:
                 states[position] = (RowState(state), message or "")
             else:
                 posts.setdefault(position, {})[kind] = remote_id
-        return {at: RowEntry(*states[at], posts.get(at, {})) for at in states}
+                if state in (SENDING, TAKEN):
+                    sent.setdefault(position, {})[kind] = message or ""
+                if state == TAKEN:
+                    taken.setdefault(position, set()).add(kind)
+        return {
+            at: RowEntry(*states[at], posts.get(at, {}), sent.get(at, {}), frozenset(taken.get(at, ())))
+            for at in states
+        }
 
     def window(self, positions: Sequence[int]) -> None:
         """Record that repeatable requests for these rows may be on the wire from now on."""
         self._write(_PUT, [self._row(position, ROW, RowState.SENDING) for position in positions])
 
-    def posting(self, position: int, kind: str) -> None:
-        """Record that one POST, named by `kind`, may be on the wire from now on."""
-        self._write(_PUT, [self._row(position, kind, SENDING)])
+    def posting(self, position: int, kind: str, sent_at: str) -> None:
+        """Record that one POST, named by `kind`, may be on the wire from `sent_at` on (UTC, by the API host's clock)."""
+        self._write(_PUT, [self._row(position, kind, SENDING, None, sent_at)])
 
     def posted(self, position: int, kind: str, remote_id: int) -> None:
         """Record the id of what that POST made."""
@@ -104,19 +113,32 @@ class RowRecords:
         )
         return changed.rowcount
 
-    def has_made_profiles(self) -> bool:
-        """Say whether a profile was POSTed for any row of the run, in this process or an earlier one."""
-        found = self._db.execute(
-            "SELECT 1 FROM operation WHERE run = ? AND kind = ? AND remote_id IS NOT NULL LIMIT 1", (self._run, PROFILE)
+    def take_for_sent(self, position: int) -> None:
+        """Record that a person took the lost POSTs of a row for sent (data rule 28)."""
+        self._db.execute(
+            "UPDATE operation SET state = ? WHERE run = ? AND ordinal = ? AND position = ? AND kind <> ? AND state = ?",
+            (TAKEN, self._run, self._ordinal, position, ROW, SENDING),
         )
+
+    def has_posted_profiles(self) -> bool:
+        """Say whether a profile was, or may have been, POSTed for any row of the run, in this process or an earlier one."""
+        found = self._db.execute("SELECT 1 FROM operation WHERE run = ? AND kind = ? LIMIT 1", (self._run, PROFILE))
         return found.fetchone() is not None
 
-    def made_among(self, profile_ids: Collection[int]) -> set[int]:
-        """Tell which of these profiles were POSTed for a row of the run."""
-        marks = ",".join("?" * len(profile_ids))
+    def profiles_taken_since(self) -> str | None:
+        """Give when the first POST of a profile was sent that was taken for sent and has no id, None where there is none."""
+        found = self._db.execute(
+            "SELECT min(coalesce(message, '')) FROM operation WHERE run = ? AND kind = ? AND state = ?",
+            (self._run, PROFILE, TAKEN),
+        ).fetchone()
+        return None if found[0] is None else str(found[0])
+
+    def made_among(self, kind: str, ids: Collection[int]) -> set[int]:
+        """Tell which of these records were made by a POST of this kind for a row of the run."""
+        marks = ",".join("?" * len(ids))
         found = self._db.execute(
             f"SELECT remote_id FROM operation WHERE run = ? AND kind = ? AND remote_id IN ({marks})",  # noqa: S608
-            (self._run, PROFILE, *profile_ids),
+            (self._run, kind, *ids),
         )
         return {number for (number,) in found}
 

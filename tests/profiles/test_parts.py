@@ -159,19 +159,24 @@ def records(tmp_path: Path) -> Iterator[RowRecords]:
 def test_the_ledger_tells_what_is_recorded_of_each_row(records: RowRecords) -> None:
     """States, messages and the ids of POSTs; a POST that made nothing leaves no trace."""
     records.window([7, 8, 9])
-    records.posting(7, "profile")
+    records.posting(7, "profile", "2026-01-02T03:04:05+00:00")
     records.posted(7, "profile", 501)
-    records.posting(7, "subprofile of 501 in collection 3")
-    records.posting(8, "profile")
+    records.posting(7, "subprofile of 501 in collection 3", "2026-01-02T03:04:06+00:00")
+    records.posting(8, "profile", "2026-01-02T03:04:07+00:00")
     records.unposted(8, "profile")
     records.ended(8, RowState.FAILED, "no")
     assert records.entries() == {
-        7: RowEntry(RowState.SENDING, "", {"profile": 501, "subprofile of 501 in collection 3": None}),
+        7: RowEntry(
+            RowState.SENDING,
+            "",
+            {"profile": 501, "subprofile of 501 in collection 3": None},
+            {"subprofile of 501 in collection 3": "2026-01-02T03:04:06+00:00"},
+        ),
         8: RowEntry(RowState.FAILED, "no"),
         9: RowEntry(RowState.SENDING),
     }
-    assert records.has_made_profiles()
-    assert records.made_among([500, 501, 502]) == {501}
+    assert records.has_posted_profiles()
+    assert records.made_among("profile", [500, 501, 502]) == {501}
     assert records.reopen([RowState.FAILED, RowState.UNKNOWN]) == 1
     assert records.entries()[8].state is RowState.SENDING
 

@@ -82,7 +82,7 @@ def test_what_may_be_repeated_ends_as_without_a_crash(open_shop: Opens, action: 
 @pytest.mark.parametrize("kept", [False, True], ids=["before the disk", "after the disk"])
 @pytest.mark.parametrize("version", ["v1", "v4"])
 def test_an_added_row_is_never_sent_twice(open_shop: Opens, version: str, kept: bool) -> None:
-    """A POST whose end was not recorded makes its row unknown and holds its profile; all others are completed."""
+    """A POST whose end was not recorded is looked for: found, its row goes on; else it is unknown and holds its profile."""
     whole = [
         {
             "CustomerID": "C1", "City": "Delft", "interests": ["news"],
@@ -111,7 +111,8 @@ def test_an_added_row_is_never_sent_twice(open_shop: Opens, version: str, kept: 
     verbs = at_every_verb(open_shop, version, Terms("add", workers=1), kept, check)
     posts = 6  # two profiles, three orders, a visit
     assert verbs == len(["sending", "window", "flush", "ended"]) + 2 * posts + len(ROWS)
-    assert sum(endings) == posts
+    # "after the disk" ends before the POST goes out, "before the disk" when it has made something.
+    assert sum(endings) == (posts if kept else 0)
 
 
 def test_recorded_rows_are_counted_and_not_sent_again(shop: Shop) -> None:

@@ -1,0 +1,41 @@
+"""Compare when a record was created with when a request was sent (pure; data rule 28)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+# `created` is naive local time of Copernica, to the second (API sheet 4.3).
+COPERNICA_ZONE = ZoneInfo("Europe/Amsterdam")
+# Seconds by which the API host's clock may be ahead of what we take it for: `Date` is cut to the second. A guess.
+CLOCK_S = 2
+
+
+def created_since(created: str, sent_at: str) -> bool:
+    """Say whether a record was created in the second in which a request was sent, or later.
+
+    `created` is Copernica's own, `sent_at` ISO 8601 in UTC by the API host's clock. What cannot be read, and an hour that
+    the clock shows twice, count as before: a record that may be older proves nothing.
+    """
+    at, sent = _utc(created), _moment(sent_at)
+    return at is not None and sent is not None and at >= sent.replace(microsecond=0)
+
+
+def created_after(created: str, sent_at: str) -> bool:
+    """Say whether a record was certainly created after a request was sent, whatever the host's clock shows us."""
+    at, sent = _utc(created), _moment(sent_at)
+    return at is not None and sent is not None and at > sent + timedelta(seconds=CLOCK_S)
+
+
+def _utc(created: str) -> datetime | None:
+    try:
+        return datetime.strptime(created, "%Y-%m-%d %H:%M:%S").replace(tzinfo=COPERNICA_ZONE).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def _moment(sent_at: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(sent_at)
+    except ValueError:
+        return None
