@@ -53,7 +53,7 @@ class Imports:
 
     def carry(self, chunk: Chunk, log: ChunkLog, *, last: bool) -> Outcome:
         """Post the chunk and ask until its import is final; only the last import of a run carries `rebuild` (rule 24)."""
-        log.sending()
+        log.sending(self._client.server_now().isoformat())
         try:
             import_id = self._client.post_import(self._request(chunk, last), chunk.body)
         except ApiError as error:

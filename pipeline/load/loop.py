@@ -124,13 +124,13 @@ class Step:
             return self._after_failure(way.carry(self.chunk, self.record, last=last))
         if state is ChunkState.SENDING:
             self.record.ended(Outcome.whole(Ending.UNKNOWN, self.chunk, "the process ended while the import was sent"))
-            return self._settle(())
+            return self._settle(before)
         if state is ChunkState.SUBMITTED:
             outcome = self.loading.imports.settle(before.import_id or 0, self.chunk)
             self.record.ended(outcome)
             return self._after_failure(outcome)
         if state is ChunkState.UNKNOWN:
-            return self._settle(before.looks)
+            return self._settle(before)
         return self._after_failure(Outcome.whole(Ending.FAILED, self.chunk, before.message or ""))
 
     def _row_by_row(self, way: Way, state: ChunkState, looks: tuple[tuple[str, str], ...]) -> Outcome:
@@ -191,20 +191,20 @@ class Step:
         structlog.get_logger().warning("chunk.per_profile", chunk=self.chunk.ordinal, reason=outcome.message)
         return replace(loading.profiles.carry(self.chunk, self._as_profiles(), last=False), per_profile=True)
 
-    def _settle(self, looks: tuple[tuple[str, str], ...]) -> Outcome:
+    def _settle(self, before: ChunkRow) -> Outcome:
         """Find out about an unknown import, and do what was decided or what two equal looks allow (data rule 28)."""
         loading = self.loading
         if loading.decisions.unknown == "sent":
             outcome = Outcome.whole(Ending.CONFIRMED, self.chunk, "taken for sent by a person")
             self.record.ended(outcome)
             return outcome
-        look = loading.settler.look(self.chunk)
+        look = loading.settler.look(self.chunk, before.sending_at or "")
         outcome, missing = look.outcome, look.missing
         if missing is None:
             self.record.ended(outcome)
             return outcome
         self.record.looked(look.at, look.digest)
-        resend = loading.decisions.unknown == "resend" or loading.settler.stands_still(looks, look)
+        resend = loading.decisions.unknown == "resend" or loading.settler.stands_still(before.looks, look)
         if not resend or loading.profiles is None or missing.is_empty():
             self.record.ended(outcome)
             return outcome

@@ -70,8 +70,8 @@ class ChunkLog(Protocol):
     def rows(self) -> RowLog:
         """Give the verbs for the chunk's single rows, for the per-profile way."""
 
-    def sending(self) -> None:
-        """Record that the chunk may be on the wire from now on."""
+    def sending(self, sent_at: str) -> None:
+        """Record that the chunk may be on the wire from `sent_at` on (ISO 8601 in UTC, by the API host's clock)."""
 
     def submitted(self, import_id: int) -> None:
         """Record that Copernica took the import."""

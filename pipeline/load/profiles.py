@@ -113,7 +113,7 @@ class Profiles:
         ones are looked up and sent again, others are unknown. A chunk that was stopped part way ends `submitted`: it is
         to be carried again. Ends `unsent` where nothing was written. `unmatched` is counted for `update` only.
         """
-        log.sending()
+        log.sending(self._client.server_now().isoformat())
         try:
             self.prepare()
         except ApiRefusedError as error:

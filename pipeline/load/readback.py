@@ -79,11 +79,22 @@ class Pages:
     _subprofiles: dict[tuple[int, str], list[Subprofile]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, client: Client, terms: Terms, keys: Iterable[LooseKey], collections: Iterable[str]) -> Pages:
-        """Page profiles and collections; `modified` excludes nothing, it moves only on real change (data rule 29)."""
+    def read(
+        cls,
+        client: Client,
+        terms: Terms,
+        keys: Iterable[LooseKey],
+        collections: Iterable[str],
+        *,
+        data_only: bool = True,
+    ) -> Pages:
+        """Page profiles and collections; `modified` excludes nothing, it moves only on real change (data rule 29).
+
+        With `data_only` profiles do not say when they were created.
+        """
         pages = cls(terms)
         wanted = set(keys)
-        for profile in client.profiles(terms.database, data_only=True):
+        for profile in client.profiles(terms.database, data_only=data_only):
             key = terms.loose_stored(profile.fields)
             if key in wanted:
                 pages._profiles.setdefault(key, []).append(profile)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ import polars as pl
 
 from pipeline.copernica import ApiError, Client, Profile, Subprofile
 from pipeline.load.chunk import Chunk
+from pipeline.load.moments import created_after
 from pipeline.load.outcome import Ending, Outcome
 from pipeline.load.readback import PAGE_ROWS, Found, Lookups, Pages, Terms, differences
 from pipeline.records import Sets
@@ -46,8 +46,11 @@ class Settler:
     settle_after_s: float
     now: Callable[[], datetime]
 
-    def look(self, chunk: Chunk) -> Look:
-        """Read the last row per profile and per full key back, by what costs fewer calls (data rule 29)."""
+    def look(self, chunk: Chunk, sent_at: str = "") -> Look:
+        """Read the last row per profile and per full key back, by what costs fewer calls (data rule 29).
+
+        `sent_at` is when an import was sent, by the API host's clock: for `add` only what was made since can be its.
+        """
         lost = "the answer to the import was lost"
         if not self.terms.keys.profile:
             return Look(
@@ -62,7 +65,7 @@ class Settler:
                     f"{lost}, and looking would take {found} calls, more than {self.most_calls} (load.max_settle_calls)"
                 )
                 return Look(Outcome.whole(Ending.UNKNOWN, chunk, cost))
-            there = {key: self._there(expected[key], groups[key], found) for key in groups}
+            there = {key: self._there(expected[key], groups[key], found, sent_at) for key in groups}
         except ApiError as error:
             return Look(Outcome.whole(Ending.UNKNOWN, chunk, f"{lost}, and looking failed: {error.message}", stop=True))
         return self._seen(chunk, groups, there)
@@ -91,23 +94,28 @@ class Settler:
         if lookups <= pages:
             return Lookups(self.client, self.terms)
         wanted = (self.terms.loose(one.profile) for one in expected)
-        return Pages.read(self.client, self.terms, wanted, collections)
+        return Pages.read(self.client, self.terms, wanted, collections, data_only=self.terms.action != "add")
 
-    def _there(self, expected: Expectation, rows: pl.DataFrame, found: Found) -> int:
-        """Count the rows of one key that have arrived: all or none, for `add` as many as there are equal profiles."""
+    def _there(self, expected: Expectation, rows: pl.DataFrame, found: Found, sent_at: str) -> int:
+        """Count the rows of one key that have arrived: all or none, for `add` as many as there are equal new profiles.
+
+        Chunks that share a key were final before this one was sent, so a profile that came certainly after that is none of
+        theirs; where more are equal than were sent, somebody else makes them too, and they prove nothing (data rule 28).
+        """
         if self.terms.action != "add":
             return 0 if differences(expected, found, self.terms) else rows.height
-        stored = found.profiles(expected.profile)
+        left = [one for one in found.profiles(expected.profile) if created_after(one.created, sent_at)]
+        wanted = [expectation_of(rows.slice(at, 1), self.sets, self.terms.keys) for at in range(rows.height)]
         arrived = 0
-        taken: Counter[int] = Counter()
-        for position in range(rows.height):
-            one = expectation_of(rows.slice(position, 1), self.sets, self.terms.keys)
-            for profile in stored:
-                if not taken[profile.id] and not differences(one, _Only(profile), self.terms):
-                    taken[profile.id] += 1
-                    arrived += 1
-                    break
-        return arrived
+        for one in wanted:
+            own = next((profile for profile in left if self._equal(one, profile)), None)
+            if own is not None:
+                left.remove(own)
+                arrived += 1
+        return 0 if any(self._equal(one, profile) for one in wanted for profile in left) else arrived
+
+    def _equal(self, expected: Expectation, profile: Profile) -> bool:
+        return not differences(expected, _Only(profile), self.terms)
 
     def _seen(self, chunk: Chunk, groups: dict[object, pl.DataFrame], there: dict[object, int]) -> Look:
         confirmed = sum(there.values())

@@ -70,7 +70,10 @@ class ChunkEntry:
 
 @dataclass(frozen=True)
 class ChunkRow:
-    """A chunk as the ledger has it; `looks` are (time, digest) of the looks at an unknown one, the oldest first."""
+    """A chunk as the ledger has it; `looks` are (time, digest) of the looks at an unknown one, the oldest first.
+
+    `sending_at` is when it was sent last, in UTC by the API host's clock.
+    """
 
     ordinal: int
     rows: int
@@ -84,11 +87,12 @@ class ChunkRow:
     failed: int
     unknown: int
     unmatched: int | None
+    sending_at: str | None
     looks: tuple[tuple[str, str], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the chunk as a document, without the looks."""
-        return {name: value for name, value in asdict(self).items() if name != "looks"}
+        """Give the chunk as a document, without times and looks."""
+        return {name: value for name, value in asdict(self).items() if name not in ("sending_at", "looks")}
 
     @classmethod
     def of_run(cls, db: Database, run: str) -> tuple[ChunkRow, ...]:
@@ -97,8 +101,8 @@ class ChunkRow:
         for ordinal, at, digest in db.execute("SELECT ordinal, at, digest FROM look WHERE run=? ORDER BY at", (run,)):
             looks.setdefault(ordinal, []).append((at, digest))
         found = db.execute(
-            "SELECT ordinal, rows, digest, way, state, attempts, import_id, message, confirmed, failed, unknown, unmatched"
-            " FROM chunk WHERE run = ? ORDER BY ordinal",
+            "SELECT ordinal, rows, digest, way, state, attempts, import_id, message, confirmed, failed, unknown, unmatched,"
+            " sending_at FROM chunk WHERE run = ? ORDER BY ordinal",
             (run,),
         )
         return tuple(cls._of(row, looks.get(row[0], ())) for row in found)
@@ -149,9 +153,9 @@ class ChunkRecord:
         """Give the records of the chunk's rows, for the per-profile way."""
         return RowRecords(self._db, self._run, self._entry.ordinal)
 
-    def sending(self) -> None:
-        """Record that the chunk may be on the wire from now on; the same ordinal must have the same digest."""
-        self._enter(ChunkState.SENDING)
+    def sending(self, sent_at: str) -> None:
+        """Record that it may be on the wire from `sent_at` on (UTC, by the API host's clock); its digest must not change."""
+        self._enter(ChunkState.SENDING, sent_at)
 
     def hold(self) -> None:
         """Record that the chunk waits behind one that shares a key with it (data rule 23)."""
@@ -186,7 +190,7 @@ class ChunkRecord:
         """Record what a look at an unknown chunk found, as a digest (data rule 28); `at` is ISO 8601 in UTC."""
         self._db.execute("INSERT INTO look VALUES (?,?,?,?)", (self._run, self._entry.ordinal, at, digest))
 
-    def _enter(self, to: ChunkState) -> None:
+    def _enter(self, to: ChunkState, sent_at: str | None = None) -> None:
         chunk, legal = self._entry, LEGAL[to]
         if to is ChunkState.SENDING and self._way == "profiles":
             legal = (*legal, ChunkState.SENDING, ChunkState.FAILED, ChunkState.UNKNOWN)
@@ -198,7 +202,7 @@ class ChunkRecord:
             f" WHERE state IN ({','.join('?' * len(legal))}) AND digest = excluded.digest",
             (
                 self._run, chunk.ordinal, chunk.phase, _signed(chunk.carried), chunk.rows, chunk.digest, *chunk.first,
-                *chunk.last, self._way, to, int(to is ChunkState.SENDING), _now(), *legal,
+                *chunk.last, self._way, to, int(to is ChunkState.SENDING), sent_at, *legal,
             ),
         ).rowcount  # fmt: skip
         if changed != 1:

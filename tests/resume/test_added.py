@@ -98,3 +98,28 @@ def test_a_kill_behind_any_request_of_an_add_doubles_nothing(shop: Shop) -> None
         assert customers(here) == [("A", ["O1", "O2"])]
         shutil.rmtree(here.folder / ".copernica-import")
     assert posts == 3
+
+
+@pytest.mark.parametrize(("delay_s", "extra", "unknown"), [(1800, [], 0), (None, [], 2), (1800, ["A"], 2)])
+def test_a_lost_import_is_confirmed_by_what_came_after_it_only(
+    shop: Shop, delay_s: int | None, extra: list[str], unknown: int
+) -> None:
+    """Data rule 28: as many new equal profiles as were sent; equal ones from before, or too many, prove nothing."""
+    dump = "Nr,City,Points,interest.news\nA,Ede,1,\nA,Ede,1,\n"
+    here, job = shop(dump, **ADD | {"mode": "imports", "order_key": ""})
+    here.write("schema.py", (here.folder / "schema.py").read_text().partition("    no: str")[0])
+    assert here.call("run", job).exit_code == 0
+    kind = {"kind": "empty"} if delay_s is None else {"kind": "cut"}
+    late = [] if delay_s is None else [{"kind": "delay", "nth": 1, "seconds": delay_s}]
+    here.sandbox.set_faults([{**kind, "method": "POST", "path": "/v4/imports", "nth": 1}, *late])
+    assert here.call("run", job, "--force", "already_loaded").records["unknown"] == 2
+    here.sandbox.advance(1801)
+    here.sandbox.settle(10)
+    for number in extra:
+        requests.post(
+            f"{here.sandbox.api_url}/v1/database/1/profiles",
+            params={"access_token": here.sandbox.token},
+            json={"Nr": number, "City": "Ede", "Points": "1"},
+            timeout=5,
+        )
+    assert resume(here).records["unknown"] == unknown
