@@ -77,7 +77,7 @@ class Loader:
             profiles.prepare()
         else:
             structlog.get_logger().info("way.imports", reason=self.choice.reason)
-        report = load(self._chunks(), loading)
+        report = load(self._chunks, loading)
         if report.refused and self.choice.falls_back and refuses_imports(report.stopped):
             self._warn_of_profiles(report.stopped)
             self.choice = Choice("profiles", report.stopped)
@@ -85,9 +85,9 @@ class Loader:
             self.site.ledger.fell_back(self.id.run, report.stopped)
             profiles.prepare()
             loading = replace(loading, way=profiles, rebuilds=False)
-            report = load(self._chunks(), loading)
+            report = load(self._chunks, loading)
         if report.chunks.get("unknown") and not (report.stopped or self.site.stop.is_set()):
-            report = load(self._chunks(), loading)
+            report = load(self._chunks, loading)
         return report
 
     def _warn_of_profiles(self, reason: str) -> None:

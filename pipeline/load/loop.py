@@ -5,7 +5,7 @@ The same loop loads a new run and goes on with one that stopped: what the ledger
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -60,16 +60,17 @@ class Loading:
     halt: Callable[[LoadReport], str] = lambda _: ""
 
 
-def load(chunks: Iterable[Chunk], loading: Loading) -> LoadReport:
-    """Send the chunks in order, one at a time.
+def load(chunks: Callable[[], Iterable[Chunk]], loading: Loading) -> LoadReport:
+    """Send the chunks in order, one at a time; `chunks` cuts them, the same ones each time.
 
     A chunk that shares a profile key with one that is not confirmed is held: later values must not be followed by
     earlier ones (data rule 23). A fault that concerns the whole run (token, budget, refusal) ends the loop.
     """
     report = LoadReport()
     past = {row.ordinal: row for row in loading.ledger.chunks(loading.run)}
+    passed = overtaken(chunks, past, loading)
     waiting: list[pl.Series] = []
-    for chunk, last in with_last(chunks):
+    for chunk, last in with_last(chunks()):
         if loading.interrupted():
             break
         before = past.get(chunk.ordinal)
@@ -79,7 +80,7 @@ def load(chunks: Iterable[Chunk], loading: Loading) -> LoadReport:
             record.hold()
             outcome = Outcome(Ending.HELD, unsent=chunk.rows.height, open_keys=chunk.rows["_key"].unique())
         else:
-            outcome = Step(loading, chunk, record, before).take(last=last)
+            outcome = Step(loading, chunk, record, before, passed.get(chunk.ordinal)).take(last=last)
         report.count(outcome)
         loading.advance(chunk.rows.height)
         report.rebuilt = last and outcome.ending is Ending.CONFIRMED and not outcome.per_profile
@@ -100,14 +101,36 @@ def load(chunks: Iterable[Chunk], loading: Loading) -> LoadReport:
     return report
 
 
+def overtaken(chunks: Callable[[], Iterable[Chunk]], past: Mapping[int, ChunkRow], loading: Loading) -> dict[int, int]:
+    """Name the failed chunks whose rows must never be sent again, each with a later chunk that has gone before them.
+
+    It was skipped, and that chunk may have sent later values of a profile that is open in it (data rule 23).
+    """
+    begun = [at for at, row in past.items() if row.state not in (ChunkState.UNSENT, ChunkState.HELD)]
+    failed = {at for at in begun if past[at].state is ChunkState.FAILED and at < max(begun)}
+    found: dict[int, int] = {}
+    open_keys: dict[int, pl.Series] = {}
+    for chunk in chunks() if failed else ():
+        if chunk.ordinal in begun:
+            for at in open_keys.keys() - found.keys():
+                if _shares_a_key(chunk, [open_keys[at]]):
+                    found[at] = chunk.ordinal
+        if chunk.ordinal in failed:
+            entries = loading.ledger.chunk(loading.run, entry_of(chunk), past[chunk.ordinal].way).rows.entries()
+            done = [at for at, entry in entries.items() if entry.state.confirmed]
+            open_keys[chunk.ordinal] = chunk.rows.filter(~pl.col("_seq").is_in(done))["_key"].unique()
+    return found
+
+
 @dataclass(frozen=True)
 class Step:
-    """One chunk's next step, by what the ledger says of it."""
+    """One chunk's next step, by what the ledger says of it; `passed_by` is a later chunk that has overtaken it."""
 
     loading: Loading
     chunk: Chunk
     record: ChunkRecord
     before: ChunkRow | None
+    passed_by: int | None = None
 
     def take(self, *, last: bool) -> Outcome:
         """Do the next step and give where the chunk stands then."""
@@ -118,6 +141,8 @@ class Step:
         if state is ChunkState.CONFIRMED and before is not None:
             done = Outcome.whole(Ending.CONFIRMED, self.chunk)
             return replace(done, unmatched=before.unmatched, per_profile=way.name == "profiles")
+        if before is not None and self.passed_by is not None:
+            return self._left_behind(before)
         if way.name == "profiles":
             return self._row_by_row(way, state, () if before is None else before.looks)
         if before is None or state in (ChunkState.UNSENT, ChunkState.HELD):
@@ -132,6 +157,21 @@ class Step:
         if state is ChunkState.UNKNOWN:
             return self._settle(before)
         return self._after_failure(Outcome.whole(Ending.FAILED, self.chunk, before.message or ""))
+
+    def _left_behind(self, before: ChunkRow) -> Outcome:
+        """Leave a skipped chunk for good; nothing waits for it (data rule 23)."""
+        said = f"it was skipped, and chunk {self.passed_by} has sent later rows of its customers: it stays as it is"
+        rest = self.chunk.rows.height - before.confirmed - before.failed - before.unknown
+        return Outcome(
+            Ending.FAILED,
+            before.confirmed,
+            before.failed + rest,
+            before.unknown,
+            unmatched=before.unmatched,
+            message=f"{before.message}; {said}" if before.message else said,
+            open_keys=pl.Series("_key", [], dtype=pl.UInt64),
+            per_profile=before.way == "profiles",
+        )
 
     def _row_by_row(self, way: Way, state: ChunkState, looks: tuple[tuple[str, str], ...]) -> Outcome:
         """Send a chunk per profile, or go on with it: what is recorded of a row is counted and not sent again."""
