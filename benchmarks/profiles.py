@@ -53,6 +53,19 @@ class Watch:
         return total_s
 
 
+class Ignored:
+    """Take rows that failed, and keep nothing."""
+
+    def write(self, *_: object) -> None:
+        """Forget the row."""
+
+    def withdraw(self, *_: object) -> None:
+        """Nothing was kept."""
+
+    def settle(self) -> None:
+        """Nothing waits."""
+
+
 def chunk(profiles: int, city: str, ordinal: int) -> Chunk:
     """One row per profile, in the staged layout."""
     numbers = pl.int_range(profiles, eager=True).cast(pl.String)
@@ -79,7 +92,7 @@ def measure(server: dict[str, str], folder: Path, profiles: int, workers: int) -
     settings = ProfileSettings(
         "bench", "update or add", Keys.of(("CustomerID",)), Sets(COLUMNS, ()), True, workers=workers
     )
-    way = Profiles(client, client.structure("Customers"), settings, lambda *_: None, threading.Event())
+    way = Profiles(client, client.structure("Customers"), settings, Ignored(), threading.Event())
     for ordinal, (what, city) in enumerate([("new profiles", "Delft"), ("the same again", "Gouda")], start=1):
         rows = chunk(profiles, city, ordinal)
         watch.calls.clear()

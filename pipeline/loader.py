@@ -50,7 +50,7 @@ class Loader:
         sets, names = self.manifest.sets, [file.name for file in self.id.files]
         client, database = self.site.target.client, self.site.target.database
         failed = FailedWriter(self.id.folder.path / "failed.csv", sets.columns, names)
-        profiles = Profiles(client, database, self._profile_settings(sets), failed.write, self.site.stop)
+        profiles = Profiles(client, database, self._profile_settings(sets), failed, self.site.stop)
         imports = Imports(client, self._import_settings(), Clock(time.monotonic, self.site.stop.wait))
         with closing(failed), self.site.reporter.stage("load", self.manifest.staged.accepted) as advance:
             loading = Loading(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from pipeline.copernica import ApiError, Client, Database, LostError, RefusedError
 from pipeline.errors import ApiRefusedError, Problem
@@ -29,8 +29,18 @@ from pipeline.records import Keys, Sets
 # Characters of an API's message that are kept of a row.
 MOST_MESSAGE_CHARS = 300
 
-Failed = Callable[[Mapping[str, Any], str, str, str], None]
-"""Takes a row that was not taken, in the staged layout, with code, column (may be empty) and message."""
+
+class Failed(Protocol):
+    """Where the rows go that were not taken, in the staged layout; many threads may call it."""
+
+    def write(self, row: Mapping[str, Any], code: str, column: str, message: str) -> None:
+        """Take a row; `column` may be empty."""
+
+    def withdraw(self, row: Mapping[str, Any]) -> None:
+        """Let a row go that did not fail in the end, where it was taken before."""
+
+    def settle(self) -> None:
+        """Put on disk what was withdrawn or has failed again."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,7 @@ class Profiles:
         actions = Actions((self._client, self._database), self._doing, self._lookup, log.rows)
         self._work(course, actions)
         log.rows.flush()
+        self._failed.settle()
         outcome = self._outcome(course, actions)
         self.counts += course.counts
         self.wrote = self.wrote or actions.wrote
@@ -157,6 +168,8 @@ class Profiles:
                 state = entry.state if entry else RowState.SENDING
                 if entry and state is not RowState.SENDING:
                     course.count(row, state, entry.message)
+                    if not state.failed:
+                        self._failed.withdraw(row.cells)
                 elif self._halted is not None or self._stop.is_set():
                     return
                 elif before is not None:
@@ -192,6 +205,7 @@ class Profiles:
             course.end(row, state := RowState.UNKNOWN, _short(error.message))
             return state
         course.end(row, state)
+        self._failed.withdraw(row.cells)
         return state
 
     def _steps(self, row: ProfileRow, course: Course) -> Steps:
@@ -205,7 +219,7 @@ class Profiles:
     def _fail(self, row: ProfileRow, course: Course, state: RowState, why: tuple[str, str, str]) -> RowState:
         """Hand a row over before its outcome is recorded, so that none is missing from what was handed over."""
         code, column, message = why
-        self._failed(row.cells, code, column, _short(message))
+        self._failed.write(row.cells, code, column, _short(message))
         course.end(row, state, _short(message))
         return state
 

@@ -25,7 +25,8 @@ class FailedWriter:
     """Append rows to one file, made with the first one, mode 0600; each is in the file when `write` returns.
 
     `columns` are the target columns, `file_names` the names of the run's files by their position. Rows that stand in the
-    file already (a run is gone on with) are not written again. Many threads may write.
+    file already (a run is gone on with) are replaced when they fail again, and go when they are withdrawn: both when
+    `settle` is called. A file without rows goes, too. Many threads may write.
     """
 
     def __init__(self, path: Path, columns: Sequence[str], file_names: Sequence[str]) -> None:
@@ -33,7 +34,12 @@ class FailedWriter:
         self._lock = Lock()
         self._file: int | None = None
         self._before: Counter[int] = Counter()
+        self._changes: dict[int, list[bytes]] = {}
+        self._written: set[int] = set()
         self.rows = 0
+        if path.exists():
+            before = pl.read_csv(path, infer_schema=False)
+            self._before, self.rows = Counter(self._digests(before)), before.height
 
     @property
     def path(self) -> Path | None:
@@ -42,22 +48,79 @@ class FailedWriter:
 
     def write(self, row: Mapping[str, Any], code: str, column: str, message: str) -> None:
         """Add a row in the staged layout; `column` is the target column that is to blame, or empty."""
+        frame = self._frame(row, code, column, message)
+        with self._lock:
+            if row["_seq"] in self._written:
+                return
+            line = frame.write_csv(include_header=False).encode()
+            if not self._claim(frame, line):
+                self._append(line)
+                self._written.add(row["_seq"])
+
+    def withdraw(self, row: Mapping[str, Any]) -> None:
+        """Let a row go that did not fail in the end, where it stands in the file."""
+        with self._lock:
+            if row["_seq"] in self._written:
+                self._written.remove(row["_seq"])
+                self._changes.setdefault(self._digests(self._frame(row))[0], []).append(b"")
+            elif self._before.total():
+                self._claim(self._frame(row), b"")
+
+    def settle(self) -> None:
+        """Replace the rows that failed again, and drop those that were withdrawn; the file is whole at any moment."""
+        with self._lock:
+            if not self._changes:
+                return
+            frame = pl.read_csv(self._path, infer_schema=False)
+            lines = []
+            for at, digest in enumerate(self._digests(frame)):
+                changes = self._changes.get(digest)
+                lines.append(changes.pop(0) if changes else frame[at].write_csv(include_header=False).encode())
+            self._changes.clear()
+            self._replace([line for line in lines if line])
+
+    def _claim(self, frame: pl.DataFrame, line: bytes) -> bool:
+        """Have one line of an earlier process replaced, where there is one for this row."""
+        (digest,) = self._digests(frame)
+        if not self._before[digest]:
+            return False
+        self._before[digest] -= 1
+        self._changes.setdefault(digest, []).append(line)
+        return True
+
+    def _frame(self, row: Mapping[str, Any], code: str = "", column: str = "", message: str = "") -> pl.DataFrame:
         place = {"_file": self._file_names[row["_file"]], "_line": row["_line"], "_record": row["_record"]}
         cells = {name: row[name] or None for name in self._columns}
         why = {"_code": code, "_column": column or None, "_message": message, "_raw": None}
-        frame = pl.DataFrame(
+        return pl.DataFrame(
             {name: [None if text is None else str(text)] for name, text in (cells | place | why).items()},
             schema=dict.fromkeys((*self._columns, *REJECT_COLUMNS), pl.String),
         )
-        with self._lock:
-            self._append(frame)
 
     def close(self) -> None:
         """Close the file."""
+        self.settle()
         with self._lock:
-            if self._file is not None:
-                os.close(self._file)
-                self._file = None
+            self._close()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _replace(self, lines: Sequence[bytes]) -> None:
+        self._close()
+        self.rows = len(lines)
+        if not lines:
+            self._path.unlink()
+            return
+        beside = self._path.with_name(f"{self._path.name}.part")
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.writelines([self._header(), *lines])
+        beside.replace(self._path)
+
+    def _header(self) -> bytes:
+        return pl.DataFrame(schema=dict.fromkeys((*self._columns, *REJECT_COLUMNS), pl.String)).write_csv().encode()
 
     def __enter__(self) -> FailedWriter:
         return self
@@ -67,26 +130,14 @@ class FailedWriter:
     ) -> None:
         self.close()
 
-    def _append(self, frame: pl.DataFrame) -> None:
+    def _append(self, line: bytes) -> None:
         if self._file is None:
-            self._open()
-        (digest,) = self._digests(frame)
-        if self._before[digest]:
-            self._before[digest] -= 1
-            return
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            os.fchmod(self._file, 0o600)
+            if self._path.stat().st_size == 0:
+                os.write(self._file, self._header())
         self.rows += 1
-        os.write(self._file or 0, frame.write_csv(include_header=False).encode())
-
-    def _open(self) -> None:
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.fchmod(self._file, 0o600)
-        header = pl.DataFrame(schema=dict.fromkeys((*self._columns, *REJECT_COLUMNS), pl.String)).write_csv().encode()
-        if self._path.stat().st_size == 0:
-            os.write(self._file, header)
-            return
-        before = pl.read_csv(self._path, infer_schema=False)
-        self._before = Counter(self._digests(before))
-        self.rows = before.height
+        os.write(self._file, line)
 
     def _digests(self, frame: pl.DataFrame) -> list[int]:
         """Give a hash of each row's values and place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from pipeline.load.chunks import Limits, cut, rows_json
 from pipeline.load.imports import Clock, Imports, ImportSettings
 from pipeline.load.loop import entry_of
 from pipeline.load.outcome import ChunkLog, Ending, Outcome
-from pipeline.load.profiles import Profiles, ProfileSettings
+from pipeline.load.profiles import Failed, Profiles, ProfileSettings
 from pipeline.records import STAGED, Keys, Lane, Sets
 from pipeline.sandbox import Sandbox
 from pipeline.stage.lanes import Lanes
@@ -64,6 +64,22 @@ class Terms:
     several: str = "fail"
     delete_target: str | None = None
     workers: int = 4
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Keep what failed, as it comes."""
+
+    failed: list[Failure]
+
+    def write(self, row: Mapping[str, Any], code: str, column: str, message: str) -> None:
+        self.failed.append((row["_line"], code, column, message))
+
+    def withdraw(self, row: Mapping[str, Any]) -> None:
+        """Nothing is withdrawn here."""
+
+    def settle(self) -> None:
+        """Nothing waits."""
 
 
 @dataclass
@@ -164,7 +180,7 @@ class Shop:
         """Method and path of the calls that changed something, in order, without version and numbers' lengths."""
         return [(one.method, one.path) for one in self.calls if one.method != "GET"]
 
-    def way(self, terms: Terms, rows: Sequence[Row], failed: Callable[..., None], **words: Any) -> Profiles:
+    def way(self, terms: Terms, rows: Sequence[Row], failed: Failed, **words: Any) -> Profiles:
         """The per-profile way for a job over the columns of `rows`."""
         settings = ProfileSettings(
             "job",
@@ -184,10 +200,7 @@ class Shop:
         terms = terms or Terms()
         failed: list[Failure] = []
 
-        def keep(row: Mapping[str, Any], code: str, column: str, message: str) -> None:
-            failed.append((row["_line"], code, column, message))
-
-        way = self.way(terms, rows, keep, **words)
+        way = self.way(terms, rows, Kept(failed), **words)
         chunk = chunk_of(rows, terms, words.get("ordinal", 1))
         run = words.get("run") or f"job-{next(_numbers)}"
         record: ChunkLog = self.ledger().chunk(run, entry_of(chunk), "profiles")

@@ -59,11 +59,28 @@ def test_a_run_that_is_gone_on_with_repeats_no_row(tmp_path: Path) -> None:
     assert writer.rows == 2
 
 
+def test_a_row_that_fails_again_has_its_new_reason_and_one_that_did_not_is_gone(tmp_path: Path) -> None:
+    """The file holds what is failed now; without any row there is no file."""
+    first, second = cells()
+    path = tmp_path / "failed.csv"
+    with FailedWriter(path, COLUMNS, ["a.csv"]) as writer:
+        writer.write(first, "refused_by_api", "", "no")
+        writer.write(second, "refused_by_api", "", "no")
+    with FailedWriter(path, COLUMNS, ["a.csv"]) as writer:
+        writer.withdraw(first)
+        writer.write(second, "refused_by_api", "", "never")
+    assert [(line[0], line[-2]) for line in read(path)[1:]] == [("C2", "never")]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with FailedWriter(path, COLUMNS, ["a.csv"]) as writer:
+        writer.withdraw(second)
+    assert not path.exists()
+
+
 def test_equal_rows_of_one_process_both_stand(tmp_path: Path) -> None:
     """Two equal elements of one object are two rows of an `add`."""
     with FailedWriter(tmp_path / "failed.csv", COLUMNS, ["a.csv"]) as writer:
-        for _ in range(2):
-            writer.write(cells()[0], "refused_by_api", "", "no")
+        for at in range(2):
+            writer.write({**cells()[0], "_seq": at}, "refused_by_api", "", "no")
     assert len(read(tmp_path / "failed.csv")) == 3
 
 
@@ -72,8 +89,12 @@ def test_many_threads_write_whole_lines(tmp_path: Path) -> None:
     row = cells()[0]
     with FailedWriter(tmp_path / "failed.csv", COLUMNS, ["a.csv"]) as writer:
         threads = [
-            threading.Thread(target=lambda: [writer.write(row, "refused_by_api", "", "no") for _ in range(50)])
-            for _ in range(4)
+            threading.Thread(
+                target=lambda first=first: [
+                    writer.write({**row, "_seq": first + at}, "refused_by_api", "", "no") for at in range(50)
+                ]
+            )
+            for first in range(0, 200, 50)
         ]
         for thread in threads:
             thread.start()

@@ -38,3 +38,19 @@ def test_rows_of_a_skipped_chunk_whose_customers_nobody_touched_can_still_be_sen
     assert resume(here, "--failed", "skip").records["failed"] == 1
     assert resume(here, "--failed", "profiles").exit_code == 0
     assert len(state_of(here)) == 2
+
+
+def test_failed_csv_holds_what_is_failed_now(shop: Shop) -> None:
+    """Design 2.5: rows that were sent again and taken leave the file, and with the last one the file goes."""
+    here, job = shop(HEAD + "A,Old,1,,,\nB,New,2,,,\n", mode="profiles", rebuild="false")
+    here.sandbox.set_faults([{"kind": "400", "method": "PUT", "path": "*/profiles", "message": "Bad"}])
+    run = here.call("run", job).document["run"]
+    file = here.folder / ".copernica-import" / "runs" / run / "failed.csv"
+    assert len(file.read_text().splitlines()) == 3
+    here.sandbox.set_faults([{**REFUSED[0], "message": "Worse"}])
+    assert resume(here, "--failed", "profiles").records["failed"] == 1
+    _, line = file.read_text().splitlines()
+    assert "Worse" in line
+    here.sandbox.set_faults([])
+    assert resume(here, "--failed", "profiles").exit_code == 0
+    assert not file.exists()
