@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 # `created` is naive local time of Copernica, to the second (API sheet 4.3).
 COPERNICA_ZONE = ZoneInfo("Europe/Amsterdam")
-# Seconds by which the API host's clock may be ahead of what we take it for: `Date` is cut to the second. A guess.
-CLOCK_S = 2
 
 
 def created_since(created: str, sent_at: str) -> bool:
@@ -19,12 +17,6 @@ def created_since(created: str, sent_at: str) -> bool:
     """
     at, sent = _utc(created), _moment(sent_at)
     return at is not None and sent is not None and at >= sent.replace(microsecond=0)
-
-
-def created_after(created: str, sent_at: str) -> bool:
-    """Say whether a record was certainly created after a request was sent, whatever the host's clock shows us."""
-    at, sent = _utc(created), _moment(sent_at)
-    return at is not None and sent is not None and at > sent + timedelta(seconds=CLOCK_S)
 
 
 def _utc(created: str) -> datetime | None:

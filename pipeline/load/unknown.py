@@ -11,7 +11,7 @@ import polars as pl
 
 from pipeline.copernica import ApiError, Client, Profile, Subprofile
 from pipeline.load.chunk import Chunk
-from pipeline.load.moments import created_after
+from pipeline.load.moments import created_since
 from pipeline.load.outcome import Ending, Outcome
 from pipeline.load.readback import PAGE_ROWS, Found, Lookups, Pages, Terms, differences
 from pipeline.records import Sets
@@ -104,7 +104,7 @@ class Settler:
         """
         if self.terms.action != "add":
             return 0 if differences(expected, found, self.terms) else rows.height
-        left = [one for one in found.profiles(expected.profile) if created_after(one.created, sent_at)]
+        left = [one for one in found.profiles(expected.profile) if created_since(one.created, sent_at)]
         wanted = [expectation_of(rows.slice(at, 1), self.sets, self.terms.keys) for at in range(rows.height)]
         arrived = 0
         for one in wanted:

@@ -109,6 +109,7 @@ def test_a_lost_import_is_confirmed_by_what_came_after_it_only(
     here, job = shop(dump, **ADD | {"mode": "imports", "order_key": ""})
     here.write("schema.py", (here.folder / "schema.py").read_text().partition("    no: str")[0])
     assert here.call("run", job).exit_code == 0
+    here.sandbox.advance(10)
     kind = {"kind": "empty"} if delay_s is None else {"kind": "cut"}
     late = [] if delay_s is None else [{"kind": "delay", "nth": 1, "seconds": delay_s}]
     here.sandbox.set_faults([{**kind, "method": "POST", "path": "/v4/imports", "nth": 1}, *late])
