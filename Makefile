@@ -9,10 +9,10 @@ DUMP ?=
 TEST ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint check sandbox nightly bench soak fuzz clean
+.PHONY: help setup run test lint check sandbox nightly bench bench-profiles soak fuzz clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(STAMP) ## make the virtual environment and install what is pinned
 
@@ -66,6 +66,11 @@ $(OTHERS_STAMP): pyproject.toml constraints.txt
 
 bench: $(BENCH_STAMP) $(OTHERS_STAMP) ## measure speed and memory: make bench [ROWS=1000000] [ONLY=limit,run] [BIG=1]
 	$(BENCH)/bin/python -m benchmarks --rows $(ROWS) $(if $(ONLY),--only $(ONLY)) $(if $(BIG),--big)
+
+PROFILES ?= 10000
+
+bench-profiles: $(BENCH_STAMP) ## measure the per-profile way: make bench-profiles [PROFILES=10000]
+	$(BENCH)/bin/python -m benchmarks.profiles --profiles $(PROFILES)
 
 TIMES ?= 20
 MINUTES ?= 10

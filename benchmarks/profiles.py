@@ -18,7 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.copernica import Call, Client, Outside
-from pipeline.load.chunk import Chunk
+from pipeline.load.chunk import Chunk, places_of
 from pipeline.load.chunks import rows_json
 from pipeline.load.loop import entry_of
 from pipeline.load.profiles import Profiles, ProfileSettings
@@ -81,7 +81,7 @@ def chunk(profiles: int, city: str, ordinal: int) -> Chunk:
         ),
         position.alias("_seq"),
     )
-    return Chunk(ordinal, Lane(0, 0), COLUMNS, ("CustomerID",), rows, rows_json(rows, COLUMNS))
+    return Chunk(ordinal, Lane(0, 0), COLUMNS, ("CustomerID",), rows, places_of(rows), rows_json(rows, COLUMNS))
 
 
 def measure(server: dict[str, str], folder: Path, profiles: int, workers: int) -> None:
