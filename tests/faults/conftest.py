@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.sandbox import Sandbox
 from tests.copernica.conftest import World
-from tests.journeys.conftest import journey
+from tests.journeys.conftest import journey, unprovoked
 
 __all__ = ["journey"]
 
@@ -36,10 +36,11 @@ def running() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    """Give a sandbox without data, faults and journal."""
+def sandbox(running: Sandbox, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """Give a sandbox without data, faults and journal; at the end of the test it must have seen no hazard."""
     running.reset()
-    return running
+    yield running
+    assert unprovoked(running, request) == []
 
 
 @pytest.fixture

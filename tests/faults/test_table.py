@@ -146,6 +146,7 @@ def test_the_table_is_whole() -> None:
 
 @pytest.mark.parametrize("column", FAULTS)
 @pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.provokes("async_call")
 def test_a_fault_that_hits_once(sandbox: Sandbox, connect: Connect, world: World, name: str, column: str) -> None:
     """The outcome of the table; sent twice only where that is right, and the work is done at most once."""
     request, wanted = REQUESTS[name], CELLS[name, column]
@@ -162,6 +163,7 @@ def test_a_fault_that_hits_once(sandbox: Sandbox, connect: Connect, world: World
 
 @pytest.mark.parametrize("column", [column for column in FAULTS if column != "slow"])
 @pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.provokes("async_call")
 def test_a_fault_that_stays(sandbox: Sandbox, connect: Connect, world: World, name: str, column: str) -> None:
     """What may be repeated is, until the budget is spent, and not for long after; what may not is sent once."""
     request = REQUESTS[name]
@@ -187,6 +189,7 @@ def is_listening(url: str) -> bool:
 
 
 @pytest.mark.parametrize("name", [name for name in REQUESTS if name != "set-up"])
+@pytest.mark.provokes("async_call")
 def test_nobody_listens_for_a_while(sandbox: Sandbox, connect: Connect, world: World, name: str) -> None:
     """Nothing was sent, so everything goes out again, on and on; once the door is open it arrives once."""
     request = REQUESTS[name]
@@ -237,6 +240,7 @@ def shut(sandbox: Sandbox, connect: Connect) -> None:
     ("name", "kind"),
     [(name, kind) for (name, kind), cell in CELLS.items() if kind in ("429", "503") and cell == "again"],
 )
+@pytest.mark.provokes("async_call")
 def test_retry_after_is_kept_to(
     sandbox: Sandbox, connect: Connect, world: World, name: str, kind: str, http_date: bool
 ) -> None:

@@ -78,6 +78,7 @@ def test_subprofiles_go_and_their_profiles_stay(filled: Shop, way: str) -> None:
     assert filled.sandbox.hazards() == []
 
 
+@pytest.mark.provokes("delete_did_nothing")
 def test_a_delete_that_removes_nothing_is_seen(journey: Callable[..., Journey]) -> None:
     """The delete behaviour of a database may keep what was to be removed (API sheet 11.5): exit 6."""
     structure = copy.deepcopy(STRUCTURE)

@@ -33,6 +33,7 @@ def lookups(shop: Shop) -> int:
     )
 
 
+@pytest.mark.provokes("several_matches")
 def test_a_sampled_key_with_two_profiles_is_refused(doubled: Shop) -> None:
     """Both would be changed; their ids are named, never the key."""
     ids = [one["ID"] for one in doubled.profiles("Shop") if one["fields"]["Nr"] == "7"]
@@ -46,6 +47,7 @@ def test_a_sampled_key_with_two_profiles_is_refused(doubled: Shop) -> None:
     assert [one["fields"]["City"] for one in doubled.profiles("Shop") if one["fields"]["Nr"] == "7"] == ["Urk", "Urk"]
 
 
+@pytest.mark.provokes("several_matches")
 def test_keys_that_are_not_sent_may_occur_twice_and_the_guard_can_be_off(doubled: Shop) -> None:
     """Only the keys of this run matter."""
     doubled.dump("8,Urk", "9,Urk")
@@ -70,6 +72,7 @@ def test_an_add_looks_nothing_up(shop: Shop, settings: tuple[str, ...]) -> None:
     assert lookups(shop) == 0
 
 
+@pytest.mark.provokes("several_matches")
 def test_all_finds_the_one_double_among_many_keys(doubled: Shop) -> None:
     """60 keys in a database of one page: paging is cheaper than looking up, and one page is read."""
     ids = [one["ID"] for one in doubled.profiles("Shop") if one["fields"]["Nr"] == "7"]
@@ -111,6 +114,7 @@ def test_several_key_fields_are_one_key(shop: Shop) -> None:
     assert "(Nr, City)" in shop.refused("unique_keys", 5, both)["what"]
 
 
+@pytest.mark.provokes("several_matches")
 def test_the_per_profile_way_names_doubles_row_by_row(doubled: Shop) -> None:
     """It looks every key up itself and sends the others; asked for all, it refuses before the first write."""
     doubled.dump("7,Urk", "8,Urk")

@@ -84,9 +84,15 @@ class Journey:
         return sorted(self.sandbox.contents(database)["profiles"], key=lambda one: list(one["fields"].values()))
 
 
+def unprovoked(sandbox: Sandbox, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """List the hazards that the sandbox saw, but for those that the test provokes: `@pytest.mark.provokes(code, …)`."""
+    provoked = {code for mark in request.node.iter_markers("provokes") for code in mark.args}
+    return [one for one in sandbox.hazards() if one["code"] not in provoked]
+
+
 @pytest.fixture
-def journey(tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], Journey]]:
-    """Make journeys whose sandboxes are closed at the end of the test."""
+def journey(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[dict[str, Any]], Journey]]:
+    """Make journeys whose sandboxes are closed at the end of the test, and must have seen no hazard till then."""
     running: list[Sandbox] = []
 
     def start(structure: dict[str, Any] | Path, **settings: Any) -> Journey:
@@ -95,5 +101,7 @@ def journey(tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], Journey]]:
         return Journey(sandbox, tmp_path)
 
     yield start
+    seen = [one for sandbox in running for one in unprovoked(sandbox, request)]
     for sandbox in running:
         sandbox.__exit__(None, None, None)
+    assert seen == []
