@@ -11,7 +11,7 @@ import structlog
 
 from pipeline.guards import Watch
 from pipeline.job import Job
-from pipeline.load.choice import Choice, refuses_imports
+from pipeline.load.choice import HARM, Choice, refuses_imports
 from pipeline.load.chunk import Chunk
 from pipeline.load.chunks import Limits, cut
 from pipeline.load.imports import Clock, Imports, ImportSettings
@@ -22,6 +22,7 @@ from pipeline.load.report import LoadReport
 from pipeline.load.unknown import Settler
 from pipeline.records import Keys, Sets
 from pipeline.report.failed import FailedWriter
+from pipeline.report.progress import Advance
 from pipeline.site import RunId, Site
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
@@ -53,13 +54,15 @@ class Loader:
         profiles = Profiles(client, database, self._profile_settings(sets), failed, self.site.stop)
         imports = Imports(client, self._import_settings(), Clock(time.monotonic, self.site.stop.wait))
         with closing(failed), self.site.reporter.stage("load", self.manifest.staged.accepted) as advance:
+            bar = Advance(advance)
+            profiles.moved = bar.rows
             loading = Loading(
                 run=self.id.run,
                 ledger=self.site.ledger,
                 way=profiles if self.choice.way == "profiles" else imports,
                 imports=imports,
                 settler=self._settler(sets),
-                advance=advance,
+                advance=bar.chunk,
                 interrupted=self.site.stop.is_set,
                 profiles=None if self.id.job.target.action == "add" else profiles,
                 rebuilds=self.id.job.target.rebuild and self.choice.way == "imports",
@@ -91,8 +94,7 @@ class Loader:
         return report
 
     def _warn_of_profiles(self, reason: str) -> None:
-        harm = "automations set on changes over REST may fire, which an import with followups: false keeps quiet"
-        structlog.get_logger().warning("way.profiles", reason=reason, warning=harm)
+        structlog.get_logger().warning("way.profiles", reason=reason, warning=HARM)
         if self.id.job.target.rebuild:
             structlog.get_logger().warning("rebuild.not_possible", reason="only imports can rebuild selections")
 

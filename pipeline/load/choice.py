@@ -18,6 +18,8 @@ _NO_IMPORTS = re.compile(
 )
 # Whoever speaks of these speaks of what was sent, not of the right to send it.
 _OUR_DATA = re.compile(r"\b(column|field|value|row|line|key|source|record|profile)s?\b", re.IGNORECASE)
+# What an operator has to know of the per-profile way (data rule 25).
+HARM = "automations set on changes over REST may fire, which an import with followups: false keeps quiet"
 
 
 @dataclass(frozen=True)

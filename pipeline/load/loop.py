@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 import polars as pl
 import structlog
 
+from pipeline.load.choice import HARM
 from pipeline.load.chunk import Chunk
 from pipeline.load.imports import Imports
 from pipeline.load.outcome import Ending, Outcome, Way
@@ -228,7 +229,9 @@ class Step:
             return replace(outcome, open_keys=None)
         if outcome.ending is not Ending.FAILED or loading.decisions.failed != "profiles" or loading.profiles is None:
             return outcome
-        structlog.get_logger().warning("chunk.per_profile", chunk=self.chunk.ordinal, reason=outcome.message)
+        structlog.get_logger().warning(
+            "chunk.per_profile", chunk=self.chunk.ordinal, reason=outcome.message, warning=HARM
+        )
         return replace(loading.profiles.carry(self.chunk, self._as_profiles(), last=False), per_profile=True)
 
     def _settle(self, before: ChunkRow) -> Outcome:
