@@ -28,15 +28,18 @@ SAMPLE = {
 }
 
 
+MADE = "2024-01-02 03:04:05"
+
+
 def test_the_profile_of_the_sheet() -> None:
     """API sheet 23, list page."""
-    assert profile_of(SAMPLE) == Profile(501, {"Email": "b@x.test", "CustNo": "0"}, ("news",), False, 7)
+    assert profile_of(SAMPLE) == Profile(501, {"Email": "b@x.test", "CustNo": "0"}, ("news",), False, 7, MADE)
 
 
 def test_a_removed_profile() -> None:
     """`removed` is a time then, and fields are blank (API sheet 14)."""
     row = SAMPLE | {"removed": "2024-02-03 04:05:06", "fields": {"Email": "", "CustNo": ""}}
-    assert profile_of(row) == Profile(501, {"Email": "", "CustNo": ""}, ("news",), True, 7)
+    assert profile_of(row) == Profile(501, {"Email": "", "CustNo": ""}, ("news",), True, 7, MADE)
 
 
 def test_a_profile_with_data_only() -> None:

