@@ -29,7 +29,7 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         return end if found is end else work(found)  # type: ignore[arg-type]
 
     with ThreadPoolExecutor(1, "make") as maker, ThreadPoolExecutor(WORKERS, "work") as workers:
-        waiting = deque(workers.submit(take, maker.submit(next, iterator, end)) for _ in range(WORKERS + 1))
+        waiting = deque(workers.submit(take, maker.submit(next, iterator, end)) for _ in range(WORKERS))
         while (result := waiting.popleft().result()) is not end:
             waiting.append(workers.submit(take, maker.submit(next, iterator, end)))
             yield result  # type: ignore[misc]

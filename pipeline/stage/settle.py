@@ -93,7 +93,7 @@ def keys_together(rows: pl.DataFrame) -> pl.DataFrame:
     keys = rows["_key"]
     if rows.is_empty() or 1 + int((keys != keys.shift()).sum()) == keys.n_unique():
         return rows
-    return rows.rechunk().sort("_key", maintain_order=True)
+    return rows.sort("_key", maintain_order=True)
 
 
 def collapse(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:

@@ -10,20 +10,18 @@ import polars as pl
 from pipeline.overlap import side_by_side
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.partitions import Partitions
+from pipeline.stage.runs import Runs
 from pipeline.stage.sample import Sampler
 from pipeline.stage.settle import Rules, Settled, Staged, settle
-
-# What deciding that keys stand together may keep: 8 bytes for each run of equal keys.
-MOST_RUN_BYTES = 64 * 1024**2
 
 
 class Stager:
     """Take accepted rows in the staged layout, in file order, and lay them out in lanes.
 
-    As long as no profile key has come back after another one, every batch holds all rows of its keys (the last key's are
-    held back for the next batch) and is settled at once. The first key that comes back sends everything through partition
-    files. Both give the same lanes but for the order of customers. `sampler` makes an empty sampler; with `whole` all rows
-    go to one lane, for the per-profile way.
+    As long as no profile key has come back after another one (`Runs` finds out), every batch holds all rows of its keys
+    (the last key's are held back for the next batch) and is settled at once. The first key that comes back sends everything
+    through partition files. Both give the same lanes but for the order of customers. `sampler` makes an empty sampler; with
+    `whole` all rows go to one lane, for the per-profile way.
     """
 
     def __init__(
@@ -32,7 +30,7 @@ class Stager:
         self._folder, self._count, self._rules, self._new_sampler = folder, partitions, rules, sampler
         self._whole = whole
         self._held: pl.DataFrame | None = None
-        self._runs: list[pl.Series] = []
+        self._runs = Runs(folder / "runs")
         self._partitions: Partitions | None = None
         self._rows = 0
         self._start_over()
@@ -58,10 +56,11 @@ class Stager:
         """Settle what is left; then `lanes`, `staged` and `sampler` are complete."""
         if self._partitions is None and self._held is not None:
             held, self._held = self._held, None
-            self._runs.append(held["_key"].head(1))
+            self._runs.add(held["_key"].head(1))
             self._keep(settle(held, self._rules))
-            if self._keys_came_back():
+            if self._has_keys and self._runs.came_back():
                 self._partition()
+        self._runs.forget()
         if self._partitions is not None:
             for settled in side_by_side(lambda rows: settle(rows, self._rules), self._partitions.frames()):
                 self._keep(settled)
@@ -72,9 +71,9 @@ class Stager:
             rows = pl.concat([self._held, rows])
         keys = rows["_key"]
         starts = (keys != keys.shift()).fill_null(True).arg_true()
-        self._runs.append(keys.gather(starts[:-1]))
-        came_back = starts.len() != keys.n_unique() and bool(self._rules.keys.profile)
-        if came_back or sum(run.len() for run in self._runs) * 8 > MOST_RUN_BYTES:
+        if self._has_keys:
+            self._runs.add(keys.gather(starts[:-1]))
+        if self._has_keys and starts.len() != keys.n_unique():
             self._held = None
             self._partition()
             return rows
@@ -84,13 +83,13 @@ class Stager:
             self._keep(settle(rows.slice(0, last), self._rules))
         return rows
 
-    def _keys_came_back(self) -> bool:
-        runs = pl.concat(self._runs)
-        return bool(self._rules.keys.profile) and runs.n_unique() != runs.len()
+    @property
+    def _has_keys(self) -> bool:
+        return bool(self._rules.keys.profile)
 
     def _partition(self) -> None:
         """Move what was settled so far to partition files; what collapsed then stays collapsed."""
-        self._runs.clear()
+        self._runs.forget()
         self._partitions = Partitions(self._folder / "partitions", self._count)
         for rows in self.lanes.take_back():
             self._partitions.add(rows)
