@@ -142,7 +142,11 @@ class Conductor:
         staged = self.tally.staged
         if staged.conflicts:
             places = [f"{self.id.files[file].name} line {line}" for file, line in sorted(staged.conflict_places)]
-            what = "rows of one profile disagree in its columns; the last one wins"
+            job = self.id.job
+            apart = job.target.action == "add" and not any("." in key for key in job.target.key_fields)
+            first = job.target.action in ("add", "ignore or add")
+            stands = "each makes a profile" if apart else "the first one stands" if first else "the last one wins"
+            what = f"rows of one profile disagree in its columns; {stands}"
             structlog.get_logger().warning("profile.conflict", what=what, profiles=staged.conflicts, first=places)
 
     def go_on_from(self, manifest: Manifest) -> None:

@@ -11,14 +11,14 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Items that may wait between two stages; more would only cost memory.
-WAITING = 2
 # Items of one stage that are worked on at the same time: what this is measured for has two cores.
 WORKERS = 2
 
 
-def side_by_side(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Work on a few items at the same time, one per core, while the next is made; give what comes of them in their order.
+def side_by_side(work: Callable[[T], R], items: Iterable[T], *, ahead: int = 1) -> Iterator[R]:
+    """Work on a few items at the same time, one per core, and give what comes of them in their order.
+
+    `ahead` more are made meanwhile: faster where making one takes its time, and more memory.
 
     An error, of the work or of making an item, is raised where that item's result would be.
     """
@@ -29,7 +29,7 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         return end if found is end else work(found)  # type: ignore[arg-type]
 
     with ThreadPoolExecutor(1, "make") as maker, ThreadPoolExecutor(WORKERS, "work") as workers:
-        waiting = deque(workers.submit(take, maker.submit(next, iterator, end)) for _ in range(WORKERS))
+        waiting = deque(workers.submit(take, maker.submit(next, iterator, end)) for _ in range(WORKERS + ahead))
         while (result := waiting.popleft().result()) is not end:
             waiting.append(workers.submit(take, maker.submit(next, iterator, end)))
             yield result  # type: ignore[misc]
@@ -37,18 +37,18 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 
 @contextmanager
 def behind(work: Callable[[T], None]) -> Iterator[Callable[[T], None]]:
-    """Give a function that has `work` done in a thread, one item after another in order, a few items behind.
+    """Give a function that has `work` done in a thread, one item after another in order, one item behind.
 
     What `work` raises is raised at one of the next calls, or when the block ends.
     """
     waiting: list[Future[None]] = []
 
     def put(item: T) -> None:
-        while len(waiting) >= WAITING:
-            waiting.pop(0).result()
+        if waiting:
+            waiting.pop().result()
         waiting.append(pool.submit(work, item))
 
     with ThreadPoolExecutor(1, thread_name_prefix="behind") as pool:
         yield put
-        for future in waiting:
-            future.result()
+        if waiting:
+            waiting.pop().result()

@@ -62,7 +62,8 @@ class Stager:
                 self._partition()
         self._runs.forget()
         if self._partitions is not None:
-            for settled in side_by_side(lambda rows: settle(rows, self._rules), self._partitions.frames()):
+            frames = self._partitions.frames()
+            for settled in side_by_side(lambda rows: settle(rows, self._rules), frames, ahead=0):
                 self._keep(settled)
 
     def _settle_now(self, rows: pl.DataFrame) -> pl.DataFrame:

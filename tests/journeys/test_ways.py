@@ -128,3 +128,23 @@ def test_looking_for_lost_rows_has_a_price_that_is_named(shop: Journey) -> None:
     assert resumed.exit_code == Exit.OK, resumed.stderr
     assert (resumed.records["confirmed"], resumed.records["unknown"]) == (5, 0)
     assert [one["rows"] for one in shop.sandbox.imports()] == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("action", "says", "left"),
+    [
+        ("update or add", "the last one wins", ["Epe"]),
+        ("ignore or add", "the first one stands", ["Ede"]),
+        ("add", "each makes a profile", ["Ede", "Epe"]),
+    ],
+)
+@pytest.mark.parametrize("way", ["imports", "profiles"])
+def test_rows_that_disagree_about_a_profile_are_a_warning_that_says_which_stands(
+    shop: Journey, way: str, action: str, says: str, left: list[str]
+) -> None:
+    shop.write("dump.csv", "CustomerID,City\n1,Ede\n1,Epe\n")
+    ran = run(shop, "--set", f"load.mode={way}", "--set", f"target.action={action}")
+    assert ran.exit_code == Exit.OK, ran.stderr
+    assert ran.records["profile_conflicts"] == 1
+    assert f"rows of one profile disagree in its columns; {says}" in ran.stderr
+    assert [one["fields"]["City"] for one in shop.profiles("Shop")] == left
