@@ -55,7 +55,10 @@ class StagedRows:
     def sample(self, size: int, seed: int) -> list[KeyTexts]:
         """Choose profile keys at random, the same ones for a seed."""
         best = pl.DataFrame()
+        # Inside a lane the rows of a key stand together, so the first ones hold a key once per lane at most.
+        enough = size * len(self.lanes.lanes())
         for frame in self.lanes.partitions(("_key", *self.keys.profile), most=SAMPLED_FRAMES, seed=seed):
-            ranked = frame.unique("_key", keep="first").with_columns(pl.col("_key").hash(seed).alias("_rank"))
-            best = pl.concat([best, ranked.bottom_k(size, by="_rank")], how="diagonal").bottom_k(size, by="_rank")
+            firsts = frame.filter((pl.col("_key") != pl.col("_key").shift()).fill_null(True))
+            ranked = firsts.with_columns(pl.col("_key").hash(seed).alias("_rank")).bottom_k(enough, by="_rank")
+            best = pl.concat([best, ranked.unique("_key")], how="diagonal").bottom_k(size, by="_rank")
         return [] if best.is_empty() else list(best.sort("_rank").select(self.keys.profile).iter_rows())
