@@ -115,7 +115,20 @@ class Pages:
 
 
 def differences(expected: Expectation, found: Found, terms: Terms) -> list[str]:
-    """List what is not as it was sent: target columns, or which record is missing; never a value (data rule 27)."""
+    """List what is not as it was sent: target columns, or which record is missing; never a value (data rule 27).
+
+    Keys that are maybe the same may have become one profile or several: what is equal in either sense is as it was sent.
+    """
+    as_one = _as_one_profile(expected, found, terms)
+    if not expected.apart or (not as_one and terms.action != "delete"):
+        return as_one
+    apart = [place for one in expected.apart for place in _as_one_profile(one, found, terms)]
+    if terms.action == "delete":  # every one of them has to go
+        return apart
+    return as_one if apart else []
+
+
+def _as_one_profile(expected: Expectation, found: Found, terms: Terms) -> list[str]:
     profiles = found.profiles(expected.profile)
     if terms.action == "delete":
         return _remaining(expected, profiles, found, terms)

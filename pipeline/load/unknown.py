@@ -82,7 +82,7 @@ class Settler:
 
     def _found(self, expected: Sequence[Expectation], collections: Sequence[str]) -> Found | int:
         """Read what is needed, or give the number of calls that it would take."""
-        lookups = len(expected) * (1 + len(collections))
+        lookups = sum(1 + len(one.apart) for one in expected) * (1 + len(collections))
         if lookups <= min(self.most_calls, 2 + 2 * len(collections)):
             return Lookups(self.client, self.terms)
         database = self.terms.database
@@ -104,7 +104,9 @@ class Settler:
         """
         if self.terms.action != "add":
             return 0 if differences(expected, found, self.terms) else rows.height
-        left = [one for one in found.profiles(expected.profile) if created_since(one.created, sent_at)]
+        spelled = expected.apart or (expected,)
+        found_ones = {profile.id: profile for one in spelled for profile in found.profiles(one.profile)}
+        left = [one for one in found_ones.values() if created_since(one.created, sent_at)]
         wanted = [expectation_of(rows.slice(at, 1), self.sets, self.terms.keys) for at in range(rows.height)]
         arrived = 0
         for one in wanted:

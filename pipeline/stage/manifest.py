@@ -58,4 +58,5 @@ def _intake(found: dict[str, Any]) -> Intake:
 
 
 def _expectation(found: dict[str, Any]) -> Expectation:
-    return Expectation(found["profile"], tuple((name, columns) for name, columns in found["subprofiles"]))
+    subprofiles = tuple((name, columns) for name, columns in found["subprofiles"])
+    return Expectation(found["profile"], subprofiles, tuple(_expectation(one) for one in found["apart"]))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import polars as pl
 
@@ -18,11 +19,14 @@ class Expectation:
     """What the database must hold once all is sent.
 
     `profile` are the profile columns of the last row of all keys that are maybe the same as the sampled row's;
-    `subprofiles` are pairs of a collection and the columns of the last row of a full key. Null cells stay None.
+    `subprofiles` are pairs of a collection and the columns of the last row of a full key. Null cells stay None. Where the
+    rows spell the key in several ways, not counting case, `apart` says the same of each: Copernica may have made one
+    profile of them or several (data rule 15).
     """
 
     profile: dict[str, str | None]
     subprofiles: tuple[tuple[str, dict[str, str | None]], ...] = ()
+    apart: tuple[Expectation, ...] = ()
 
 
 @dataclass
@@ -99,13 +103,24 @@ def expectation_of(
     `only` names the one subprofile per collection that matters, by its loose key; None means all that are carried.
     """
     named = rows.rows(named=True)
-    last: dict[tuple[str, tuple[str, ...]], dict[str, str | None]] = {}
+    spelled: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in named:
+        spelled.setdefault(tuple((row[key] or "").casefold() for key in keys.profile), []).append(row)
+    apart = [_of_one(of_spelling, sets, keys, only) for of_spelling in spelled.values()] if len(spelled) > 1 else []
+    return replace(_of_one(named, sets, keys, only), apart=tuple(apart))
+
+
+def _of_one(
+    rows: Sequence[dict[str, Any]], sets: Sets, keys: Keys, only: dict[str, tuple[str, ...]] | None
+) -> Expectation:
+    """Say what rows leave that go to one profile."""
+    last: dict[tuple[str, tuple[str, ...]], dict[str, str | None]] = {}
+    for row in rows:
         for name in sets.collections_of(row["_set"]):
             key = _loose(row, name, keys)
             if only is None or only.get(name) == key:
                 last[name, key] = {column: row[column] for column in sets.columns if column.startswith(f"{name}.")}
-    profile = {name: named[-1][name] for name in sets.columns if "." not in name or name.startswith("interest.")}
+    profile = {name: rows[-1][name] for name in sets.columns if "." not in name or name.startswith("interest.")}
     return Expectation(profile, tuple((name, columns) for (name, _), columns in last.items()))
 
 

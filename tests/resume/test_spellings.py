@@ -1,0 +1,89 @@
+"""Keys that differ by accents are one profile to Copernica or two (data rules 15, 27, 28): both are as they were sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.resume.conftest import Shop, resume, state_of
+
+DUMP = """Nr,City,Points,interest.news,Order.No,Order.Total
+Müller,Delft,1,Yes,O1,1
+Muller,Gouda,2,No,O2,2
+MÜLLER,Leiden,3,No,O3,3
+"""
+
+# Customers alone, for what takes no orders.
+PLAIN = """
+import pandera.polars as pa
+from pipeline.fields import Text
+
+class Shop(pa.DataFrameModel):
+    Nr: str = Text(20)
+    City: str = Text(50, nullable=True, required=False)
+"""
+
+collations = pytest.mark.parametrize(("collation", "profiles"), [("case", 2), ("accents", 1)])
+
+
+@collations
+@pytest.mark.parametrize(
+    ("action", "mode"), [("update or add", "imports"), ("update or add", "profiles"), ("ignore or add", "profiles")]
+)
+def test_a_load_is_verified_whatever_accents_mean(
+    shop: Shop, collation: str, profiles: int, action: str, mode: str
+) -> None:
+    here, job = shop(DUMP, mode=mode, action=action, switches={"collation": collation}, rebuild="false")
+    ran = here.call("run", job)
+    assert ran.exit_code == 0, ran.stderr
+    assert ran.document["verify"]["different"] == 0
+    assert len(state_of(here)) == profiles
+
+
+@collations
+@pytest.mark.parametrize("action", ["update or add", "add"])
+def test_a_lost_import_that_ran_is_confirmed(shop: Shop, collation: str, profiles: int, action: str) -> None:
+    dump = DUMP if action == "update or add" else "Nr,City\nMüller,Delft\nMuller,Gouda\n"
+    order_key = ", Order.No" if action == "update or add" else ""
+    here, job = shop(dump, action=action, order_key=order_key, switches={"collation": collation})
+    if action == "add":
+        here.write("schema.py", PLAIN)
+    here.sandbox.set_faults([{"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 1}])
+    ran = here.call("run", job)
+    if ran.exit_code == 6:
+        here.sandbox.settle(10)
+        ran = resume(here)
+    assert ran.exit_code == 0, ran.stderr
+    assert ran.records["confirmed"] == ran.records["accepted"]
+    assert len(state_of(here)) == (profiles if action == "update or add" else 2)
+
+
+@collations
+@pytest.mark.parametrize("order_of_spellings", [DUMP, "\n".join([DUMP.splitlines()[0], *DUMP.splitlines()[:0:-1]])])
+def test_a_lost_import_that_never_ran_is_not_confirmed(
+    shop: Shop, collation: str, profiles: int, order_of_spellings: str
+) -> None:
+    """One spelling is equal from before, another is not: nothing of the profile counts as arrived."""
+    here, job = shop(order_of_spellings, switches={"collation": collation})
+    before = order_of_spellings.replace("Gouda", "Tiel").replace("Delft", "Urk").replace("Leiden", "Urk")
+    here.write("shop.csv", before)
+    assert here.call("run", job).exit_code == 0
+    here.write("shop.csv", order_of_spellings)
+    here.sandbox.set_faults([{"kind": "empty", "method": "POST", "path": "/v4/imports", "nth": 1}])
+    ran = here.call("run", job)
+    assert ran.exit_code == 6
+    assert (ran.records["confirmed"], ran.records["unknown"]) == (0, 3)
+
+
+@pytest.mark.parametrize("collation", ["case", "accents"])
+@pytest.mark.provokes("delete")
+def test_a_delete_has_to_take_every_spelling(shop: Shop, collation: str) -> None:
+    here, job = shop(DUMP, switches={"collation": collation})
+    assert here.call("run", job).exit_code == 0
+    here.write("shop.csv", "Nr\nMüller\nMuller\n")
+    here.write("schema.py", PLAIN)
+    ran = here.call(
+        "run", job, *("--set", "target.action=delete"), *("--set", "target.delete_target=profile"),
+        *("--set", "guards.max_deletes=10"), *("--set", "target.key_fields=[Nr]"),
+    )  # fmt: skip
+    assert ran.exit_code == 0, ran.stderr
+    assert state_of(here) == []
