@@ -22,7 +22,7 @@ from pipeline.copernica import ApiError, CancelledError
 from pipeline.ending import RunFacts, summarise
 from pipeline.errors import AccountingError, InputError, InterruptedRunError, PipelineError, Problem
 from pipeline.guards import Sending, check_input, check_sending, last_usable, standing
-from pipeline.intake import take_in
+from pipeline.intake import refuse_changed, take_in
 from pipeline.job import Job
 from pipeline.load.loop import Decisions, recorded
 from pipeline.load.readback import Lookups
@@ -135,6 +135,7 @@ class Conductor:
             intake = take_in(
                 plan, self.site.target.live, writer, keep, limit=self.id.limit, reporter=self.site.reporter
             )
+        refuse_changed(intake.facts, self.site.ledger.files(self.id.run))
         self.site.ledger.read(self.id.run, intake.facts)
         return intake
 

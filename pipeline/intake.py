@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
+from pipeline.errors import InputError, Problem
 from pipeline.overlap import side_by_side
 from pipeline.plan import Plan
-from pipeline.records import Batch, LiveField
+from pipeline.records import Batch, FileFacts, LiveField, SourceFile
 from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
 from pipeline.tally import Intake
@@ -45,3 +46,19 @@ def take_in(
     intake.codes = dict(rejects.codes)
     intake.check()
     return intake
+
+
+def refuse_changed(facts: Sequence[FileFacts], known: Sequence[tuple[SourceFile, str | None]]) -> None:
+    """Raise InputError where what was read is not what an earlier process of the run had read (digests in `known`)."""
+    problems = [
+        changed_problem(file)
+        for (file, sha256), now in zip(known, facts, strict=True)
+        if sha256 is not None and sha256 != now.sha256
+    ]
+    if problems:
+        raise InputError(*problems)
+
+
+def changed_problem(file: SourceFile) -> Problem:
+    """Say that a dump is not what it was when the run began."""
+    return Problem("is not the file that the run began with", file.name, "put that one back, or run the job again")

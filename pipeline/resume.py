@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.conductor import Conductor
 from pipeline.environment import read_environment
 from pipeline.errors import ApiRefusedError, Exit, InputError, JobError, Problem
+from pipeline.intake import changed_problem
 from pipeline.interrupt import interrupts
 from pipeline.job import Job
 from pipeline.load.choice import Choice, choose
@@ -179,11 +180,7 @@ def restage(conductor: Conductor, ledger: Ledger, target: LiveTarget) -> Manifes
     files = tuple(replace(file, mtime_ns=file.path.stat().st_mtime_ns) for file in conductor.id.files)
     plan = replace(prepare(conductor.id.job, None), files=files)
     check_fit(plan, target)
-    manifest = conductor.stage(plan)
-    for facts, (file, sha256) in zip(conductor.tally.intake.facts, known, strict=True):
-        if sha256 is not None and facts.sha256 != sha256:
-            raise InputError(_changed_problem(file))
-    return manifest
+    return conductor.stage(plan)
 
 
 def changed(file: SourceFile, sha256: str | None) -> Problem | None:
@@ -196,8 +193,4 @@ def changed(file: SourceFile, sha256: str | None) -> Problem | None:
     except OSError as error:
         return Problem(f"cannot be read any more: {error.strerror}", file.name, "put it back, or run the job again")
     same = now.st_size == file.size_bytes and (sha256 is not None or now.st_mtime_ns == file.mtime_ns)
-    return None if same else _changed_problem(file)
-
-
-def _changed_problem(file: SourceFile) -> Problem:
-    return Problem("is not the file that the run began with", file.name, "put that one back, or run the job again")
+    return None if same else changed_problem(file)

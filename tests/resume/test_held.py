@@ -107,3 +107,22 @@ def test_a_run_killed_while_it_read_is_read_again_from_the_same_files_only(shop:
     ran = resume(here)
     assert ran.exit_code == 4
     assert "is not the file that the run began with" in json.dumps(ran.document)
+
+
+def test_a_file_of_the_same_size_is_refused_however_often_it_is_tried(shop: Shop) -> None:
+    """Only the digest tells, after the file was read: what was staged of it must not be taken up by the next attempt."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
+    document = here.call("run", job).document
+    shutil.rmtree(here.folder / ".copernica-import" / "runs" / document["run"] / "staged")
+    dump, posts = Path(here.folder / "shop.csv"), len(here.posted())
+    original = dump.read_text()
+    for _ in range(3):
+        dump.write_text(original.replace("Gouda", "Breda"))
+        ran = resume(here)
+        assert ran.exit_code == 4
+        assert "is not the file that the run began with" in json.dumps(ran.document)
+    assert len(here.posted()) == posts
+    dump.write_text(original)
+    assert resume(here, "--failed", "profiles").exit_code == 0
+    assert [one["fields"]["City"] for one in here.profiles("Shop") if one["fields"]["Nr"] == "B"] == ["Gouda"]
