@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
+from urllib.parse import urlsplit
 
 from pipeline.conductor import Conductor
 from pipeline.environment import read_environment
@@ -55,6 +56,7 @@ def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str,
             return ended(row)
         refuse_overtaken(ledger, row)
         job = job_of(row, request)
+        refuse_other_host(row, environment.api_url)
         client = stack.enter_context(connected(job, environment, stop))
         stack.enter_context(database_lock(environment.api_url, row.database_id, patience))
         target = meet(client, job)
@@ -132,6 +134,14 @@ def choice_of(row: RunRow, job: Job) -> Choice:
     if row.fell_back is not None:
         return Choice("profiles", row.fell_back)
     return choose(job, tuple(row.structure))
+
+
+def refuse_other_host(row: RunRow, api_url: str) -> None:
+    """Refuse another host than the run went to, where its imports and ids mean nothing; a port may have changed."""
+    then, now = urlsplit(f"//{row.api_host}").hostname, urlsplit(api_url).hostname
+    if then != now:
+        what = f"the run went to {then}, and the API is now {now}"
+        raise ApiRefusedError(Problem(what, "COPERNICA_API_URL", "set it as it was, or run the job again"))
 
 
 def refuse_moved(row: RunRow, target: LiveTarget) -> None:

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from pipeline.state.lock import Patience, database_lock
-from tests.journeys.conftest import Journey
+from tests.journeys.conftest import Journey, call
 from tests.resume.conftest import Shop, resume, state_of
 from tests.resume.test_crash import start, steps_of
 
@@ -217,3 +217,18 @@ def test_an_interrupt_before_the_api_answers(shop: Shop) -> None:
         ran = here.call("run", job)
     assert ran.exit_code == 130
     assert here.posted() == []
+
+
+def test_another_host_is_refused_before_it_is_asked(shop: Shop) -> None:
+    """The ids of imports mean nothing there; a port may change, as that of a sandbox does."""
+    here, job = shop()
+    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
+    assert here.call("run", job).exit_code == 6
+    asked = len(here.sandbox.journal())
+    elsewhere = here.sandbox.api_url.replace("127.0.0.1", "localhost")
+    words = ("--failed", "profiles", "--state-dir", here.folder / LEDGER.parent)
+    ran = call("resume", *words, environment=here.environment(COPERNICA_API_URL=elsewhere))
+    assert ran.exit_code == 5
+    assert ran.document["errors"][0]["what"] == "the run went to 127.0.0.1, and the API is now localhost"
+    assert len(here.sandbox.journal()) == asked
+    assert call("resume", *words, environment=here.environment()).exit_code == 0
