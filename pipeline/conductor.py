@@ -21,7 +21,7 @@ import structlog
 from pipeline.copernica import ApiError, CancelledError
 from pipeline.ending import RunFacts, summarise
 from pipeline.errors import AccountingError, InputError, InterruptedRunError, PipelineError, Problem
-from pipeline.guards import Sending, check_input, check_sending, last_usable, standing
+from pipeline.guards import Sending, check_input, check_sending, last_usable, overtaken, standing
 from pipeline.intake import refuse_changed, take_in
 from pipeline.job import Job
 from pipeline.load.loop import Decisions, recorded
@@ -38,6 +38,7 @@ from pipeline.stage.manifest import Manifest
 from pipeline.stage.partitions import partition_count
 from pipeline.stage.sample import Expectation, Sampler
 from pipeline.stage.stager import Stager
+from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import RunState
 from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
 from pipeline.tally import Intake, Tally
@@ -252,6 +253,9 @@ class Conductor:
         self.site.ledger.end(self.id.run, state, summary.to_dict())
         if state is RunState.DONE:
             self.id.folder.end_staged(self.id.job.state.keep_staged, datetime.now(UTC))
+            for run in overtaken(self.site.ledger, self.id.run):
+                self.site.ledger.give_up(run)
+                RunFolder(self.id.folder.path.parent.parent, run).drop_staged()
         elif state is RunState.REFUSED:
             self.id.folder.drop_staged()
 

@@ -178,13 +178,14 @@ def trouble(found: Trouble, facts: RunFacts) -> Problem:
 def _after_failure(found: Trouble, facts: RunFacts) -> str:
     """Say what to do about a failed chunk; `profiles` is never offered for `add` (data rule 28)."""
     again = facts.job.target.action != "add"
+    skip = "resume --failed skip leaves {}, and the next run is begun with --force unfinished_run then"
     if found.per_profile:
         mend = f"mend the rows in {facts.failed} (target columns) and run it with --force unfinished_run"
         resend = "mend in Copernica what their messages name and resume --failed profiles, or " if again else ""
-        return f"{resend}{mend}; resume --failed skip leaves them"
+        return f"{resend}{mend}; {skip.format('them')}"
     if again:
-        return "resume --failed profiles sends its rows one by one and names the bad ones, --failed skip leaves it"
-    return "see in Copernica what arrived; resume --failed skip leaves it"
+        return f"resume --failed profiles sends its rows one by one and names the bad ones; {skip.format('it')}"
+    return f"see in Copernica what arrived; {skip.format('it')}"
 
 
 def _decision(facts: RunFacts, tally: Tally) -> str:

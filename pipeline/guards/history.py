@@ -69,6 +69,18 @@ def close_unfinished(ledger: Ledger, job: str, run: str) -> None:
         ledger.give_up(row.id)
 
 
+def overtaken(ledger: Ledger, run: str) -> tuple[str, ...]:
+    """List earlier unfinished runs of the job that had sent nothing when this one, now done, sent its rows.
+
+    Nobody can go on with them (older values must not go on top), and their staged rows are of no use any more.
+    """
+    this = ledger.run(run)
+    if this is None or not ledger.sent_anything(run):
+        return ()
+    earlier = (row for row in ledger.runs(this.job) if row.started_at < this.started_at and row.state in UNFINISHED)
+    return tuple(row.id for row in earlier if not ledger.sent_anything(row.id))
+
+
 def _unfinished(ledger: Ledger, job: str, run: str) -> list[RunRow]:
     rows = (row for row in ledger.runs(job) if row.id != run and row.state in UNFINISHED)
     return [row for row in rows if ledger.sent_anything(row.id)]

@@ -55,7 +55,8 @@ class Watch:
     def problems(self, report: LoadReport) -> Iterator[Problem]:
         """Name the guards that stopped the run, and what to do."""
         if halt := self.halt(report):
-            do = "is it another database, or are keys written in another way? --force max_unmatched lets a new run pass"
+            again = "run again with --force max_unmatched --force unfinished_run"
+            do = f"is it another database, or are keys written in another way? if all is as it should be, {again}"
             yield Problem(halt, "guards.max_unmatched", do)
         yield from self.spent()
 

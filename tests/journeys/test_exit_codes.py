@@ -196,7 +196,7 @@ def test_6_a_rebuild_alone_that_is_not_done_is_said_to_be_the_reason(shop: Journ
 def test_6_an_import_that_is_not_final_in_time_is_unsent_to_us(shop: Journey) -> None:
     """Past give_up_s its chunk stays submitted, and its rows count as unsent (data rule 26)."""
     shop.sandbox.set_faults([{"kind": "hang", "nth": 3}])
-    ran = run(shop, "--set", "load.poll.give_up_s=0")
+    ran = run(shop, "--set", "load.poll.give_up_s=1")
     assert ran.exit_code == Exit.INCOMPLETE
     assert ran.document["chunks"]["submitted"] == 1
     assert (ran.records["confirmed"], ran.records["unsent"]) == (4, 1)

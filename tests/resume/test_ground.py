@@ -232,3 +232,16 @@ def test_another_host_is_refused_before_it_is_asked(shop: Shop) -> None:
     assert ran.document["errors"][0]["what"] == "the run went to 127.0.0.1, and the API is now localhost"
     assert len(here.sandbox.journal()) == asked
     assert call("resume", *words, environment=here.environment()).exit_code == 0
+
+
+def test_a_run_that_had_sent_nothing_is_closed_by_a_later_one_that_is_done(shop: Shop) -> None:
+    """Nobody can go on with it; `resume` then finds nothing left, and its staged rows are gone."""
+    here, job = shop()
+    kill_between_staging_and_sending(here, job)
+    staged = here.folder / LEDGER.parent / "runs"
+    assert len(list(staged.glob("*/staged/manifest.json"))) == 1
+    assert here.call("run", job).exit_code == 0
+    assert list(staged.glob("*/staged")) == []
+    assert ask(here, "SELECT state FROM run ORDER BY started_at") == [("closed",), ("done",)]
+    ran = resume(here)
+    assert (ran.exit_code, ran.document["status"]) == (0, "done")
