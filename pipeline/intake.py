@@ -50,11 +50,8 @@ def take_in(
 
 def refuse_changed(facts: Sequence[FileFacts], known: Sequence[tuple[SourceFile, str | None]]) -> None:
     """Raise InputError where what was read is not what an earlier process of the run had read (digests in `known`)."""
-    problems = [
-        changed_problem(file)
-        for (file, sha256), now in zip(known, facts, strict=True)
-        if sha256 is not None and sha256 != now.sha256
-    ]
+    before = {file.index: sha256 for file, sha256 in known}
+    problems = [changed_problem(now.file) for now in facts if before.get(now.file.index) not in (None, now.sha256)]
     if problems:
         raise InputError(*problems)
 

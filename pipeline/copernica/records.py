@@ -14,7 +14,7 @@ from pipeline.copernica.structure import whole
 class Profile:
     """One profile. Field values are texts under the names as defined; those of a removed profile are blank.
 
-    `database` is None, and `created` (naive local time of Copernica) empty, where the answer does not say it (`dataonly`).
+    `database` is None, and `created` or `modified` (naive local time of Copernica) empty, where the answer does not say it (`dataonly`).
     """
 
     id: int
@@ -23,6 +23,7 @@ class Profile:
     removed: bool = False
     database: int | None = None
     created: str = ""
+    modified: str = ""
 
     def __repr__(self) -> str:
         return f"Profile({self.id}{', removed' if self.removed else ''})"
@@ -30,7 +31,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Subprofile:
-    """One subprofile. `profile` and `collection` are the ids that it belongs to; `created` as for a profile."""
+    """One subprofile. `profile` and `collection` are the ids that it belongs to; times as for a profile."""
 
     id: int
     fields: Mapping[str, str]
@@ -38,6 +39,7 @@ class Subprofile:
     collection: int | None = None
     removed: bool = False
     created: str = ""
+    modified: str = ""
 
     def __repr__(self) -> str:
         return f"Subprofile({self.id}{', removed' if self.removed else ''})"
@@ -63,6 +65,7 @@ def profile_of(row: Mapping[str, Any]) -> Profile:
             _removed(row),
             _maybe(row.get("database")),
             _text(row.get("created")),
+            _text(row.get("modified")),
         )
     except (KeyError, TypeError, ValueError):
         raise StrangerError("the answer holds something that is no profile") from None
@@ -78,6 +81,7 @@ def subprofile_of(row: Mapping[str, Any]) -> Subprofile:
             _maybe(row.get("collection")),
             _removed(row),
             _text(row.get("created")),
+            _text(row.get("modified")),
         )
     except (KeyError, TypeError, ValueError):
         raise StrangerError("the answer holds something that is no subprofile") from None

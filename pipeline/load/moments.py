@@ -15,7 +15,7 @@ def created_since(created: str, sent_at: str) -> bool:
     `created` is Copernica's own, `sent_at` ISO 8601 in UTC by the API host's clock. What cannot be read, and an hour that
     the clock shows twice, count as before: a record that may be older proves nothing.
     """
-    at, sent = _utc(created), _moment(sent_at)
+    at, sent = _utc(created), moment(sent_at)
     return at is not None and sent is not None and at >= sent.replace(microsecond=0)
 
 
@@ -26,7 +26,8 @@ def _utc(created: str) -> datetime | None:
         return None
 
 
-def _moment(sent_at: str) -> datetime | None:
+def moment(sent_at: str) -> datetime | None:
+    """Read a time of the ledger; None where there is none."""
     try:
         return datetime.fromisoformat(sent_at)
     except ValueError:

@@ -248,3 +248,28 @@ def status(here: Journey) -> str:
     with redirect_stdout(out):
         assert main(["status", "--state-dir", str(here.folder / ".copernica-import")]) == 0
     return out.getvalue()
+
+
+def test_an_import_that_changes_nothing_and_may_still_run_holds_later_rows_of_its_customers(shop: Shop) -> None:
+    """Data rule 23: its rows read back equal because they were there before; run late it would undo what came after."""
+    header, old, new = "Nr,City,Points,interest.news,Order.No,Order.Total\n", "A,Aaa,,,,\n", "A,Bbb,,,,\n"
+    here, job = shop(header + old)
+    assert here.call("run", job).exit_code == 0
+    here.sandbox.advance(3)
+    here.write("shop.csv", header + old + new)
+    here.sandbox.set_faults(
+        [
+            {"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 1},
+            {"kind": "delay", "nth": 1, "seconds": 1800},
+        ]
+    )
+    ran = here.call("run", job, "--set", "load.chunk_rows=1")
+    assert (ran.exit_code, ran.document["chunks"]["confirmed"], ran.document["chunks"]["held"]) == (6, 1, 1)
+    assert resume(here).exit_code == 6
+    here.sandbox.advance(1801)
+    here.sandbox.settle(10)
+    assert resume(here).exit_code == 6
+    here.sandbox.advance(1900)
+    ran = resume(here)
+    assert (ran.exit_code, ran.records["confirmed"]) == (0, 2), ran.stderr
+    assert [one["fields"]["City"] for one in here.profiles("Shop")] == ["Bbb"]
