@@ -20,6 +20,7 @@ from pipeline.copernica import (
     Outside,
     RefusedError,
 )
+from pipeline.copernica.answers import EXCHANGE
 from pipeline.environment import Environment
 from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
 from pipeline.job import Job
@@ -114,7 +115,8 @@ def asked(what: str, question: Callable[[], T], advice: str) -> T:
 def _way_on(error: ApiError, advice: str) -> str:
     match error:
         case NotSentError():
-            return "is the server up, and COPERNICA_API_URL right?"
+            url = "COPERNICA_AUTH_URL" if error.message.startswith(EXCHANGE) else "COPERNICA_API_URL"
+            return f"is the server up, and {url} right?"
         case AuthError():
             return "copy the token again into COPERNICA_TOKEN, or make a new one in Copernica"
         case RefusedError():

@@ -17,6 +17,9 @@ from pipeline.copernica.structure import whole
 from pipeline.copernica.versions import is_success
 from pipeline.copernica.wire import Kind, Request, Response
 
+# The one request that is not called by its path: it goes to a host of its own.
+EXCHANGE = "the exchange of the token"
+
 
 class Failure(Enum):
     """Why a request did not succeed."""
@@ -32,7 +35,7 @@ class Failure(Enum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One failed attempt. `words` is what the API (or the class of the failure) says, redacted later."""
+    """One failed attempt. `words` is what the API (or the class of the failure) says, redacted and shortened later."""
 
     failure: Failure
     words: str
@@ -66,7 +69,7 @@ def fault_in(request: Request, response: Response, now_s: float) -> Fault | None
         return Fault(Failure.BUSY, words, status, wait_s)
     if status >= 500 or status == 408:
         return Fault(Failure.LOST, words, status, wait_s)
-    if status in (401, 403) or (status == 400 and is_token_refusal(words)):
+    if status in (401, 403) or (status == 400 and is_token_refusal(shortened(words))):
         return Fault(Failure.AUTH, words, status)
     return Fault(Failure.REFUSED, words, status)
 
@@ -87,18 +90,26 @@ def is_already_removed(words: str) -> bool:
     return "already been removed" in words.lower()
 
 
-def words_of(response: Response, most_chars: int = 200) -> str:
-    """Give the message of an error: of the JSON, else the text of the HTML page or body; on one line, shortened."""
-    text = response.body[:20_000].decode("utf-8", "replace")
+def words_of(response: Response, most_bytes: int = 20_000) -> str:
+    """Give the message of an error: of the JSON, else the text of the HTML page or body; on one line.
+
+    It may hold secrets: take them out before it is shortened. Of a longer body the word that is cut through goes.
+    """
+    text = response.body[:most_bytes].decode("utf-8", "replace")
+    whole_words = None if len(response.body) <= most_bytes else -1
     try:
         answer = json.loads(text)
         error = answer["error"]
         text = str(error["message"] if isinstance(error, Mapping) else error)
     except (ValueError, KeyError, TypeError, RecursionError):
         text = re.sub(r"(?is)<(script|style|head)\b.*?</\1\s*>|<[^>]*>", " ", text)
-        text = html.unescape(text)
-    text = " ".join(text.split())
-    return text if len(text) <= most_chars else text[: most_chars - 1] + "…"
+        text = " ".join(html.unescape(text).split()[:whole_words])
+    return " ".join(text.split())
+
+
+def shortened(words: str, most_chars: int = 200) -> str:
+    """Shorten what the API says, secrets taken out before: of one that is cut through the first part would stay."""
+    return words if len(words) <= most_chars else words[: most_chars - 1] + "…"
 
 
 def retry_after_s(header: str | None, now_s: float) -> float | None:

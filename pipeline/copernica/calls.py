@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from threading import Event, Lock
 from urllib.parse import quote
 
-from pipeline.copernica.answers import Failure, Fault, fault_in
+from pipeline.copernica.answers import EXCHANGE, Failure, Fault, fault_in, shortened
 from pipeline.copernica.auth import Credentials, Exchange, QueryToken
 from pipeline.copernica.failures import (
     ApiError,
@@ -152,8 +152,8 @@ class Caller:
         self._transport.close()
 
     def redacted(self, text: str) -> str:
-        """Take tokens, and the query of every URL, out of what the API says."""
-        return redact(text, self._credentials.secrets())
+        """Take tokens, and the query of every URL, out of what the API says, then shorten it."""
+        return shortened(redact(text, self._credentials.secrets()))
 
     def limit_waiting(self, budget_s: float) -> None:
         """Set how long the run may wait for other attempts in all."""
@@ -287,7 +287,7 @@ class Caller:
     def _error(self, request: Request, fault: Fault, step: Step, course: _Course) -> ApiError:
         attempts, maybe = course.attempt, course.maybe_sent
         words = self.redacted(fault.words) or "no words"
-        what = f"{request.method} {request.path}" if request.path else "the exchange of the token"
+        what = f"{request.method} {request.path}" if request.path else EXCHANGE
         times = "" if attempts == 1 else f" (attempt {attempts})"
         status = fault.status
         if fault.failure is Failure.AUTH:

@@ -209,7 +209,7 @@ class Client:
         status = imports.status_of(object_of(self._send(endpoints.get("import", import_id))))
         if status.id != import_id:
             raise StrangerError(f"asked for import {import_id}, got {status.id}")
-        # What Copernica says of its own trouble may repeat a URL with everything in it.
+        # What Copernica says of its own trouble may repeat a URL with everything in it, and has no bound.
         error = None if status.last_error is None else self._caller.redacted(status.last_error)
         return replace(status, status=self._caller.redacted(status.status), last_error=error)
 

@@ -14,7 +14,8 @@ from pipeline.copernica.structure import whole
 class Profile:
     """One profile. Field values are texts under the names as defined; those of a removed profile are blank.
 
-    `database` is None, and `created` or `modified` (naive local time of Copernica) empty, where the answer does not say it (`dataonly`).
+    `database` is None, and `created` or `modified` (naive local time of Copernica) empty, where the answer does not say it
+    (`dataonly`).
     """
 
     id: int

@@ -100,7 +100,7 @@ def json_body(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
 
 
-_QUERY = re.compile(r"\?(?=[^\s\"'<>]*=)[^\s\"'<>]*")
+_QUERY = re.compile(r"\?[^\s\"'<>]*")
 # A shorter one would tear every other word apart; real tokens have dozens of characters.
 _LEAST_SECRET_CHARS = 4
 
@@ -111,4 +111,4 @@ def redact(text: str, secrets: Sequence[str] = ()) -> str:
         for form in {secret, quote(secret, safe=""), quote(secret)}:
             if len(form) >= _LEAST_SECRET_CHARS:
                 text = text.replace(form, "…")
-    return _QUERY.sub("?…", text)
+    return _QUERY.sub(lambda found: "?…" if "=" in found[0] else found[0], text)

@@ -26,10 +26,10 @@ codecs.register_error(MARK, _mark)
 
 
 def check_encoding(name: str) -> None:
-    """Raise JobError for a name that is no text encoding."""
+    """Raise JobError for a name that is no text encoding, or one whose undecodable bytes cannot be marked."""
     try:
         b"abcd".decode(name, "replace")
-        codecs.getincrementaldecoder(name)
+        codecs.getincrementaldecoder(name)(MARK).decode(b"")
     except (LookupError, ValueError) as error:
         raise JobError(
             Problem(f"unknown encoding {shown(name)}", "source.encoding", "such as utf-8, cp1252, latin-1 or utf-16")

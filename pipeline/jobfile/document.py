@@ -135,9 +135,12 @@ class _Reading:
             return Node(self._mapping(node, path), place)
         if isinstance(node, SequenceNode):
             return Node([self.tree(item, (*path, at)) for at, item in enumerate(node.value)], place)
-        is_plain = getattr(node, "style", None) is None and str(node.tag) != _TAG + "str"
+        style = getattr(node, "style", None)
+        is_plain = style is None and str(node.tag) != _TAG + "str"
         value = _SPECIAL.get(node.value, node.value) if is_plain else node.value
-        return Node(value, place, node.value, is_plain)
+        # A bar with no lines below it is an empty text; who wrote it meant the bar.
+        written = "|" if style == "|" and not node.value else node.value
+        return Node(value, place, written, is_plain)
 
     def _mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Node]:
         entries: dict[str, Node] = {}
@@ -233,6 +236,8 @@ def _apply(root: Node, setting: str) -> list[Fault]:
         return [Fault((), f"{shown(setting)} names no key", advice, place=Place("--set"))]
     path = tuple(part[1:-1] if part[0] in "\"'" else part for part in _PART.findall(match[1]))
     place = Place(f"--set {written_path(path)}")
+    if match[2].strip() == "|":  # to YAML the head of a text whose lines follow, and none can
+        return _put(root, path, Node("|", place, "|", key_place=place))
     try:
         composed = _compose(match[2])
     except ValueError as error:

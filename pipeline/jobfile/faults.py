@@ -110,8 +110,9 @@ def _found(node: Node) -> str:
 
 
 def _wants_quotes(details: list[ErrorDetails], node: Node) -> bool:
+    is_bar = node.value == "" and bool(node.written)
     is_text = any(detail["type"] == "string_type" for detail in details)
-    return is_text and bool(node.written) and isinstance(node.value, bool | None)
+    return is_bar or (is_text and bool(node.written) and isinstance(node.value, bool | None))
 
 
 # What belongs in place of a value, by pydantic's type of error; a test goes through every field of the models.

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pipeline.errors import shown
+from pipeline.errors import JobError, shown
+from pipeline.extract.decoding import check_encoding
 from pipeline.job import ColumnTarget, Job, Source, format_of
 from pipeline.jobfile.document import Fault, KeyPath, Node
 from pipeline.validate.forms import FormError, compile_form
@@ -59,8 +60,8 @@ def _header(job: Job, _: Node) -> Iterator[Fault]:
 
 def _encoding(job: Job, _: Node) -> Iterator[Fault]:
     try:
-        ",\n".encode(job.source.encoding)
-    except (LookupError, UnicodeError, ValueError):
+        check_encoding(job.source.encoding)
+    except JobError:
         what = f"{shown(job.source.encoding)} is no text encoding that Python knows"
         yield Fault(("source", "encoding"), what, "write utf-8, cp1252, iso-8859-15 or the like")
 

@@ -19,6 +19,7 @@ from pipeline.copernica.answers import (
     made,
     page_of,
     retry_after_s,
+    shortened,
     words_of,
 )
 from pipeline.copernica.failures import LostError, StrangerError
@@ -200,12 +201,27 @@ def test_retry_after_is_kept_with_the_fault(status: int) -> None:
          "Loadbalancer Error Too <many>"),
         (b"", ""),
         (b"\xff\xfe", "\ufffd\ufffd"),
-        (b"x" * 300, "x" * 199 + "…"),
+        (b"x" * 300, "x" * 300),
+        (b'{"error":"' + b"x" * 300 + b'"}', "x" * 300),
+        (b" " * 19_980 + b"whole <b>and</b> secret-abc", "whole and"),
     ],
 )  # fmt: skip
 def test_words_of_errors(body: bytes, words: str) -> None:
-    """JSON, HTML of a load balancer, or anything else, on one line and shortened."""
+    """JSON, HTML of a load balancer, or anything else, on one line; no part of a word is left where the body is cut."""
     assert words_of(Response(400, {}, body)) == words
+
+
+def test_words_are_shortened() -> None:
+    """To 200 characters."""
+    assert shortened("x" * 200) == "x" * 200
+    assert shortened("x" * 201) == "x" * 199 + "…"
+
+
+def test_a_token_is_refused_in_the_first_words_only() -> None:
+    """Further on in a long page the same words mean anything."""
+    fault = fault_in(GET, Response(400, {}, b"Invalid method. " + b"x" * 300 + b" access token"), 0)
+    assert fault is not None
+    assert fault.failure is Failure.REFUSED
 
 
 @pytest.mark.parametrize(

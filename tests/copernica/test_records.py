@@ -23,23 +23,23 @@ SAMPLE = {
     "database": "7",
     "secret": "0123456789abcdef0123456789ab",
     "created": "2024-01-02 03:04:05",
-    "modified": "2024-01-02 03:04:05",
+    "modified": "2024-01-05 06:07:08",
     "removed": False,
 }
 
 
-MADE = "2024-01-02 03:04:05"
+MADE, CHANGED = "2024-01-02 03:04:05", "2024-01-05 06:07:08"
 
 
 def test_the_profile_of_the_sheet() -> None:
     """API sheet 23, list page."""
-    assert profile_of(SAMPLE) == Profile(501, {"Email": "b@x.test", "CustNo": "0"}, ("news",), False, 7, MADE)
+    assert profile_of(SAMPLE) == Profile(501, {"Email": "b@x.test", "CustNo": "0"}, ("news",), False, 7, MADE, CHANGED)
 
 
 def test_a_removed_profile() -> None:
     """`removed` is a time then, and fields are blank (API sheet 14)."""
     row = SAMPLE | {"removed": "2024-02-03 04:05:06", "fields": {"Email": "", "CustNo": ""}}
-    assert profile_of(row) == Profile(501, {"Email": "", "CustNo": ""}, ("news",), True, 7, MADE)
+    assert profile_of(row) == Profile(501, {"Email": "", "CustNo": ""}, ("news",), True, 7, MADE, CHANGED)
 
 
 def test_a_profile_with_data_only() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.copernica import ApiError, Client, ImportRequest
+from pipeline.copernica import ApiError, Client, ImportRequest, RefusedError
 from tests.copernica.conftest import TOKEN, jwt
 from tests.copernica.server import CLOSE, RESET, SILENT, Reply, Script, Server, answer
 
@@ -109,3 +109,23 @@ def test_what_cannot_be_a_token_is_refused_without_repeating_it(token: str) -> N
     with pytest.raises(ValueError, match="the token is empty") as caught:
         Client(token)
     assert not token.strip() or token.strip() not in str(caught.value)
+
+
+@pytest.mark.parametrize("before", range(170, 200, 5))
+@pytest.mark.parametrize("version", ["v3", "v4"])
+def test_no_part_of_a_secret_is_left_where_words_are_cut(
+    serve: Callable[[Script], Server], connect: Callable[..., Client], version: str, before: int
+) -> None:
+    """Of an error and of an import's last error: secrets go first, then the words are shortened."""
+    secret = jwt(mark="jwt-secret") if version == "v4" else TOKEN
+    text = f"{'x' * before} {secret} {'y' * 5000}"
+    status = {"ID": "88", "status": text, "totallines": "2", "processedLines": "1", "lasterror": text}
+    answers = {"/authenticate": answer(200, secret.encode()), f"/{version}/import/88": answer(200, status)}
+    server = serve(lambda seen: answers.get(seen.path, answer(400, {"error": {"message": text}})))
+    client = connect(server.url, version)
+    with pytest.raises(RefusedError) as caught:
+        client.identity()
+    found = client.import_status(88)
+    for words in (caught.value.words, found.last_error, found.status):
+        assert words is not None
+        assert words == (f"{'x' * before} … {'y' * 5000}"[:199] + "…")

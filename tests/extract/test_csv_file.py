@@ -272,7 +272,7 @@ def test_an_undecodable_byte_costs_its_record(tmp_path: Path):
     assert malformed_of(batches) == [(2, 1, "not_decodable")]
 
 
-@pytest.mark.parametrize("name", ["utf-9", "", "base64", "rot13", "undefined"])
+@pytest.mark.parametrize("name", ["utf-9", "", "base64", "rot13", "undefined", "punycode", "idna"])
 def test_unknown_encodings_are_a_fault_of_the_job(tmp_path: Path, name: str):
     """An encoding that does not exist or gives no text raises JobError before anything is read."""
     words = source()

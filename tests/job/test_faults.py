@@ -185,6 +185,7 @@ def test_the_models_own_path_is_no_key(problems):
         ("mode: imports", "mode: imports\nconstants: {A: true}", "'true' does not fit here", 'put it in quotes: "true"'),
         ("mode: imports", "mode: imports\ncolumns: {a: [A]}", "a list does not fit here",
          "write the name of a Copernica column, or a group of keys with `to:`"),
+        ('delimiter: ","', "delimiter: |", "'|' does not fit here", 'put it in quotes: "|"'),
         ("mode: imports", "mode: !x imports", "the tag '!x' is not supported", "remove it"),
     ],
 )  # fmt: skip

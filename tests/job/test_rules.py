@@ -77,6 +77,8 @@ def test_a_delete_says_what_goes_and_how_many_may(write):
         (["columns.a={to: A, timezone: ../etc/passwd}"], "columns.a.timezone",
          "there is no time zone '../etc/passwd'"),
         (["source.encoding=rot13"], "source.encoding", "'rot13' is no text encoding that Python knows"),
+        (["source.encoding=punycode"], "source.encoding", "'punycode' is no text encoding that Python knows"),
+        (["source.encoding=idna"], "source.encoding", "'idna' is no text encoding that Python knows"),
         (["source.encoding=klingon"], "source.encoding", "'klingon' is no text encoding that Python knows"),
         (["source.header=[A, B, A]"], "source.header", "the column 'A' stands twice"),
         (["source.header=[A, ' ']"], "source.header", "a column name is blank"),

@@ -103,3 +103,14 @@ def test_a_column_whose_quotes_the_shell_took_is_answered_with_the_quotes(proble
     found = problems(SMALLEST, "columns.Orders.OrderID=Order.OrderID")
     advice = "a column with dots is quoted, and the shell must leave the quotes: --set 'columns.\"A.B\"=Target'"
     assert advice in [problem.do for problem in found]
+
+
+@pytest.mark.parametrize("setting", ["source.delimiter=|", "source.delimiter= | ", "source.delimiter='|'"])
+def test_a_bar_needs_no_quotes_of_yaml(write, setting):
+    """The shell takes those around it; to YAML a bare one is the head of a text on the lines below."""
+    assert read_job(write(SMALLEST), [setting]).source.delimiter == "|"
+
+
+def test_a_text_of_many_lines_can_be_set(write):
+    """A bar with lines below is what YAML says."""
+    assert read_job(write(SMALLEST), ["constants.A=|\n  x\n  y"]).constants == {"A": "x\ny"}

@@ -185,13 +185,15 @@ def test_a_wrong_token(shop: Journey, api: str) -> None:
     assert "this-is-the-wrong-token" not in ran.stderr + ran.stdout
 
 
-def test_a_dead_server(shop: Journey) -> None:
-    """Exit 5 with the reason, after the waiting that the job allows (none here)."""
+@pytest.mark.parametrize(
+    ("api", "dead"), [("v3", "COPERNICA_API_URL"), ("v4", "COPERNICA_API_URL"), ("v4", "COPERNICA_AUTH_URL")]
+)
+def test_a_dead_server(shop: Journey, api: str, dead: str) -> None:
+    """Exit 5 with the reason, after the waiting that the job allows (none here); v4 has its tokens from another host."""
     shop.write("dump.csv", GOOD)
-    dead = "http://127.0.0.1:9"
-    error = refused(shop, run(shop, COPERNICA_API_URL=dead, COPERNICA_AUTH_URL=f"{dead}/authenticate"), 5)
+    error = refused(shop, run(shop, "--set", f"target.api={api}", **{dead: "http://127.0.0.1:9"}), 5)
     assert "Connection refused" in error["what"]
-    assert error["do"] == "is the server up, and COPERNICA_API_URL right?"
+    assert error["do"] == f"is the server up, and {dead} right?"
 
 
 # --- the dumps: exit 4
