@@ -89,7 +89,7 @@ def load(chunks: Callable[[], Iterable[Chunk]], loading: Loading) -> LoadReport:
             report.worked = True
             _log(chunk, outcome)
         if outcome.open_keys is not None:
-            if outcome.ending is not Ending.HELD:
+            if outcome.ending not in (Ending.HELD, Ending.CONFIRMED):
                 place = (chunk.ordinal, chunk.rows.height, *chunk.places)
                 report.troubles.append(Trouble(*place, outcome.ending, outcome.message, outcome.per_profile))
             waiting.append(outcome.open_keys)
@@ -141,6 +141,8 @@ class Step:
         state = ChunkState.UNSENT if before is None else before.state
         if state is ChunkState.CONFIRMED and before is not None:
             done = Outcome.whole(Ending.CONFIRMED, self.chunk)
+            if before.looks and before.way == "imports":
+                done = self._unless_it_may_still_run(done, before)
             return replace(done, unmatched=before.unmatched, per_profile=way.name == "profiles")
         if before is not None and self.passed_by is not None:
             return self._left_behind(before)
@@ -250,11 +252,21 @@ class Step:
         resend = loading.decisions.unknown == "resend" or loading.settler.stands_still(before.looks, look)
         if not resend or loading.profiles is None or missing.is_empty():
             self.record.ended(outcome)
-            return outcome
+            return self._unless_it_may_still_run(outcome, before)
         rest = self.chunk.only(missing)
         arrived = self.chunk.rows.height - rest.rows.height
         sent = loading.profiles.carry(rest, self._as_profiles(arrived), last=False)
         return replace(sent, confirmed=sent.confirmed + arrived, per_profile=True)
+
+    def _unless_it_may_still_run(self, outcome: Outcome, before: ChunkRow) -> Outcome:
+        """Let later rows of the same customers wait for an import that reads back equal but may not have run (rule 23)."""
+        if outcome.ending is not Ending.CONFIRMED or not self.loading.settler.may_still_run(
+            self.chunk, before.sending_at or ""
+        ):
+            return outcome
+        what = "its rows were there before it was sent, and it may still run: later rows of its customers wait"
+        structlog.get_logger().warning("chunk.may_still_run", chunk=self.chunk.ordinal, what=what)
+        return replace(outcome, open_keys=self.chunk.rows["_key"].unique())
 
     def _as_profiles(self, arrived: int = 0) -> ChunkRecord:
         """Give the chunk's record for the per-profile way; `arrived` of its rows are confirmed already."""
@@ -273,9 +285,14 @@ def _shares_a_key(chunk: Chunk, waiting: Iterable[pl.Series]) -> bool:
 
 
 def recorded(rows: Iterable[ChunkRow]) -> LoadReport:
-    """Give what the ledger knows of a load that broke off; a chunk that was being sent has no outcome yet."""
+    """Give what the ledger knows of a load that broke off.
+
+    An import that was being sent may have arrived, so its rows are unknown; `Ledger.chunks` counts those of the other way.
+    """
     report = LoadReport(worked=True)
     for row in rows:
+        if row.state is ChunkState.SENDING and row.way == "imports":
+            row = replace(row, state=ChunkState.UNKNOWN, unknown=row.rows)
         report.chunks[row.state.value] = report.chunks.get(row.state.value, 0) + 1
         for name in ("confirmed", "failed", "unknown"):
             report.rows[name] = report.rows.get(name, 0) + getattr(row, name)

@@ -20,7 +20,7 @@ from pipeline.load.moments import created_since
 from pipeline.load.profile_log import PROFILE, RowLog, RowState
 from pipeline.load.profile_lookup import MOST_MATCHES, Known, Lookup
 from pipeline.load.profile_rows import ProfileRow, SubprofileRow
-from pipeline.load.profile_sending import Steps, surely
+from pipeline.load.profile_sending import PresentError, Steps, surely
 from pipeline.records import LiveField
 
 
@@ -67,7 +67,7 @@ class Actions:
         if self._doing.action == "add":
             return self._add(row, steps)
         try:
-            return self._delete(row) if self._doing.action == "delete" else self._write(row, steps)
+            return self._delete(row) if self._doing.action == "delete" else self._written(row, steps)
         except ApiError:
             self._lookup.forget(row.key)
             raise
@@ -79,6 +79,18 @@ class Actions:
         return self._client
 
     # update, update or add, ignore or add
+
+    def _written(self, row: ProfileRow, steps: Steps) -> RowState:
+        """Write a row; where a record of it came up behind a 503, take that for present and write the row once more."""
+        try:
+            return self._write(row, steps)
+        except PresentError:
+            self._lookup.forget(row.key)
+        try:
+            return self._write(row, steps)
+        except ApiError as error:
+            error.maybe_sent = True
+            raise
 
     def _write(self, row: ProfileRow, steps: Steps) -> RowState:
         made = steps.settled(PROFILE, lambda: self._arrived(row))  # by an earlier process, for this very row
@@ -121,7 +133,7 @@ class Actions:
     def _create(self, row: ProfileRow, steps: Steps) -> int:
         """Make the profile of a row; POST takes the interests along, PUT must not (data rule 33)."""
         if self._doing.action != "update or add":
-            return self._post_profile(row, steps, lambda: self._arrived(row))
+            return self._post_profile(row, steps, lambda: self._arrived(row, just_sent=True))
         number, fresh = self._put_profile(row)
         self._remember(row.key, number, fresh=fresh)
         self._switch(number, row.interests)
@@ -132,7 +144,7 @@ class Actions:
         change = Change(self._lookup.selectors(row.key), row.fields, create=True)
 
         def look() -> tuple[int | None, bool] | None:
-            number = self._arrived(row)
+            number = self._arrived(row, just_sent=True)
             return None if number is None else (number, False)
 
         number, fresh = surely(lambda: (self._wire.put_profiles(self._database, change), True), look, again=True)
@@ -149,13 +161,18 @@ class Actions:
         fields = row.fields or self._something()
         interests = None if self._interests_apart or not row.interests else row.interests
 
-        def send() -> int:
-            return self._wire.create_profile(self._database, fields, interests)
+        fresh = False  # one that a look has found may have subprofiles
 
-        number, fresh = steps.made(PROFILE), False
+        def send() -> int:
+            nonlocal fresh
+            number = self._wire.create_profile(self._database, fields, interests)
+            fresh = True
+            return number
+
+        number = steps.made(PROFILE)
         if number is None:
             again = self._doing.action != "add"
-            number, fresh = steps.post(PROFILE, lambda: surely(send, look, again=again)), True
+            number = steps.post(PROFILE, lambda: surely(send, look, again=again))
         self._remember(row.key, number, fresh=fresh)
         if self._interests_apart:
             self._switch(number, row.interests)
@@ -176,12 +193,17 @@ class Actions:
         for collection in self._database.collections.values() if fresh else ():
             self._lookup.keep_listed(number, collection, ())
 
-    def _arrived(self, row: ProfileRow) -> int | None:
-        """Look whether a profile that was to be made is there as it was sent."""
+    def _arrived(self, row: ProfileRow, *, just_sent: bool = False) -> int | None:
+        """Look whether a profile that was to be made is there as it was sent.
+
+        Raises PresentError where it was absent before it was `just_sent`, and its key is there in another way now.
+        """
         found = self._lookup.look(row.key)
-        if len(found) != 1 or self._differs(row.fields, found[0].fields):
-            return None
-        return found[0].id
+        if len(found) == 1 and not self._differs(row.fields, found[0].fields):
+            return found[0].id
+        if found and just_sent:
+            raise PresentError
+        return None
 
     def _differs(self, sent: Mapping[str, str], stored: Mapping[str, str], collection: str = "") -> list[str]:
         columns = {f"{collection}.{name}" if collection else name: text for name, text in sent.items()}
@@ -306,6 +328,8 @@ class Actions:
                 same = self._lookup.has_key(one, collection, row.key)
                 if same and not self._differs(row.fields, one.fields, row.collection):
                     return one.id
+            if self._lookup.matching(profile_id, collection, row.key):
+                raise PresentError
             return None
 
         def send() -> int:

@@ -18,10 +18,23 @@ MOST_TRIES = 3
 T = TypeVar("T")
 
 
+class PresentError(LostError):
+    """Say that a request that makes something got 503, and that its key, which was absent before, is there now.
+
+    The record is not as it was sent: Copernica stored it in another way, or somebody else has made it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the answer was 503, and a record with this key has come that is not as it was sent", status=503
+        )
+
+
 def surely(send: Callable[[], T], look: Callable[[], T | None], *, again: bool) -> T:
     """Send, and where the answer is lost look whether the request was carried out (API sheet 18, data rule 28).
 
     `look` gives None where nothing shows that it was; then only a 503 is followed by another try, and only with `again`.
+    Where `look` raises PresentError nothing is sent again, whatever the answer was; it is passed on after a 503 only.
     Raises what `send` raises; every error after a lost answer has `maybe_sent`.
     """
     for left in reversed(range(MOST_TRIES)):
@@ -35,6 +48,10 @@ def surely(send: Callable[[], T], look: Callable[[], T | None], *, again: bool) 
                 raise
             try:
                 found = look()
+            except PresentError:
+                if lost.status == 503:
+                    raise
+                raise lost from None
             except ApiError as error:
                 error.maybe_sent = True
                 raise

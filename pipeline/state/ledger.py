@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -22,6 +22,7 @@ from pipeline.state.chunks import TABLES as CHUNK_TABLES
 from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState, OpenChunk
 from pipeline.state.database import Database
 from pipeline.state.operations import TABLES as OPERATION_TABLES
+from pipeline.state.operations import RowRecords
 
 SCHEMA_VERSION = 2
 
@@ -55,6 +56,8 @@ class RunState(StrEnum):
 
 
 UNFINISHED = (RunState.RUNNING, RunState.INCOMPLETE, RunState.INTERRUPTED)
+_GOING = (RunState.RUNNING,)
+_ENDINGS = (RunState.DONE, RunState.REFUSED, RunState.INCOMPLETE, RunState.INTERRUPTED)
 
 
 @dataclass(frozen=True)
@@ -125,9 +128,7 @@ class Ledger:
             self._db = Database(connection, RLock())
             self._prepare(path)
         except (OSError, sqlite3.Error) as error:
-            raise JobError(
-                Problem(f"the ledger cannot be opened: {error}", str(path), "make the state folder writable")
-            ) from None
+            raise JobError(Problem(f"the ledger cannot be opened: {error}", str(path), _way_on(error))) from None
 
     def _prepare(self, path: Path) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -171,11 +172,11 @@ class Ledger:
 
     def fell_back(self, run: str, reason: str) -> None:
         """Record that a run that began with imports goes per profile (data rule 25 c)."""
-        self._db.execute("UPDATE run SET fell_back=? WHERE id=?", (reason, run))
+        self._move(run, _GOING, "fall back", fell_back=reason)
 
     def resumed(self, run: str) -> None:
         """Record that somebody goes on with the run."""
-        self._db.execute("UPDATE run SET state=?, ended_at=NULL WHERE id=?", (RunState.RUNNING, run))
+        self._move(run, UNFINISHED, "be resumed", state=RunState.RUNNING, ended_at=None)
 
     def read(self, run: str, facts: Iterable[FileFacts]) -> None:
         """Record the digests of the files that were read."""
@@ -187,17 +188,27 @@ class Ledger:
 
     def staged(self, run: str, accepted: int, usable: int) -> None:
         """Record that all accepted rows are staged, from where on the dumps are not needed; `usable` = accepted + collapsed."""
-        self._db.execute("UPDATE run SET accepted=?, usable=? WHERE id=?", (accepted, usable, run))
+        self._move(run, _GOING, "be staged", accepted=accepted, usable=usable)
 
     def end(self, run: str, state: RunState, summary: Mapping[str, Any]) -> None:
         """Record how a run ended."""
-        self._db.execute(
-            "UPDATE run SET state=?, ended_at=?, summary=? WHERE id=?", (state, _now(), json.dumps(summary), run)
-        )
+        if state not in _ENDINGS:
+            raise ValueError(f"{run} cannot end as {state}")
+        self._move(run, _GOING, f"end as {state}", state=state, ended_at=_now(), summary=json.dumps(summary))
 
     def give_up(self, run: str) -> None:
         """Record that nobody will go on with the run."""
-        self._db.execute("UPDATE run SET state=?, ended_at=? WHERE id=?", (RunState.CLOSED, _now(), run))
+        self._move(run, UNFINISHED, "be given up", state=RunState.CLOSED, ended_at=_now())
+
+    def _move(self, run: str, legal: Sequence[RunState], what: str, **changes: object) -> None:
+        """Change a run that is in one of the legal states; raises ValueError for any other, and for no run."""
+        assignments = ", ".join(f"{name} = ?" for name in changes)
+        changed = self._db.execute(
+            f"UPDATE run SET {assignments} WHERE id = ? AND state IN ({','.join('?' * len(legal))})",  # noqa: S608 - our own words
+            (*changes.values(), run, *legal),
+        ).rowcount
+        if changed != 1:
+            raise ValueError(f"run {run} cannot {what}")
 
     def runs(self, job: str | None = None) -> tuple[RunRow, ...]:
         """List runs, the newest first, of one job or of all."""
@@ -253,8 +264,19 @@ class Ledger:
         return ChunkRecord(self._db, run, entry, way, arrived)
 
     def chunks(self, run: str) -> tuple[ChunkRow, ...]:
-        """List the chunks of a run that were sent or held, by ordinal."""
-        return ChunkRow.of_run(self._db, run)
+        """List the chunks of a run that were sent or held, by ordinal.
+
+        One that is being sent per profile is counted by its rows; those that may be on the wire are unknown.
+        """
+        return tuple(
+            self._counted(run, one) if one.state is ChunkState.SENDING and one.way == "profiles" else one
+            for one in ChunkRow.of_run(self._db, run)
+        )
+
+    def _counted(self, run: str, chunk: ChunkRow) -> ChunkRow:
+        states = [entry.state for entry in RowRecords(self._db, run, chunk.ordinal).entries().values()]
+        confirmed, failed = sum(state.confirmed for state in states), sum(state.failed for state in states)
+        return replace(chunk, confirmed=confirmed, failed=failed, unknown=len(states) - confirmed - failed)
 
     def open_chunks(self, run: str) -> tuple[OpenChunk, ...]:
         """List the chunks of a run that were begun and are not confirmed."""
@@ -277,6 +299,16 @@ def _run(row: Sequence[Any]) -> RunRow:
     fields["forced"] = tuple(json.loads(fields["forced"]))
     fields["summary"] = None if fields["summary"] is None else json.loads(fields["summary"])
     return RunRow(**fields)
+
+
+def _way_on(error: Exception) -> str:
+    """Say what to do where the ledger cannot be opened; SQLite calls a damaged file by the bare class of its errors."""
+    if type(error) is sqlite3.DatabaseError:
+        return (
+            "put it back from a backup, or move the state folder away: what was sent before is then not known,"
+            " and may be sent again"
+        )
+    return "make the state folder writable"
 
 
 def _now() -> str:

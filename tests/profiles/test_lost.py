@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.copernica import Call, Client, Options, Outside
 from pipeline.load.outcome import Ending
 from pipeline.load.profile_log import RowState
 from pipeline.load.profile_sending import MOST_TRIES
@@ -79,6 +80,109 @@ def test_a_busy_server_is_asked_again_after_a_look(shop: Shop, action: str, meth
     loaded = shop.load([ROW], Terms(action))
     assert loaded.counted == (1, 0, 0, 0)
     assert shop.contents() == [MADE]
+
+
+def when_busy(shop: Shop, method: str, path: str, meanwhile: Callable[[], object], kind: str = "503") -> Client:
+    """Give a client whose first such request gets 503; when the answer is there something happens, as if by that request."""
+    shop.sandbox.set_faults([{"kind": kind, "method": method, "path": path, "times": 1}])
+    left = [meanwhile]
+
+    def hear(call: Call) -> None:
+        shop.calls.append(call)
+        if (call.method, call.status) == (method, 503 if kind == "503" else None) and left:
+            left.pop()()
+
+    outside = Outside(sleep=lambda _: None, random=lambda: 0.0, on_call=hear)
+    url, auth = shop.sandbox.api_url, shop.sandbox.auth_url
+    return Client(shop.sandbox.token, shop.version, url, auth, Options(retry_budget_s=5), outside)
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "v4"])
+@pytest.mark.parametrize(
+    ("action", "method", "city"), [("update or add", "PUT", "Ede"), ("ignore or add", "POST", "EDE")]
+)
+def test_a_profile_that_came_up_behind_a_503_is_taken_for_present(
+    open_shop: Opens, version: str, action: str, method: str, city: str
+) -> None:
+    """Stored in another way, or made by somebody else: it is changed by its id or left, and nothing is made beside it."""
+    shop = open_shop(version)
+    order = [{"OrderID": "O1"}]
+    with when_busy(
+        shop, method, PROFILES, lambda: shop.add({"CustomerID": "C1", "City": "EDE"}, Order=order)
+    ) as client:
+        loaded = shop.load([{"CustomerID": "C1", "City": "Ede", "Order.OrderID": "O1"}], Terms(action), client=client)
+    assert loaded.counted == (1, 0, 0, 0)
+    assert shop.contents() == [{"CustomerID": "C1", "City": city, "Order": order}]
+    assert [one.status for one in shop.calls if one.method == method and one.path.endswith("/profiles")].count(503) == 1
+
+
+@pytest.mark.parametrize(("action", "total"), [("update or add", "2.5"), ("ignore or add", "9")])
+def test_a_subprofile_that_came_up_behind_a_503_is_taken_for_present(shop: Shop, action: str, total: str) -> None:
+    """As a profile; what the row has written before is not made again."""
+
+    def somebody() -> None:
+        shop.client.create_subprofile(1, shop.database.collections["Order"], {"OrderID": "o1", "Total": "9"})
+
+    with when_busy(shop, "POST", SUBPROFILES, somebody) as client:
+        loaded = shop.load([{**ROW, "Order.Total": "2.5"}], Terms(action), client=client)
+    assert loaded.counted == (1, 0, 0, 0)
+    (found,) = shop.contents()
+    assert [(one["OrderID"].upper(), one["Total"]) for one in found["Order"]] == [("O1", total)]
+
+
+def test_a_subprofile_whose_key_is_only_maybe_the_same_is_not_taken_for_it(shop: Shop) -> None:
+    """The server tells Ó1 from O1: the row makes its own, also after a 503, and overwrites nothing."""
+    there = [{"OrderID": "Ó1", "Total": "9"}]
+    shop.add({"CustomerID": "C1"}, Order=there)
+    shop.sandbox.set_faults([{"kind": "503", "method": "POST", "path": SUBPROFILES, "times": 2}])
+    loaded = shop.load([{**ROW, "Order.Total": "2.5"}])
+    assert loaded.counted == (1, 0, 0, 0)
+    assert shop.contents()[0]["Order"] == [*there, {"OrderID": "O1", "Total": "2.5"}]
+
+
+def test_several_profiles_that_came_up_behind_a_503_fail_the_row(shop: Shop) -> None:
+    """No other is made, and none of them is changed."""
+
+    def somebody() -> None:
+        shop.add({"CustomerID": "C1", "City": "A"})
+        shop.add({"CustomerID": "C1", "City": "B"})
+
+    with when_busy(shop, "POST", PROFILES, somebody) as client:
+        loaded = shop.load([ROW], Terms("ignore or add"), client=client)
+    assert loaded.counted == (0, 1, 0, 0)
+    assert loaded.failed[0][1] == "several_matches"
+    assert [one["City"] for one in shop.contents()] == ["A", "B"]
+
+
+def test_an_equal_profile_that_was_found_may_have_subprofiles(shop: Shop) -> None:
+    """What a look has found is not taken for new: its orders are listed before one is added."""
+    order = [{"OrderID": "O1"}]
+    with when_busy(
+        shop, "POST", PROFILES, lambda: shop.add({"CustomerID": "C1", "City": "Ede"}, ["news"], Order=order)
+    ) as client:
+        loaded = shop.load([ROW], Terms("ignore or add"), client=client)
+    assert loaded.counted == (1, 0, 0, 0)
+    assert shop.contents() == [MADE]
+
+
+def test_another_record_behind_a_connection_that_broke_leaves_the_row_unknown(shop: Shop) -> None:
+    """Without a 503 the request may still be carried out: only what is as it was sent confirms it (data rule 28)."""
+    with when_busy(shop, "POST", PROFILES, lambda: shop.add({"CustomerID": "C1", "City": "EDE"}), "empty") as client:
+        loaded = shop.load([ROW], Terms("ignore or add"), client=client)
+    assert loaded.counted == (0, 0, 1, 0)
+    assert shop.contents() == [{"CustomerID": "C1", "City": "EDE"}]
+
+
+def test_a_second_trouble_behind_a_503_leaves_the_row_unknown(shop: Shop) -> None:
+    """An error while the row is taken up once more does not make it unsent: it may have been sent."""
+
+    def somebody() -> None:
+        shop.add({"CustomerID": "C1", "City": "EDE"})
+        shop.sandbox.set_faults([{"kind": "refuse", "method": "PUT"}])
+
+    with when_busy(shop, "PUT", PROFILES, somebody) as client:
+        loaded = shop.load([{"CustomerID": "C1", "City": "Ede"}], client=client)
+    assert loaded.counted == (0, 0, 1, 0)
 
 
 def test_a_server_that_stays_busy_leaves_the_row_unknown(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from pipeline.copernica import ApiError, LostError, NotSentError
 from pipeline.load.profile_log import RowEntry, RowState
 from pipeline.load.profile_lookup import KEPT_S, Kept
 from pipeline.load.profile_rows import RowReader, SubprofileRow
-from pipeline.load.profile_sending import surely
+from pipeline.load.profile_sending import PresentError, surely
 from pipeline.state.chunks import ChunkEntry
 from pipeline.state.ledger import Ledger
 from pipeline.state.operations import RowRecords
@@ -146,6 +146,20 @@ def test_a_look_that_fails_leaves_the_answer_lost() -> None:
 
     with pytest.raises(NotSentError) as unknown:
         surely(raising([lost()]), look, again=True)
+    assert unknown.value.maybe_sent
+
+
+@pytest.mark.parametrize(("status", "raised"), [(503, PresentError), (502, LostError), (None, LostError)])
+def test_a_record_that_is_there_in_another_way_stops_the_second_try(status: int | None, raised: type[ApiError]) -> None:
+    """It is taken for present after a 503 only; either way nothing goes out again."""
+
+    def look() -> str:
+        raise PresentError
+
+    errors: list[ApiError] = [lost(status)]
+    with pytest.raises(LostError) as unknown:
+        surely(raising(errors), look, again=True)
+    assert type(unknown.value) is raised
     assert unknown.value.maybe_sent
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.load.loop import entry_of, recorded
 from pipeline.load.outcome import ChunkLog, Ending
 from pipeline.load.profile_log import RowState
 from pipeline.state.chunks import ChunkState
-from tests.profiles.shop import Loaded, Shop, Terms
+from tests.profiles.shop import Loaded, Shop, Terms, chunk_of
 from tests.profiles.wrapped import CrashAt, CrashError, Wrapped
 
 Opens = Callable[[str], Shop]
@@ -204,3 +205,36 @@ def test_a_key_that_goes_on_in_the_next_chunk_is_added_once(open_shop: Opens, ve
         {"CustomerID": "C1", "City": "Ede", "Order": [{"OrderID": "O1"}, {"OrderID": "O2"}]},
         {"CustomerID": "C2", "City": "Tiel", "Order": [{"OrderID": "O1"}]},
     ]
+
+
+@pytest.mark.parametrize(("verb", "city"), [("posted", None), ("ended", "Goes")])
+def test_rows_on_the_wire_when_the_process_is_stopped_are_unknown(shop: Shop, verb: str, city: str | None) -> None:
+    """What the ledger tells of a chunk that broke off: a row is confirmed or, where it may have been sent, unknown."""
+    if city is not None:
+        shop.add({"CustomerID": "C2", "City": city})
+    ended: list[object] = []
+
+    def stop(*_: object) -> None:
+        ended.append(0)
+        if verb == "posted" or len(ended) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shop.load(
+            ROWS, Terms("ignore or add", workers=1), log=lambda log: Wrapped(log, before={verb: stop}), run="stopped"
+        )
+    report = recorded(shop.ledger().chunks("stopped"))
+    confirmed = 0 if verb == "posted" else 2
+    assert report.rows == {"confirmed": confirmed, "failed": 0, "unknown": 3 - confirmed}
+    loaded = shop.load(ROWS, Terms("ignore or add"), run="stopped")
+    assert loaded.counted == (3, 0, 0, 0)
+    assert len(shop.contents()) == 2
+
+
+def test_rows_of_an_import_on_the_wire_are_unknown(shop: Shop) -> None:
+    """The ledger has the chunk as `sending`: the import may have arrived."""
+    record = shop.ledger().chunk("stopped", entry_of(chunk_of(ROWS, Terms())), "imports")
+    record.sending("2026-01-02T03:04:05+00:00")
+    assert recorded(shop.ledger().chunks("stopped")).rows == {"confirmed": 0, "failed": 0, "unknown": 3}
+    record.submitted(7)
+    assert recorded(shop.ledger().chunks("stopped")).rows == {"confirmed": 0, "failed": 0, "unknown": 0}
