@@ -113,6 +113,14 @@ def delete(noun: str, number: int) -> Request:
     return Request("DELETE", path(noun, number), kind=Kind.DELETE)
 
 
+def delete_profiles(database_id: int, profile_ids: Sequence[int]) -> Request:
+    """DELETE `database/$id/profiles` with the ids in its JSON body, as v3 and v4 document it (API sheet 9, ⚠C3)."""
+    if not profile_ids or any(type(number) is not int or number < 1 for number in profile_ids):
+        raise ValueError("profiles are deleted by their ids: whole numbers above zero, at least one")
+    body = json_body({"profiles": list(profile_ids)})
+    return Request("DELETE", path("database", database_id, "profiles"), (), body, Kind.DELETE)
+
+
 def switch_interests(profile_id: int, switches: Mapping[str, bool]) -> Request:
     """POST `profile/$id/interests` with an explicit map; those not named stay as they are (data rule 33)."""
     if not switches or any(type(on) is not bool for on in switches.values()):

@@ -28,6 +28,7 @@ class Version:
     has_data_only: bool
     has_consumption: bool
     puts_subprofiles: bool
+    deletes_many: bool
 
     def profile_body(self, fields: Mapping[str, str], interests: Mapping[str, bool] | None = None) -> object:
         """Give the body of POST and PUT `database/$id/profiles`; interests only where they are not None.
@@ -49,10 +50,10 @@ class Version:
 VERSIONS: Mapping[str, Version] = {
     version.name: version
     for version in (
-        Version("v1", False, True, 100, False, False, False, False),
-        Version("v2", False, False, 1000, False, True, True, True),
-        Version("v3", False, False, 1000, True, True, True, True),
-        Version("v4", True, False, 1000, True, True, True, True),
+        Version("v1", False, True, 100, False, False, False, False, False),
+        Version("v2", False, False, 1000, False, True, True, True, True),
+        Version("v3", False, False, 1000, True, True, True, True, True),
+        Version("v4", True, False, 1000, True, True, True, True, True),
     )
 }
 

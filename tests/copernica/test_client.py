@@ -194,6 +194,30 @@ def test_a_delete_that_is_not_allowed_is_refused(serve: Serve, connect: Connect)
         connect(server.url).delete_profile(501)
 
 
+def test_several_profiles_are_deleted_with_one_call(serve: Serve, connect: Connect) -> None:
+    """From v2 on; v1 has no such call, and nothing is sent."""
+    server = serve(in_turn(answer(204)))
+    connect(server.url, "v2").delete_profiles(7, [501, 502])
+    with pytest.raises(UnsupportedError, match="v1 of the API has no DELETE of several profiles"):
+        connect(server.url, "v1").delete_profiles(7, [501])
+    (seen,) = server.seen
+    assert (seen.method, seen.path, seen.json) == (
+        "DELETE",
+        "/v2/database/7/profiles",
+        {"profiles": [501, 502]},
+    )
+
+
+@pytest.mark.parametrize(
+    "row", [{"ID": "4", "name": "Orders"}, {"name": "Orders"}, {"ID": "3"}, {"ID": "x", "name": 1}]
+)
+def test_another_collection_is_a_stranger(serve: Serve, connect: Connect, row: dict[str, object]) -> None:
+    """What is read as collection 3 is collection 3."""
+    server = serve(lambda seen: answer(200, row) if seen.path.endswith("/3") else listed())
+    with pytest.raises(StrangerError, match="collection"):
+        connect(server.url).collection(3)
+
+
 def test_an_import_and_its_status(serve: Serve, connect: Connect) -> None:
     """The sample of API sheet 23."""
     status = {"ID": "88", "status": "free text", "totallines": "2", "processedLines": "1", "lastrun": False}

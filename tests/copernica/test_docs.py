@@ -79,6 +79,6 @@ def test_the_versions_of_the_page() -> None:
     ]
     yes = {True: "yes", False: "no"}
     assert rows["`post_import`, `import_status`"] == [yes[version.has_imports] for version in versions]
-    assert rows["`put_subprofile`, `put_subprofiles`, `consumption`"] == [
-        yes[version.puts_subprofiles and version.has_consumption] for version in versions
+    assert rows["`put_subprofile`, `put_subprofiles`, `delete_profiles`, `consumption`"] == [
+        yes[version.puts_subprofiles and version.deletes_many and version.has_consumption] for version in versions
     ]

@@ -169,6 +169,23 @@ def test_switches_are_true_or_false(switches: dict[str, bool]) -> None:
         endpoints.switch_interests(501, switches)
 
 
+def test_several_profiles_are_deleted_by_their_ids() -> None:
+    """In the body (API sheet 9)."""
+    assert shape(endpoints.delete_profiles(7, [501, 502])) == (
+        "DELETE",
+        "/database/7/profiles",
+        {"profiles": [501, 502]},
+        Kind.DELETE,
+    )
+
+
+@pytest.mark.parametrize("ids", [[], [0], [-1], [True], ["501"], [501, None]])
+def test_what_is_no_id_deletes_nothing(ids: list[int]) -> None:
+    """An empty list, or one that is read otherwise, may mean all of them."""
+    with pytest.raises(ValueError, match="by their ids"):
+        endpoints.delete_profiles(7, ids)
+
+
 def test_deleting_has_no_body() -> None:
     """API sheet ⚠C3."""
     assert shape(endpoints.delete("profile", 501)) == ("DELETE", "/profile/501", None, Kind.DELETE)

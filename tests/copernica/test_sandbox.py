@@ -93,6 +93,14 @@ def test_the_account_is_known(client: Client) -> None:
 
 
 @every_version
+def test_a_collection_is_read_by_its_id(client: Client, customers: Database, orders: Collection) -> None:
+    """As it stands in the structure."""
+    assert client.collection(orders.id) == customers.collections["Orders"]
+    with pytest.raises(RefusedError, match="No collection with given ID"):
+        client.collection(999_999_999)
+
+
+@every_version
 def test_a_database_that_is_not_there(client: Client) -> None:
     """Refused in Copernica's words."""
     with pytest.raises(RefusedError, match="No database with supplied ID"):
@@ -118,6 +126,15 @@ def test_the_life_of_a_profile(client: Client, customers: Database) -> None:
     assert client.delete_profile(number) is False
     assert client.profile(number).removed is True
     assert list(client.profiles(customers)) == []
+
+
+@pytest.mark.parametrize("client", ["v2", "v3", "v4"], indirect=True)
+def test_several_profiles_are_deleted(client: Client, customers: Database) -> None:
+    """These and no others, and twice is as once."""
+    first, second, third = (client.create_profile(customers, {"CustNo": number}) for number in ("1", "2", "3"))
+    for _ in range(2):
+        client.delete_profiles(customers.id, [first, third])
+    assert [one.id for one in client.profiles(customers)] == [second]
 
 
 @every_version
