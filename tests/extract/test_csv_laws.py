@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.extract import _csv
-from tests.extract.reading import frame_of, read_csv_bytes
+from pipeline.records import Expected
+from tests.extract.reading import extract, frame_of, malformed_of, read_csv_bytes
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0") | st.sampled_from(",;\t|:\"'\r\n a"))
 _TABLES = st.integers(1, 4).flatmap(
@@ -43,6 +44,38 @@ def test_any_table_of_text_comes_back(
     )
     assert [list(row) for row in frame_of(batches).drop("_line", "_record", "_element").rows()] == table
     assert found.counts.records == len(table)
+
+
+# Characters of each encoding, some of them beyond ASCII where it has any.
+_ENCODED = {
+    "utf-8": "aé€ǆ漢\U0001f600",
+    "utf-8-sig": "aé€漢",
+    "utf-16": "aé€漢\U0001f600",
+    "cp1252": "aé€ß",
+    "latin-1": "aéß\x85",
+    "iso8859-15": "aé€",
+    "cp1250": "ał€ő",
+    "ascii": "ab",
+}
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(data=st.data(), encoding=st.sampled_from(sorted(_ENCODED)), named=st.booleans(), skipped=st.integers(0, 3))
+def test_any_encoding_header_and_preamble_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, encoding: str, named: bool, skipped: int
+):
+    """The same table in a file, in its own encoding, behind lines to skip, with its header in the file or in the job."""
+    text = st.text(st.sampled_from(_ENCODED[encoding] + ',;"\r\n '))
+    table = data.draw(st.lists(st.lists(text, min_size=2, max_size=2), min_size=1, max_size=6))
+    header = ["c0", "c1"]
+    lines = [",".join(_cell(value, ",", '"', False) for value in row) for row in ([] if named else [header]) + table]
+    path = tmp_path_factory.mktemp("law") / "dump.csv"
+    path.write_bytes("".join(line + "\n" for line in ["title"] * skipped + lines).encode(encoding))
+    words = {"encoding": encoding, "skip_lines": skipped, "header": header if named else "first"}
+    batches, read = extract(path, Expected(tuple(header)), **words)
+    assert [list(row) for row in frame_of(batches).select(header).rows()] == table
+    assert malformed_of(batches) == []
+    assert [facts.records for facts in read.facts] == [len(table)]
 
 
 _SIZE = 2_000_000

@@ -6,7 +6,8 @@ the file is refused. What cannot be seen in the bytes:
 - a line end in the first or last field, unquoted, leaves a half that has all the fields: `0\n000,b,c` (the other half is
   set aside, so the damage does not go unseen);
 - a file that breaks off within its last field ends in a shorter value;
-- one encoding of one byte per character read as another gives other text (`latin-1` as `cp1252`).
+- one encoding of one byte per character read as another gives other text (`latin-1` as `cp1252`);
+- a second table or a footer with as many fields as the first: its lines are rows, and the matter of the schema.
 """
 
 from __future__ import annotations
@@ -179,6 +180,12 @@ def test_two_tables_in_one_file(tmp_path: Path):
     rows, malformed = _outcome(tmp_path, _file(LINES) + b"x,y\n1,2\n3,4\n")
     assert rows == ROWS
     assert malformed == [(14, 13, "field_count"), (15, 14, "field_count"), (16, 15, "field_count")]
+
+
+def test_a_second_table_of_the_same_width_loses_no_line(tmp_path: Path):
+    """Its header is another one, so all its lines are rows: none is dropped, and none of the first table changes."""
+    rows, malformed = _outcome(tmp_path, _file(LINES) + b"w,x,y,z\n1,2,3,4\n")
+    assert (rows, malformed) == ([*ROWS, ("w", "x", "y", "z"), ("1", "2", "3", "4")], [])
 
 
 def test_a_footer_is_set_aside(tmp_path: Path):

@@ -298,6 +298,7 @@ def test_a_month_of_retail_ends_with_the_last_line_of_each_order(journey: Callab
         for key, fields in held.items():
             line = orders[key]
             assert fields["InvoiceDate"] == line["InvoiceDate"]
+            assert fields["Description"] == line["Description"]
             assert int(fields["Quantity"]) == int(line["Quantity"])
             assert float(fields["UnitPrice"]) == float(line["UnitPrice"])
     assert here.sandbox.hazards() == []
