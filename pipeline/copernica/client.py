@@ -183,12 +183,11 @@ class Client:
         """Read one collection with all its fields; raises RefusedError for an unknown id, StrangerError for another."""
         row = object_of(self._send(endpoints.get("collection", collection_id)))
         try:
-            found = self._collection(row) if whole(row["ID"]) == collection_id else None
+            if whole(row["ID"]) == collection_id:
+                return self._collection(row)
         except (KeyError, TypeError, ValueError):
             raise StrangerError("the answer holds something that is no collection") from None
-        if found is None:
-            raise StrangerError(f"asked for collection {collection_id}, got another one")
-        return found
+        raise StrangerError(f"asked for collection {collection_id}, got another one")
 
     def database_fields(self, database_id: int) -> Mapping[str, Field]:
         """Read the fields of a database."""
@@ -267,10 +266,7 @@ class Client:
         self._send(endpoints.update("profile", profile_id, fields))
 
     def put_profiles(self, database: Database, change: Change) -> int | None:
-        """Change **all** profiles that match; return the id where `create` made one.
-
-        None means changed, or nothing matched: the API does not tell them apart.
-        """
+        """Change **all** profiles that match; return the id where `create` made one, else None: changed, or none matched."""
         return created_id(self._send(endpoints.put_profiles(self._version, database, change)), "profile")
 
     def delete_profile(self, profile_id: int) -> bool:
