@@ -20,8 +20,8 @@ import structlog
 
 from pipeline.copernica import ApiError, CancelledError
 from pipeline.ending import RunFacts, summarise
-from pipeline.errors import AccountingError, InputError, InterruptedRunError, PipelineError, Problem
-from pipeline.guards import Sending, check_input, check_sending, last_usable, overtaken, standing
+from pipeline.errors import AccountingError, Exit, InputError, InterruptedRunError, PipelineError, Problem
+from pipeline.guards import Sending, check_input, check_sending, close_overtaken, last_usable, standing
 from pipeline.intake import refuse_changed, take_in
 from pipeline.job import Job
 from pipeline.load.loop import Decisions, recorded
@@ -38,7 +38,6 @@ from pipeline.stage.manifest import Manifest
 from pipeline.stage.partitions import partition_count
 from pipeline.stage.sample import Expectation, Sampler
 from pipeline.stage.stager import Stager
-from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import RunState
 from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
 from pipeline.tally import Intake, Tally
@@ -61,33 +60,36 @@ class Conductor:
 
     @contextmanager
     def stages(self) -> Iterator[None]:
-        """Take what stops the run for its refusal; where the disk gave out, the ledger says how far the run came."""
+        """Take what stops the run for its refusal."""
         try:
             with self._storage():
                 yield
-        except StorageStoppedError as error:
-            self.tally.refusal = error
+        except PipelineError as error:
+            if error.exit_code is Exit.BUG:
+                structlog.get_logger().critical("run.bug", exc_info=True)
+            self._stopped_by(error)
+        except KeyboardInterrupt:
+            self._stopped_by(InterruptedRunError(Problem("interrupted a second time, so it stopped at once")))
+
+    def _stopped_by(self, error: PipelineError) -> None:
+        """Keep why the run stopped; where it broke off while rows went out, now or before, the ledger says how far it came."""
+        self.tally.refusal = error
+        if not self.tally.load.chunks and self.tally.staged.accepted:
             with suppress(OSError, sqlite3.Error):
                 self.tally.load = recorded(self.site.ledger.chunks(self.id.run))
-        except PipelineError as error:
-            self.tally.refusal = error
-        except KeyboardInterrupt:
-            self.tally.refusal = InterruptedRunError(Problem("interrupted a second time, so it stopped at once"))
-            self.tally.load = recorded(self.site.ledger.chunks(self.id.run))
 
     def _storage(self) -> AbstractContextManager[None]:
-        state_dir, ledger = self.id.folder.path.parent.parent, self.site.ledger
-        return storage_faults(state_dir, lambda: ledger.sent_anything(self.id.run))
+        ledger = self.site.ledger
+        return storage_faults(ledger.state_dir, lambda: ledger.sent_anything(self.id.run))
 
     @property
     def resume_command(self) -> str:
         """Give the command that goes on with this run."""
-        state_dir = self.id.folder.path.parent.parent
-        return f"copernica-import resume {self.id.run} --state-dir {shlex.quote(str(state_dir))}"
+        return f"copernica-import resume {self.id.run} --state-dir {shlex.quote(str(self.site.ledger.state_dir))}"
 
     def stage(self, plan: Plan) -> Manifest:
         """Read the dumps, set rejects aside, settle and lay out accepted rows; nothing was sent when this ends."""
-        writer = RejectsWriter(self.id.folder.path / "rejects")
+        writer = RejectsWriter((self.id.folder.path / "rejects").with_suffix(plan.rejects_suffix))
         stager = self._stager(plan)
         with writer:
             intake = self._take_in(plan, writer, stager)
@@ -218,6 +220,7 @@ class Conductor:
             imports=self.loader.imports if self.loader else 0,
             resume=self.resume_command,
             failed=self.id.folder.path / "failed.csv",
+            resumed=self.id.resumed,
         )
         summary = summarise(facts, self.tally)
         try:
@@ -253,9 +256,7 @@ class Conductor:
         self.site.ledger.end(self.id.run, state, summary.to_dict())
         if state is RunState.DONE:
             self.id.folder.end_staged(self.id.job.state.keep_staged, datetime.now(UTC))
-            for run in overtaken(self.site.ledger, self.id.run):
-                self.site.ledger.give_up(run)
-                RunFolder(self.id.folder.path.parent.parent, run).drop_staged()
+            close_overtaken(self.site.ledger, self.id.run)
         elif state is RunState.REFUSED:
             self.id.folder.drop_staged()
 

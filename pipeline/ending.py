@@ -23,7 +23,8 @@ MOST_TROUBLES = 20
 class RunFacts:
     """What the summary tells beside the counts; `run`, `way` and paths are None where there is none.
 
-    `failed` is where rows of the per-profile way stand that Copernica did not take; `resume` the command that goes on.
+    `failed` is where rows of the per-profile way stand that Copernica did not take; `resume` the command that goes on,
+    `resumed` says that this is what it did.
     """
 
     run: str | None
@@ -41,6 +42,7 @@ class RunFacts:
     imports: int = 0
     resume: str = ""
     failed: Path | None = None
+    resumed: bool = False
 
 
 def summarise(facts: RunFacts, tally: Tally) -> Summary:
@@ -131,8 +133,9 @@ def problems(facts: RunFacts, tally: Tally) -> Iterator[Problem]:
         rest = len(tally.load.troubles) - MOST_TROUBLES
         yield Problem(f"{counted(rest, 'more chunk')} {'is' if rest == 1 else 'are'} not confirmed")
     if held := tally.load.chunks.get("held"):
-        what = "was held: it shares" if held == 1 else "were held: they share"
-        yield Problem(f"{counted(held, 'chunk')} {what} customers with a chunk that is not confirmed")
+        yield Problem(
+            f"{counted(held, 'chunk')} {'was' if held == 1 else 'were'} held behind others that are not confirmed"
+        )
     if tally.load.stopped and not tally.load.interrupted:
         yield Problem(tally.load.stopped, "Copernica", "nothing more was sent")
     if tally.verified.different:
@@ -202,10 +205,10 @@ def _decision(facts: RunFacts, tally: Tally) -> str:
 def go_on(facts: RunFacts, tally: Tally) -> str:
     """Give the last line of the report: how to go on where the run is not done."""
     code = tally.exit_code
-    if code in (Exit.INCOMPLETE, Exit.INTERRUPTED):
+    if code in (Exit.INCOMPLETE, Exit.INTERRUPTED) or (code is not Exit.OK and tally.load.anything_sent):
         return f"To go on: {facts.resume}{_decision(facts, tally)}"
     if code is not Exit.OK:
-        return "Nothing was sent."
+        return "Nothing more was sent." if facts.resumed else "Nothing was sent."
     if tally.skipped_files and not tally.intake.facts:
         return f"Nothing is new: all {tally.skipped_files} files were confirmed by earlier runs; nothing was sent."
     if tally.intake.malformed or tally.intake.rejected:

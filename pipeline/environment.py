@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from pipeline.copernica.versions import API_URL, AUTH_URL, safe_url
 from pipeline.errors import JobError, Problem
-
-API_URL = "https://api.copernica.com"
-AUTH_URL = "https://authenticate.copernica.com"
 
 # A token file larger than this is another file. A guess; tokens have some hundreds of characters at most.
 _MOST_TOKEN_BYTES = 16_384
@@ -87,10 +83,12 @@ def _token(environ: Mapping[str, str]) -> str:
 def _token_in(path: Path, where: str) -> str:
     try:
         with path.open("rb") as file:
-            raw = file.read(_MOST_TOKEN_BYTES)
+            raw = file.read(_MOST_TOKEN_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "this is no path"
         raise JobError(Problem(f"the file of the token cannot be read: {reason}", where, "mend the path")) from None
+    if len(raw) > _MOST_TOKEN_BYTES:
+        raise JobError(Problem("the file is too long to be that of a token", where, "name the token's own file"))
     token = raw.decode("utf-8-sig", errors="replace").strip()
     if not token:
         raise JobError(Problem("the file of the token is empty", where, "put the token in it, alone"))
@@ -99,27 +97,7 @@ def _token_in(path: Path, where: str) -> str:
 
 def _url_problems(name: str, url: str) -> list[Problem]:
     try:
-        parts = urlsplit(url)
-        host, user = parts.hostname, parts.username or parts.password
-        parts.port  # noqa: B018 - raises ValueError for a port that is none
-    except ValueError:
-        return [Problem("this is no URL", name, f"write one such as {API_URL}")]
-    if user or "@" in parts.netloc:
-        return [Problem("a URL carries no user and no password", name, "remove them")]
-    if parts.scheme not in ("http", "https") or not host:
-        return [Problem("this is no http URL", name, f"write one such as {API_URL}")]
-    if parts.query or parts.fragment or "?" in url or "#" in url:
-        return [Problem("a URL of the API ends without ? and #", name, "remove what stands behind")]
-    if parts.scheme == "http" and not _is_loopback(host):
-        what = f"plain http would show the token to everybody between here and {host}"
-        return [Problem(what, name, "write https; http is taken for this machine only")]
+        safe_url(url)
+    except ValueError as error:
+        return [Problem(str(error), name, f"write one such as {API_URL}; plain http is taken for this machine only")]
     return []
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import InputError, JobError
 from pipeline.extract import Extraction, grouped, look_for
-from pipeline.job import Job
+from pipeline.job import Job, format_of
 from pipeline.records import Keys, LiveField, SourceFile
 from pipeline.stage.settle import Rules
 from pipeline.validate.batch import Validator
@@ -33,6 +33,13 @@ class Plan:
         """Give what settling and sending need to know of the job."""
         target = self.job.target
         return Rules(target.action, Keys.of(target.key_fields), self.link.sets, target.ignore_empty_fields)
+
+    @property
+    def rejects_suffix(self) -> str:
+        """Give the extension of the rejects file: `.csv`, or `.ndjson` where any file is JSON, which holds both."""
+        said = self.job.source.format
+        formats = {said or format_of(file.name) for file in self.files}
+        return ".ndjson" if formats & {"json", "ndjson"} else ".csv"
 
     def extraction(self, limit: int | None = None, *, batch_rows: int = 100_000) -> Extraction:
         """Give a fresh reading of the files."""

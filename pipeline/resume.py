@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pipeline.conductor import Conductor
 from pipeline.environment import read_environment
-from pipeline.errors import ApiRefusedError, Exit, InputError, JobError, Problem
+from pipeline.errors import ApiRefusedError, InputError, JobError, Problem
 from pipeline.intake import changed_problem
 from pipeline.interrupt import interrupts
 from pipeline.job import Job
@@ -28,7 +28,7 @@ from pipeline.run import check_fit
 from pipeline.site import RunId, Site
 from pipeline.stage.manifest import Manifest
 from pipeline.state.folder import RunFolder, private_files
-from pipeline.state.ledger import UNFINISHED, Ledger, RunRow
+from pipeline.state.ledger import UNFINISHED, Ledger, RunRow, RunState
 from pipeline.state.lock import Patience, database_lock, job_lock
 from pipeline.state.storage import storage_faults
 from pipeline.target import LiveTarget, connected, meet
@@ -103,8 +103,11 @@ def find(ledger: Ledger, run: str | None) -> RunRow:
 
 
 def ended(row: RunRow) -> Mapping[str, Any]:
-    """Give the summary of a run that nobody goes on with; one that was killed and then given up has none."""
-    return row.summary or {"run": row.id, "status": row.state.value, "exit_code": int(Exit.INCOMPLETE)}
+    """Give the summary of a run of which nothing is left; raises ApiRefusedError for one that was given up."""
+    if row.state is RunState.CLOSED:
+        what = "this run was closed, so nobody goes on with it: a later run of its job has gone, or was about to go, past it"
+        raise ApiRefusedError(Problem(what, f"run {row.id}", "run the job again with the dump of today"))
+    return row.summary or {}
 
 
 def refuse_overtaken(ledger: Ledger, row: RunRow) -> None:

@@ -11,6 +11,9 @@ from pipeline.records import FileFacts
 from pipeline.report.summary import Records, Status
 from pipeline.stage.settle import Staged
 
+# What these say of a run is no longer true once rows were sent.
+_NOTHING_SENT = (Exit.JOB, Exit.INPUT, Exit.API)
+
 
 class Rebuild(StrEnum):
     """What became of the rebuilding of selections (data rule 24)."""
@@ -106,7 +109,7 @@ class Tally:
             failed=failed,
             unknown=unknown,
             unmatched=self.load.unmatched,
-            unsent=self.staged.accepted - confirmed - failed - unknown,
+            unsent=self.load.unsent(self.staged.accepted),
         )
 
     @property
@@ -116,9 +119,10 @@ class Tally:
 
     @property
     def exit_code(self) -> Exit:
-        """Say how the run ended."""
+        """Say how the run ended; what stops it once rows were sent leaves it incomplete, whatever it was."""
         if self.refusal is not None:
-            return self.refusal.exit_code
+            code = self.refusal.exit_code
+            return Exit.INCOMPLETE if code in _NOTHING_SENT and self.load.anything_sent else code
         if self.load.interrupted and not self.all_confirmed:
             return Exit.INTERRUPTED
         if self.load.stopped and not self.load.anything_sent:

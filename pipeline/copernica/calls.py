@@ -214,6 +214,7 @@ class Caller:
 
     def _once(self, request: Request, attempt: int) -> tuple[Response | Fault, bool]:
         """Make one attempt at the API host."""
+        self._stand_by(request)
         self._waiter.wait(self._gate.reserve(self._outside.clock()))
         added = self._credentials.headers()
         self._count(request, 1)
@@ -235,6 +236,15 @@ class Caller:
             self._outside.on_call(Call(request.method, request.path, attempt, status, failure, seconds, sent))
         refused = isinstance(outcome, Fault) and outcome.failure is Failure.AUTH
         return outcome, refused and self._credentials.renew(added)
+
+    def _stand_by(self, request: Request) -> None:
+        """Take the time that another call's `Retry-After` holds this one from the budget; raises BudgetSpentError."""
+        now_s = self._outside.clock()
+        held_s = self._gate.held_s(now_s)
+        if held_s > self._budget.left_s(now_s):
+            what = f"{request.method} {request.path} was not sent: the API asks for {held_s:.0f} s of silence"
+            raise BudgetSpentError(f"{what}, and {self._budget.budget_s:g} s of waiting are allowed in all")
+        self._budget.spend(now_s, held_s)
 
     def _count(self, request: Request, step: int) -> None:
         """Count a call before it is made, so that the limit holds for all workers together."""

@@ -43,11 +43,8 @@ from pipeline.copernica.records import (
 from pipeline.copernica.selector import Selector
 from pipeline.copernica.setup import SetUp
 from pipeline.copernica.structure import Collection, Database, Field, Interest, by_name, field_of, interest_of, whole
-from pipeline.copernica.versions import VERSIONS, safe_url
+from pipeline.copernica.versions import API_URL, AUTH_URL, VERSIONS, safe_url
 from pipeline.copernica.wire import Request, path
-
-API_URL = "https://api.copernica.com"
-AUTH_URL = "https://authenticate.copernica.com"
 
 
 class Client:
@@ -96,6 +93,11 @@ class Client:
         return self._version.name
 
     @property
+    def page_rows(self) -> int:
+        """Records that a list gives with one call."""
+        return self._version.page_rows
+
+    @property
     def calls(self) -> int:
         """Requests that went to the API host, retries and polls included, the exchange of the token not."""
         return self._caller.counters.calls
@@ -127,8 +129,6 @@ class Client:
         """Give the time in UTC by the clock of the API host (its `Date` header), or ours as long as it has not answered."""
         return self._caller.server_now()
 
-    # The account.
-
     def identity(self) -> Identity:
         """Tell whose token it is (GET `identity`)."""
         return identity_of(object_of(self._send(endpoints.get("identity"))))
@@ -139,8 +139,6 @@ class Client:
         query = (("begin", begin.isoformat()), ("end", end.isoformat()))
         answer = object_of(self._send(Request("GET", path("consumption"), query)))
         return {name: whole(count) for name, count in answer.items()}
-
-    # The structure.
 
     def databases(self) -> Iterator[tuple[int, str]]:
         """Yield id and name of every database (GET `databases`, a heavy call: each comes with all its fields)."""
@@ -201,8 +199,6 @@ class Client:
         """Read the fields of a collection."""
         return by_name(field_of(row) for row in self._listed("collection", collection_id, "fields"))
 
-    # Imports.
-
     def post_import(self, wanted: ImportRequest, rows_json: bytes) -> int:
         """Start an import (v3 and v4) and return its id.
 
@@ -222,8 +218,6 @@ class Client:
         # What Copernica says of its own trouble may repeat a URL with everything in it, and has no bound.
         error = None if status.last_error is None else self._caller.redacted(status.last_error)
         return replace(status, status=self._caller.redacted(status.status), last_error=error)
-
-    # Profiles.
 
     def profiles(
         self, database: Database, *selectors: Selector, limit: int | None = None, data_only: bool = False
@@ -304,8 +298,6 @@ class Client:
     def replace_all_interests(self, profile_id: int, names: Sequence[str]) -> None:
         """Switch these interests on and **every other one off** (PUT). It may withdraw or invent consent."""
         self._send(endpoints.replace_interests(profile_id, names))
-
-    # Subprofiles.
 
     def subprofiles(self, profile_id: int, collection: Collection) -> Iterator[Subprofile]:
         """Yield the subprofiles of one profile in one collection."""

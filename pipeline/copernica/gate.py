@@ -27,6 +27,7 @@ class RateGate:
         self._refused_at_pace = 0.0
         self._guessed = False
         self._next_s = float("-inf")
+        self._held_until_s = float("-inf")
         self._slowed_s = float("-inf")
         self._recent: deque[float] = deque()
         self._lock = Lock()
@@ -35,6 +36,10 @@ class RateGate:
     def pace(self) -> float | None:
         """Calls per second at present, None for unlimited."""
         return self._pace
+
+    def held_s(self, now_s: float) -> float:
+        """Give how long a `Retry-After` still holds everybody, in seconds."""
+        return max(0.0, self._held_until_s - now_s)
 
     def reserve(self, now_s: float) -> float:
         """Take the next moment; return the seconds to wait for it, 0 for at once."""
@@ -51,7 +56,8 @@ class RateGate:
         """Halve the pace after a 429 or 503, and let nobody start before `retry_after_s` is over."""
         with self._lock:
             if retry_after_s is not None:
-                self._next_s = max(self._next_s, now_s + retry_after_s)
+                self._held_until_s = max(self._held_until_s, now_s + retry_after_s)
+                self._next_s = max(self._next_s, self._held_until_s)
             if now_s - self._slowed_s < CALM_S:
                 return
             self._slowed_s = now_s

@@ -29,6 +29,13 @@ _PLAIN: Mapping[str, re.Pattern[str]] = {
 }
 
 
+def why_never(name: str) -> str | None:
+    """Say why no record can be selected by a field of this name; None where it can."""
+    if name.casefold() in _SPECIAL:
+        return f"a field called {name!r} cannot be selected by: Copernica has its own meaning for it"
+    return f"a field called {name!r} cannot be selected by" if _UNSAFE_NAME.search(name) else None
+
+
 @dataclass(frozen=True)
 class Selector:
     """One condition `field == value`. Raises ValueError for a name or value that Copernica could misread."""
@@ -43,10 +50,8 @@ class Selector:
 
     def __post_init__(self) -> None:
         name = self.field.name
-        if name.casefold() in _SPECIAL:
-            raise ValueError(f"a field called {name!r} cannot be selected by: Copernica has its own meaning for it")
-        if _UNSAFE_NAME.search(name):
-            raise ValueError(f"a field called {name!r} cannot be selected by")
+        if never := why_never(name):
+            raise ValueError(never)
         if not self.value.strip():
             raise ValueError(f"an empty value for {name!r} would select every record without one")
         if self.value != self.value.strip():

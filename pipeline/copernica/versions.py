@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 from pipeline.copernica.failures import UnsupportedError
 
+API_URL = "https://api.copernica.com"
+AUTH_URL = "https://authenticate.copernica.com"
+
 
 @dataclass(frozen=True)
 class Version:
@@ -72,23 +75,23 @@ def is_success(method: str, status: int) -> bool:
 def safe_url(url: str) -> str:
     """Return `url` without a slash at its end, where a token may be sent to it.
 
-    https anywhere, plain http only to this machine (127.0.0.0/8, ::1, localhost). Raises ValueError, whose text names
-    scheme and host only, for anything else, and for a URL with user, query or fragment.
+    https anywhere, plain http only to this machine (127.0.0.0/8, ::1, localhost). Raises ValueError, whose text names the
+    host at most, for anything else, and for a URL with user, query, fragment or blank.
     """
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
+        host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("the URL of the API cannot be read") from None
-    if parts.username is not None or parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", url):
-        raise ValueError(f"the URL of the API at {host!r} must have no user, query, fragment or blank")
-    if parts.scheme == "https" and host:
-        return url.rstrip("/")
-    if parts.scheme == "http" and is_loopback(host):
-        return url.rstrip("/")
-    if parts.scheme == "http":
-        raise ValueError(f"plain http goes to this machine only, not to {host!r}: use https")
-    raise ValueError(f"the URL of the API must start with https://, not with {parts.scheme!r}")
+        raise ValueError("this is no URL") from None
+    if "@" in parts.netloc:
+        raise ValueError("a URL carries no user and no password")
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError("this is no http URL")
+    if re.search(r"[?#\s\x00-\x1f]", url):
+        raise ValueError("a URL of the API has no ?, # or blank")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError(f"plain http would show the token to everybody between here and {host}")
+    return url.rstrip("/")
 
 
 def is_loopback(host: str) -> bool:

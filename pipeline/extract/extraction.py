@@ -9,7 +9,7 @@ from pipeline.errors import InputError, JobError, Problem
 from pipeline.extract.csv_dump import read_csv
 from pipeline.extract.csv_header import OURS
 from pipeline.extract.decoding import check_encoding
-from pipeline.extract.files import format_of
+from pipeline.extract.files import known_format
 from pipeline.extract.json_dump import read_json, read_ndjson
 from pipeline.extract.reading import Batches, Found, Task
 from pipeline.extract.refusal import Refused, grouped
@@ -102,7 +102,7 @@ class Extraction:
         task = Task(file, self._source, self._expected, self._lists, self._batch_rows, self._left)
         blocks = stored.blocks()
         try:
-            format_ = format_of(file.name, self._source.format)
+            format_ = known_format(file.name, self._source.format)
         except Refused:
             next(blocks, b"")  # refused for what it is, where it is no text: another format would not help
             raise

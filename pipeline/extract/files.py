@@ -8,17 +8,12 @@ import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from pipeline.errors import InputError, Problem
 from pipeline.extract.refusal import Refused, grouped
+from pipeline.job import Format, format_of
 from pipeline.records import SourceFile
 
-Format = Literal["csv", "json", "ndjson"]
-
-_FORMATS: dict[str, Format] = {
-    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson",
-}  # fmt: skip
 _ARCHIVES = (".gz", ".zst")
 
 
@@ -91,13 +86,11 @@ def archive_of(name: str) -> str:
     return suffix if suffix in _ARCHIVES else ""
 
 
-def format_of(name: str, said: Format | None) -> Format:
+def known_format(name: str, said: Format | None) -> Format:
     """Give the format that the job says, else that of the extension before `.gz` or `.zst`; Refused for another one."""
-    if said is not None:
-        return said
-    archive = archive_of(name)
-    suffix = Path(name[: len(name) - len(archive)]).suffix.lower()
-    if suffix not in _FORMATS:
+    found = said or format_of(name)
+    if found is None:
+        suffix = Path(name[: len(name) - len(archive_of(name))]).suffix
         what = f"the extension {suffix!r} names no format" if suffix else "has no extension, so no known format"
         raise Refused(Problem(what, name, "set source.format to csv, json or ndjson"))
-    return _FORMATS[suffix]
+    return found

@@ -4,7 +4,7 @@ Each guard is one function that yields a `Refusal` where it refuses; all that re
 `--force NAME` passes the one guard of that name.
 """
 
-from pipeline.guards.history import last_usable, overtaken
+from pipeline.guards.history import close_overtaken, last_usable
 from pipeline.guards.intake import check_input
 from pipeline.guards.only_new import only_new
 from pipeline.guards.refusal import Refusal, standing
@@ -19,8 +19,8 @@ __all__ = [
     "Watch",
     "check_input",
     "check_sending",
+    "close_overtaken",
     "last_usable",
     "only_new",
-    "overtaken",
     "standing",
 ]

@@ -10,6 +10,7 @@ from pipeline.errors import Problem
 from pipeline.guards.refusal import Refusal
 from pipeline.job import Job
 from pipeline.records import FileFacts
+from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import UNFINISHED, Ledger, RunRow
 
 # How many chunks of a run that is given up are named in the log.
@@ -66,19 +67,26 @@ def close_unfinished(ledger: Ledger, job: str, run: str) -> None:
             places=places[:MOST_PLACES],
             rows_never_sent=None if row.accepted is None else row.accepted - ledger.rows_begun(row.id),
         )
-        ledger.give_up(row.id)
+        _give_up(ledger, row.id)
 
 
-def overtaken(ledger: Ledger, run: str) -> tuple[str, ...]:
-    """List earlier unfinished runs of the job that had sent nothing when this one, now done, sent its rows.
+def close_overtaken(ledger: Ledger, run: str) -> None:
+    """Give up earlier unfinished runs of the job that had sent nothing when this one, now done, sent its rows.
 
-    Nobody can go on with them (older values must not go on top), and their staged rows are of no use any more.
+    Nobody can go on with them: older values must not go on top.
     """
     this = ledger.run(run)
     if this is None or not ledger.sent_anything(run):
-        return ()
-    earlier = (row for row in ledger.runs(this.job) if row.started_at < this.started_at and row.state in UNFINISHED)
-    return tuple(row.id for row in earlier if not ledger.sent_anything(row.id))
+        return
+    for row in ledger.runs(this.job):
+        if row.started_at < this.started_at and row.state in UNFINISHED and not ledger.sent_anything(row.id):
+            _give_up(ledger, row.id)
+
+
+def _give_up(ledger: Ledger, run: str) -> None:
+    """Close a run; its staged rows, customers' data, are of no use any more."""
+    ledger.give_up(run)
+    RunFolder(ledger.state_dir, run).drop_staged()
 
 
 def _unfinished(ledger: Ledger, job: str, run: str) -> list[RunRow]:

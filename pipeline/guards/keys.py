@@ -15,7 +15,6 @@ from pipeline.guards.staged import KeyTexts, StagedRows
 from pipeline.guards.survey import Survey
 from pipeline.job import Job
 from pipeline.load.compare import NOT_COMPARED
-from pipeline.load.readback import PAGE_ROWS
 from pipeline.validate.keys import maybe_same
 
 # Data rule 35.
@@ -72,7 +71,7 @@ class UniqueKeys:
             return
         if how == "sample":
             yield from self._looked_up(self.staged.sample(SAMPLED_KEYS, self.seed))
-        elif profiles <= -(-self.survey.profiles // PAGE_ROWS):
+        elif profiles <= -(-self.survey.profiles // self.survey.client.page_rows):
             frames = self.staged.profile_keys()
             yield from self._looked_up(key for frame in frames for key in frame.select(names).iter_rows())
         else:
@@ -93,20 +92,23 @@ class UniqueKeys:
             looked += 1
             same = [profile.id for profile in found if self._is(profile, key)]
             # One page shows all there is, whether the selector was honoured or not, unless it is full.
-            unclear = unclear or len(same) < len(found) == PAGE_ROWS
+            unclear = unclear or len(same) < len(found) == self.survey.client.page_rows
             several += len(same) > 1
             first = first or (tuple(same) if len(same) > 1 else ())
         if several:
             yield self._refusal(f"{several} of {looked} keys that were looked up", first)
         elif unclear:
-            yield self._unclear(f"lookups by {self._names} gave {PAGE_ROWS} profiles with other keys")
+            yield self._unclear(
+                f"lookups by {self._names} gave {self.survey.client.page_rows} profiles with other keys"
+            )
 
     def _profiles(self, key: KeyTexts) -> list[Profile]:
         fields = self.survey.database.fields
         selectors = [
             Selector.equals(fields[name], text) for name, text in zip(self.staged.keys.profile, key, strict=True)
         ]
-        return list(self.survey.client.profiles(self.survey.database, *selectors, limit=PAGE_ROWS, data_only=True))
+        client, database = self.survey.client, self.survey.database
+        return list(client.profiles(database, *selectors, limit=client.page_rows, data_only=True))
 
     def _is(self, profile: Profile, key: KeyTexts) -> bool:
         """Say whether a profile's key is maybe the same (rule 15); a phone is rewritten, so Copernica's word stands."""

@@ -1,4 +1,4 @@
-"""Hold the rows of one import (pure)."""
+"""Hold the rows that are sent and recorded together: one import, or a part of the per-profile way (pure)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pipeline.stage.settle import Place
 
 @dataclass(frozen=True)
 class Chunk:
-    """The rows of one import: `ordinal` from 1 within the run, its lane, and the rows in the staged layout with `_seq`.
+    """The rows of one import, or some of the per-profile way: `ordinal` from 1 within the run, its lane, and the rows in the
+    staged layout with `_seq`.
 
     `places` says where its first and its last row stand in the input. `digest` proves the content: SHA-256 over the JSON of
     the rows (`body`), which names the columns too.
@@ -26,6 +27,12 @@ class Chunk:
     places: tuple[Place, Place]
     body: bytes
     digest: str = ""
+
+    @property
+    def keys(self) -> pl.Series:
+        """Give the distinct `_key`s by which its rows and others wait for each other; none where the job has no profile key."""
+        keys = self.rows["_key"].unique()
+        return keys.filter(keys != 0)
 
     def only(self, rows: pl.DataFrame) -> Chunk:
         """Give the chunk with some of its rows only, for the per-profile way, which needs no body."""

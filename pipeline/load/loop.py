@@ -74,32 +74,41 @@ def load(chunks: Callable[[], Iterable[Chunk]], loading: Loading) -> LoadReport:
     for chunk, last in with_last(chunks()):
         if loading.interrupted():
             break
-        before = past.get(chunk.ordinal)
+        before = past.pop(chunk.ordinal, None)
         record = loading.ledger.chunk(loading.run, entry_of(chunk), _way(loading, before).name)
         waits = _shares_a_key(chunk, waiting) or (last and loading.rebuilds and not report.all_final)
         if (before is None or before.state is ChunkState.HELD) and waits:
             record.hold()
-            outcome = Outcome(Ending.HELD, unsent=chunk.rows.height, open_keys=chunk.rows["_key"].unique())
+            outcome = Outcome.whole(Ending.HELD, chunk)
         else:
             outcome = Step(loading, chunk, record, before, passed.get(chunk.ordinal)).take(last=last)
-        report.count(outcome)
-        loading.advance(chunk.rows.height)
         report.rebuilt = last and outcome.ending is Ending.CONFIRMED and not outcome.per_profile
-        if before is None or before.state is not ChunkState.CONFIRMED:
-            report.worked = True
-            _log(chunk, outcome)
+        _count(report, chunk, outcome, before)
+        loading.advance(chunk.rows.height)
         if outcome.open_keys is not None:
-            if outcome.ending not in (Ending.HELD, Ending.CONFIRMED):
-                place = (chunk.ordinal, chunk.rows.height, *chunk.places)
-                report.troubles.append(Trouble(*place, outcome.ending, outcome.message, outcome.per_profile))
             waiting.append(outcome.open_keys)
         halt = outcome.message if outcome.stop else loading.halt(report)
         if outcome.stop or halt:
-            report.stopped = halt
-            report.refused = outcome.refused and not report.anything_sent
+            report.stopped, report.refused = halt, outcome.refused
             break
+    else:
+        report.whole = True
+    for row in past.values():  # those that it did not come to
+        report.count(recorded_outcome(row))
+    report.refused = report.refused and not report.anything_sent
     report.interrupted = loading.interrupted()
     return report
+
+
+def _count(report: LoadReport, chunk: Chunk, outcome: Outcome, before: ChunkRow | None) -> None:
+    """Count and log how a chunk ended, and name its place where a person has to know of it."""
+    report.count(outcome)
+    if before is None or before.state is not ChunkState.CONFIRMED:
+        report.worked = True
+        _log(chunk, outcome)
+    if outcome.open_keys is not None and outcome.ending not in (Ending.HELD, Ending.CONFIRMED):
+        place = (chunk.ordinal, chunk.rows.height, *chunk.places)
+        report.troubles.append(Trouble(*place, outcome.ending, outcome.message, outcome.per_profile))
 
 
 def overtaken(chunks: Callable[[], Iterable[Chunk]], past: Mapping[int, ChunkRow], loading: Loading) -> dict[int, int]:
@@ -119,7 +128,7 @@ def overtaken(chunks: Callable[[], Iterable[Chunk]], past: Mapping[int, ChunkRow
         if chunk.ordinal in failed:
             entries = loading.ledger.chunk(loading.run, entry_of(chunk), past[chunk.ordinal].way).rows.entries()
             done = [at for at, entry in entries.items() if entry.state.confirmed]
-            open_keys[chunk.ordinal] = chunk.rows.filter(~pl.col("_seq").is_in(done))["_key"].unique()
+            open_keys[chunk.ordinal] = chunk.only(chunk.rows.filter(~pl.col("_seq").is_in(done))).keys
     return found
 
 
@@ -266,7 +275,7 @@ class Step:
             return outcome
         what = "its rows were there before it was sent, and it may still run: later rows of its customers wait"
         structlog.get_logger().warning("chunk.may_still_run", chunk=self.chunk.ordinal, what=what)
-        return replace(outcome, open_keys=self.chunk.rows["_key"].unique())
+        return replace(outcome, open_keys=self.chunk.keys)
 
     def _as_profiles(self, arrived: int = 0) -> ChunkRecord:
         """Give the chunk's record for the per-profile way; `arrived` of its rows are confirmed already."""
@@ -285,18 +294,27 @@ def _shares_a_key(chunk: Chunk, waiting: Iterable[pl.Series]) -> bool:
 
 
 def recorded(rows: Iterable[ChunkRow]) -> LoadReport:
-    """Give what the ledger knows of a load that broke off.
-
-    An import that was being sent may have arrived, so its rows are unknown; `Ledger.chunks` counts those of the other way.
-    """
+    """Give what the ledger knows of a load that broke off."""
     report = LoadReport(worked=True)
     for row in rows:
-        if row.state is ChunkState.SENDING and row.way == "imports":
-            row = replace(row, state=ChunkState.UNKNOWN, unknown=row.rows)
-        report.chunks[row.state.value] = report.chunks.get(row.state.value, 0) + 1
-        for name in ("confirmed", "failed", "unknown"):
-            report.rows[name] = report.rows.get(name, 0) + getattr(row, name)
+        report.count(recorded_outcome(row))
     return report
+
+
+def recorded_outcome(row: ChunkRow) -> Outcome:
+    """Give how a chunk stands by the ledger alone.
+
+    An import that was being sent may have arrived, so its rows are unknown; `Ledger.chunks` counts those of the other way,
+    which is to be gone on with.
+    """
+    if row.state is not ChunkState.SENDING:
+        ending, unknown = Ending(row.state.value), row.unknown
+    elif row.way == "imports":
+        ending, unknown = Ending.UNKNOWN, row.rows
+    else:
+        ending, unknown = Ending.SUBMITTED, row.unknown
+    unsent = row.rows - row.confirmed - row.failed - unknown
+    return Outcome(ending, row.confirmed, row.failed, unknown, unsent, unmatched=row.unmatched)
 
 
 def entry_of(chunk: Chunk) -> ChunkEntry:

@@ -58,7 +58,7 @@ class Outcome:
             unknown=rows if ending is Ending.UNKNOWN else 0,
             unsent=rows if ending in (Ending.SUBMITTED, Ending.UNSENT, Ending.HELD) else 0,
             message=message,
-            open_keys=None if ending is Ending.CONFIRMED else chunk.rows["_key"].unique(),
+            open_keys=None if ending is Ending.CONFIRMED else chunk.keys,
             stop=stop,
         )
 

@@ -13,7 +13,7 @@ from pipeline.copernica import Client, Database, Field, Profile, Selector, Stran
 from pipeline.validate.keys import maybe_same
 
 # Profiles that are read to find one whose key can be selected by.
-PAGE_ROWS = 100
+MOST_SEEN = 100
 
 
 def absent_value(field: Field, draw: int) -> str | None:
@@ -55,7 +55,7 @@ class Canary:
         """
         for field in self._fields:
             self._ask(field, absent_value(field, self._draw()))
-        page = list(self._client.profiles(self._database, limit=PAGE_ROWS, data_only=True))
+        page = list(self._client.profiles(self._database, limit=MOST_SEEN, data_only=True))
         for field in self._fields:
             self._ask(field, _selectable(field, page))
         return bool(page)
@@ -64,7 +64,7 @@ class Canary:
         if value is None:
             return
         selector = Selector.equals(field, value)
-        for profile in self._client.profiles(self._database, selector, limit=PAGE_ROWS, data_only=True):
+        for profile in self._client.profiles(self._database, selector, limit=MOST_SEEN, data_only=True):
             if maybe_same(profile.fields.get(field.name, "")) != maybe_same(value):
                 raise StrangerError(
                     f"a lookup by {field.name} gave profile {profile.id}, whose {field.name} is another:"

@@ -65,11 +65,10 @@ class Course:
             elif not self._first_trouble:
                 self._first_trouble = f"line {row.cells['_line']}: {message}"
 
-    def outcome(self, stopped: str | None, *, wrote: bool, keyed: bool) -> Outcome:
+    def outcome(self, stopped: str | None, *, wrote: bool) -> Outcome:
         """Say how the chunk ended: `stopped` is why no more was sent, `wrote` whether anything was.
 
-        What was stopped part way is `submitted`: it is to be carried again. Without key fields (`keyed` False) no row waits
-        for another.
+        What was stopped part way is `submitted`: it is to be carried again.
         """
         counts, rows = self.counts, sum(map(len, self.groups))
         confirmed = sum(number for state, number in counts.items() if state.confirmed)
@@ -92,15 +91,15 @@ class Course:
             unknown,
             unsent,
             message=message,
-            open_keys=self._open_keys(keyed) if confirmed < rows else None,
+            open_keys=self._open_keys() if confirmed < rows else None,
             stop=stopped is not None,
         )
 
-    def _open_keys(self, keyed: bool) -> pl.Series:
-        """Give the `_key`s of profiles with a row that is not confirmed (data rule 23)."""
+    def _open_keys(self) -> pl.Series:
+        """Give the `_key`s of profiles with a row that is not confirmed; none where the job has no key (data rule 23)."""
         found = {
             group[0].key_hash
             for group in self.groups
-            if keyed and any(row.position not in self._confirmed for row in group)
+            if group[0].key_hash and any(row.position not in self._confirmed for row in group)
         }
         return pl.Series("_key", sorted(found), dtype=pl.UInt64)

@@ -232,7 +232,7 @@ class Profiles:
         stopped = self._halted
         if stopped is None and self._stop.is_set() and course.unfinished:
             stopped = "interrupted"
-        outcome = course.outcome(stopped, wrote=actions.wrote, keyed=bool(self._settings.keys.profile))
+        outcome = course.outcome(stopped, wrote=actions.wrote)
         unmatched = course.counts[RowState.UNMATCHED] if self._settings.action == "update" else 0
         return replace(outcome, unmatched=unmatched)
 

@@ -12,9 +12,6 @@ from pipeline.records import Keys, LiveField
 from pipeline.stage.sample import Expectation
 from pipeline.validate.keys import maybe_same
 
-# The longest list that Copernica gives in one call, from v2 on (API sheet 5); v1 gives 100.
-PAGE_ROWS = 1000
-
 LooseKey = tuple[str, ...]
 
 

@@ -27,9 +27,10 @@ class Trouble:
 class LoadReport:
     """What became of the staged rows: chunks by ending, rows by outcome, and what a person has to know of the rest.
 
-    `rows` has confirmed, failed and unknown; what is missing from the accepted rows is unsent. `rebuilt` says whether the
-    last chunk ended confirmed as an import, `worked` whether anything was left to do, `stopped` why nothing more was sent,
-    `refused` that the first import was refused and nothing sent.
+    `rows` has confirmed, failed, unknown and unsent; `whole` says that these are the rows of all chunks, else the others
+    were not come to and are unsent too. `rebuilt` says whether the last chunk ended confirmed as an import, `worked` whether
+    anything was left to do, `stopped` why nothing more was sent, `refused` that the first import was refused and nothing
+    sent.
     """
 
     chunks: dict[str, int] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class LoadReport:
     interrupted: bool = False
     rebuilt: bool = False
     worked: bool = False
+    whole: bool = False
 
     @property
     def anything_sent(self) -> bool:
@@ -57,10 +59,14 @@ class LoadReport:
         """Say whether nothing is left that could be gone on with: every chunk is confirmed or failed for good."""
         return not self.stopped and self.all_final
 
+    def unsent(self, accepted: int) -> int:
+        """Give how many of the accepted rows are unsent, by the rows counted where every chunk was (data rule 2)."""
+        return self.rows.get("unsent", 0) + (0 if self.whole else accepted - sum(self.rows.values()))
+
     def count(self, outcome: Outcome) -> None:
         """Count one chunk."""
         self.chunks[outcome.ending] = self.chunks.get(outcome.ending, 0) + 1
-        for name in ("confirmed", "failed", "unknown"):
+        for name in ("confirmed", "failed", "unknown", "unsent"):
             self.rows[name] = self.rows.get(name, 0) + getattr(outcome, name)
         if outcome.unmatched is not None:
             self.unmatched = (self.unmatched or 0) + outcome.unmatched

@@ -13,7 +13,7 @@ from pipeline.copernica import ApiError, Client, Profile, Subprofile
 from pipeline.load.chunk import Chunk
 from pipeline.load.moments import created_since, moment
 from pipeline.load.outcome import Ending, Outcome
-from pipeline.load.readback import PAGE_ROWS, Found, Lookups, Pages, Terms, differences
+from pipeline.load.readback import Found, Lookups, Pages, Terms, differences
 from pipeline.records import Sets
 from pipeline.stage.sample import Expectation, expectation_of
 
@@ -115,7 +115,7 @@ class Settler:
         database = self.terms.database
         counts = [self.client.count(database)]
         counts += [self.client.count_subprofiles(database.collections[name]) for name in collections]
-        pages = sum(count // PAGE_ROWS + 1 for count in counts)
+        pages = sum(count // self.client.page_rows + 1 for count in counts)
         if min(lookups, pages) > self.most_calls:
             return min(lookups, pages)
         if lookups <= pages:
@@ -159,9 +159,7 @@ class Settler:
         message = (
             f"the answer to the import was lost; {confirmed} of {chunk.rows.height} rows are there, {left} are not"
         )
-        outcome = Outcome(
-            Ending.UNKNOWN, confirmed=confirmed, unknown=left, message=message, open_keys=chunk.rows["_key"].unique()
-        )
+        outcome = Outcome(Ending.UNKNOWN, confirmed=confirmed, unknown=left, message=message, open_keys=chunk.keys)
         return Look(outcome, at, digest, missing)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.records import REJECT_COLUMNS
+from pipeline.wholefile import write_whole
 
 # Names a row in the file: those of the trailing columns that do not depend on why it failed.
 _PLACE = ("_file", "_line", "_record")
@@ -114,10 +115,7 @@ class FailedWriter:
         if not lines:
             self._path.unlink()
             return
-        beside = self._path.with_name(f"{self._path.name}.part")
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.writelines([self._header(), *lines])
-        beside.replace(self._path)
+        write_whole(self._path, b"".join([self._header(), *lines]))
 
     def _header(self) -> bytes:
         return pl.DataFrame(schema=dict.fromkeys((*self._columns, *REJECT_COLUMNS), pl.String)).write_csv().encode()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.errors import Problem, UsageError
+from pipeline.wholefile import open_private, part_of
 
 
 class PartFile:
@@ -17,7 +18,7 @@ class PartFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._part = path.with_name(path.name + ".part")
+        self._part = part_of(path)
         self._file: BinaryIO | None = None
         if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
             what = "this is a folder" if path.is_dir() else "the folder is missing or cannot be written"
@@ -32,10 +33,7 @@ class PartFile:
     def file(self) -> BinaryIO:
         """Give the open file, made empty at the first use."""
         if self._file is None:
-            number = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            # A part left behind by a run that died may have another mode.
-            os.fchmod(number, 0o600)
-            self._file = os.fdopen(number, "wb")
+            self._file = open_private(self._part)
         return self._file
 
     def set_aside(self) -> Path:

@@ -127,6 +127,8 @@ class Summary:
             wrong.append(f"{rows.read} records read, {first} accounted for")
         if rows.accepted != second:
             wrong.append(f"{rows.accepted} records accepted, {second} accounted for")
+        if negative := [name for name, count in rows.to_dict().items() if count is not None and count < 0]:
+            wrong.append(f"fewer than no records: {', '.join(negative)}")
         if rows.rejected_by_target > rows.rejected:
             wrong.append(f"{rows.rejected} records rejected, {rows.rejected_by_target} of them by the target")
         if wrong:

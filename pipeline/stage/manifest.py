@@ -12,6 +12,7 @@ from pipeline.records import FileFacts, Sets, SourceFile
 from pipeline.stage.sample import Expectation
 from pipeline.stage.settle import Staged
 from pipeline.tally import Intake
+from pipeline.wholefile import write_whole
 
 NAME = "manifest.json"
 
@@ -28,10 +29,7 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest into the folder of staged rows, private to the user, beside its place and renamed."""
-        part = folder / f"{NAME}.part"
-        part.touch(mode=0o600)
-        part.write_text(json.dumps(dataclasses.asdict(self), default=str), encoding="utf-8")
-        part.replace(folder / NAME)
+        write_whole(folder / NAME, json.dumps(dataclasses.asdict(self), default=str).encode())
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:

@@ -20,7 +20,8 @@ class Stager:
 
     As long as no profile key has come back after another one (`Runs` finds out), every batch holds all rows of its keys
     (the last key's are held back for the next batch) and is settled at once. The first key that comes back sends everything
-    through partition files. Both give the same lanes but for the order of customers. `sampler` makes an empty sampler; with
+    through partition files. Both give the same lanes but for the order of customers. Without a profile key every batch is
+    complete as it is. `sampler` makes an empty sampler; with
     `whole` all rows go to one lane, for the per-profile way.
     """
 
@@ -58,7 +59,7 @@ class Stager:
             held, self._held = self._held, None
             self._runs.add(held["_key"].head(1))
             self._keep(settle(held, self._rules))
-            if self._has_keys and self._runs.came_back():
+            if self._runs.came_back():
                 self._partition()
         self._runs.forget()
         if self._partitions is not None:
@@ -68,13 +69,15 @@ class Stager:
 
     def _settle_now(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Settle the keys that are complete; gives the rows back where keys do not stand together."""
+        if not self._rules.keys.profile:
+            self._keep(settle(rows, self._rules))
+            return rows
         if self._held is not None:
             rows = pl.concat([self._held, rows])
         keys = rows["_key"]
         starts = (keys != keys.shift()).fill_null(True).arg_true()
-        if self._has_keys:
-            self._runs.add(keys.gather(starts[:-1]))
-        if self._has_keys and starts.len() != keys.n_unique():
+        self._runs.add(keys.gather(starts[:-1]))
+        if starts.len() != keys.n_unique():
             self._held = None
             self._partition()
             return rows
@@ -83,10 +86,6 @@ class Stager:
         if last:
             self._keep(settle(rows.slice(0, last), self._rules))
         return rows
-
-    @property
-    def _has_keys(self) -> bool:
-        return bool(self._rules.keys.profile)
 
     def _partition(self) -> None:
         """Move what was settled so far to partition files; what collapsed then stays collapsed."""

@@ -12,7 +12,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from pipeline.errors import JobError, Problem
+from pipeline.wholefile import write_whole
 
 # In a folder of staged rows: the time in UTC, ISO 8601, from which on they are to go.
 KEEP_UNTIL = "keep-until"
@@ -21,7 +24,13 @@ KEEP_UNTIL = "keep-until"
 def drop_expired(state_dir: Path, now: datetime) -> None:
     """Delete the staged rows of finished runs whose time has come (`state.keep_staged`)."""
     for mark in (state_dir / "runs").glob(f"*/staged/{KEEP_UNTIL}"):
-        if datetime.fromisoformat(mark.read_text(encoding="utf-8")) <= now:
+        try:
+            until = datetime.fromisoformat(mark.read_text(encoding="utf-8"))
+            gone = until <= now
+        except (ValueError, TypeError):  # no time, or one without a zone
+            structlog.get_logger().warning("staged.kept", why="its keep-until is no time", folder=str(mark.parent))
+            continue
+        if gone:
             shutil.rmtree(mark.parent, ignore_errors=True)
 
 
@@ -77,18 +86,15 @@ class RunFolder:
             ) from None
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        """Write `run.json` beside its place and rename it."""
-        part = self.summary_path.with_suffix(".part")
-        part.touch(mode=0o600)
-        part.write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        part.replace(self.summary_path)
+        """Write `run.json`."""
+        write_whole(self.summary_path, (json.dumps(summary, ensure_ascii=False, indent=1) + "\n").encode())
 
     def end_staged(self, keep_days: int, now: datetime) -> None:
         """Delete the staged rows, or have them kept for some days: `keep-until` beside them tells till when."""
         if keep_days <= 0:
             self.drop_staged()
         elif self.staged.is_dir():
-            (self.staged / KEEP_UNTIL).write_text((now + timedelta(days=keep_days)).isoformat(), encoding="utf-8")
+            write_whole(self.staged / KEEP_UNTIL, (now + timedelta(days=keep_days)).isoformat().encode())
 
     def drop_staged(self) -> None:
         """Delete the staged rows."""

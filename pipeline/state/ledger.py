@@ -45,7 +45,7 @@ CREATE INDEX file_content ON file (sha256);
 
 
 class RunState(StrEnum):
-    """Where a run stands; `closed` means that a person gave up what was left of it."""
+    """Where a run stands; `closed` means that nobody goes on with it: a person gave it up, or a later run has overtaken it."""
 
     RUNNING = "running"
     DONE = "done"
@@ -121,6 +121,7 @@ class Ledger:
     def __init__(self, state_dir: Path) -> None:
         """Open or make `ledger.sqlite`; raises JobError where that cannot be done, or where its format is another."""
         path = state_dir / "ledger.sqlite"
+        self.state_dir = state_dir
         try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from pipeline.copernica.selector import why_never
 from pipeline.errors import Problem, shown
 from pipeline.job import Job
 from pipeline.records import FieldSpec, Keys, Kind, LiveField
@@ -118,6 +119,9 @@ def _keys(job: Job, columns: Sequence[str], live: Mapping[str, LiveField]) -> It
         elif name in live and live[name].type in _NEVER_A_KEY:
             what = f"the key {name} is of type {live[name].type}, which cannot be a key"
             yield Problem(what, "target.key_fields", "take a text or integer field, with an index")
+        elif name in live and "." not in name and (never := why_never(name)):
+            # Neither the guards nor a look at what arrived could find such a key (data rules 27, 28, 31).
+            yield Problem(never, "target.key_fields", "take another key, or rename the field in Copernica")
 
 
 def _types_fit(job: Job, spec: FieldSpec, field: LiveField) -> bool:

@@ -385,3 +385,29 @@ def test_an_untrusted_certificate_is_not_waited_for(monkeypatch: pytest.MonkeyPa
     with pytest.raises(NotSentError, match="the CA bundle of the environment cannot be read"):
         Client(TOKEN, "v3", "https://127.0.0.1:9", outside=world.outside).identity()
     assert world.waits == []
+
+
+def test_a_silence_longer_than_the_budget_ends_the_run(serve: Serve, connect: Connect, customers: Database) -> None:
+    """`Retry-After` holds every call, so the time comes from the budget; beyond it nothing is sent and nobody waits."""
+    busy = answer(503, b"<html>busy</html>", Retry_After="600")
+    server = serve(in_turn(busy))
+    client = connect(server.url, retry_budget_s=60.0)
+    with pytest.raises(LostError):
+        client.create_profile(customers, {"CustNo": "1"})
+    with pytest.raises(BudgetSpentError, match=r"GET /profile/501 was not sent: the API asks for 600 s of silence"):
+        client.profile(501)
+    assert len(server.seen) == 1
+
+
+def test_a_silence_within_the_budget_is_waited_for_once(
+    serve: Serve, connect: Connect, customers: Database, world: World
+) -> None:
+    """Both calls behind it start when it is over."""
+    busy, found = answer(503, b"", Retry_After="50"), answer(200, {"ID": "501", "database": "7", "fields": {}})
+    client = connect(serve(in_turn(busy, found)).url, retry_budget_s=60.0)
+    with pytest.raises(LostError):
+        client.create_profile(customers, {"CustNo": "1"})
+    for _ in range(2):
+        assert client.profile(501).id == 501
+    assert world.waits[0] == 50.0
+    assert sum(world.waits) < 60.0

@@ -225,7 +225,7 @@ def test_rows_on_the_wire_when_the_process_is_stopped_are_unknown(shop: Shop, ve
         )
     report = recorded(shop.ledger().chunks("stopped"))
     confirmed = 0 if verb == "posted" else 2
-    assert report.rows == {"confirmed": confirmed, "failed": 0, "unknown": 3 - confirmed}
+    assert report.rows == {"confirmed": confirmed, "failed": 0, "unknown": 3 - confirmed, "unsent": 0}
     loaded = shop.load(ROWS, Terms("ignore or add"), run="stopped")
     assert loaded.counted == (3, 0, 0, 0)
     assert len(shop.contents()) == 2
@@ -235,6 +235,6 @@ def test_rows_of_an_import_on_the_wire_are_unknown(shop: Shop) -> None:
     """The ledger has the chunk as `sending`: the import may have arrived."""
     record = shop.ledger().chunk("stopped", entry_of(chunk_of(ROWS, Terms())), "imports")
     record.sending("2026-01-02T03:04:05+00:00")
-    assert recorded(shop.ledger().chunks("stopped")).rows == {"confirmed": 0, "failed": 0, "unknown": 3}
+    assert recorded(shop.ledger().chunks("stopped")).rows == {"confirmed": 0, "failed": 0, "unknown": 3, "unsent": 0}
     record.submitted(7)
-    assert recorded(shop.ledger().chunks("stopped")).rows == {"confirmed": 0, "failed": 0, "unknown": 0}
+    assert recorded(shop.ledger().chunks("stopped")).rows == {"confirmed": 0, "failed": 0, "unknown": 0, "unsent": 3}

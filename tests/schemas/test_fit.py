@@ -13,8 +13,8 @@ ID = LiveField("text", 20)
 
 
 def _fit(load: Load, column: str, live: LiveField, name: str = "a", **target: object) -> Fit:
-    schema = load(f'S = pa.DataFrameSchema({{"ID": column(Text(20)), "{name}": {column}}})')
-    return fit(job_of(["ID"], **target), schema, ["ID", name], {"ID": ID, name: live})
+    schema = load(f'S = pa.DataFrameSchema({{"CustNo": column(Text(20)), "{name}": {column}}})')
+    return fit(job_of(["CustNo"], **target), schema, ["CustNo", name], {"CustNo": ID, name: live})
 
 
 FITTING = [
@@ -82,14 +82,14 @@ def test_an_interest_takes_a_bool(load: Load) -> None:
 def test_names_are_looked_up_with_exact_spelling(load: Load) -> None:
     """What is missing is named, with the name that was probably meant; a collection is named once."""
     schema = load(
-        'S = pa.DataFrameSchema({name: pa.Column(str) for name in ("id", "Citty", "Zzz", "Orders.OrderID", '
+        'S = pa.DataFrameSchema({name: pa.Column(str) for name in ("custno", "Citty", "Zzz", "Orders.OrderID", '
         '"Orders.Total", "Visit.page")} | {"interest.New": pa.Column(bool)})'
     )
-    live = {name: LiveField("text", 20) for name in ("ID", "City", "Order.OrderID", "Visit.Page")}
+    live = {name: LiveField("text", 20) for name in ("CustNo", "City", "Order.OrderID", "Visit.Page")}
     live["interest.news"] = LiveField("interest")
-    found = fit(job_of(["id"]), schema, [spec.name for spec in schema.specs], live)
+    found = fit(job_of(["custno"]), schema, [spec.name for spec in schema.specs], live)
     assert found.problems == (
-        Problem("the database has no such field", "target column id", "did you mean ID? case counts"),
+        Problem("the database has no such field", "target column custno", "did you mean CustNo? case counts"),
         Problem("the database has no such field", "target column Citty", "did you mean City?"),
         Problem(
             "the database has no such field",
@@ -115,25 +115,34 @@ def test_an_interest_in_another_case_is_no_collection(load: Load) -> None:
 def test_a_key_of_a_type_that_cannot_be_one_is_refused(load: Load, type_: str) -> None:
     """Data rule 16, by the live type."""
     column = {"big": "str", "float": "float", "foreign_key": "int"}[type_]
-    schema = load(f'S = pa.DataFrameSchema({{"ID": pa.Column({column})}})')
-    found = fit(job_of(["ID"]), schema, ["ID"], {"ID": LiveField(type_)})
-    what = f"the key ID is of type {type_}, which cannot be a key"
+    schema = load(f'S = pa.DataFrameSchema({{"CustNo": pa.Column({column})}})')
+    found = fit(job_of(["CustNo"]), schema, ["CustNo"], {"CustNo": LiveField(type_)})
+    what = f"the key CustNo is of type {type_}, which cannot be a key"
     assert found.problems == (Problem(what, "target.key_fields", "take a text or integer field, with an index"),)
 
 
 def test_an_integer_key_does_not_go_to_a_text_field(load: Load) -> None:
     """007 and 7 are one integer but two texts (data rule 14); beside a key it may go there."""
-    schema = load('S = pa.DataFrameSchema({"ID": pa.Column(int)})')
-    found = fit(job_of(["ID"]), schema, ["ID"], {"ID": LiveField("text", 20)})
+    schema = load('S = pa.DataFrameSchema({"CustNo": pa.Column(int)})')
+    found = fit(job_of(["CustNo"]), schema, ["CustNo"], {"CustNo": LiveField("text", 20)})
     assert [problem.do for problem in found.problems] == ["make it a str"]
+
+
+@pytest.mark.parametrize("name", ["ID", "Modified", "code"])
+def test_a_key_that_cannot_be_looked_up_is_refused(load: Load, name: str) -> None:
+    """API sheet 6: selectors have their own meaning for it, so neither the guards nor resume could look for a record."""
+    schema = load(f'S = pa.DataFrameSchema({{"{name}": pa.Column(str, pa.Check.str_length(max_value=20))}})')
+    (problem,) = fit(job_of([name]), schema, [name], {name: ID}).problems
+    assert problem.what == f"a field called {name!r} cannot be selected by: Copernica has its own meaning for it"
+    assert problem.where == "target.key_fields"
 
 
 def test_a_key_that_no_column_gives_is_refused(load: Load) -> None:
     """API sheet 11.3: a key field missing from the columns is undefined."""
-    schema = load('S = pa.DataFrameSchema({"ID": pa.Column(str, pa.Check.str_length(max_value=20))})')
-    found = fit(job_of(["ID", "Code"]), schema, ["ID"], {"ID": ID, "Code": ID})
+    schema = load('S = pa.DataFrameSchema({"CustNo": pa.Column(str, pa.Check.str_length(max_value=20))})')
+    found = fit(job_of(["CustNo", "Kind"]), schema, ["CustNo"], {"CustNo": ID, "Kind": ID})
     assert found.problems == (
-        Problem("no column of the job gives the key Code", "target.key_fields", "add it to the columns"),
+        Problem("no column of the job gives the key Kind", "target.key_fields", "add it to the columns"),
     )
 
 
@@ -165,11 +174,13 @@ def test_emptiness_for_a_field_that_cannot_be_empty_is_refused(
 def test_emptiness_is_fine_where_the_field_can_be_empty_or_the_value_cannot(load: Load) -> None:
     """empty_date keeps empty; a key is never empty, a constant says its value, a delete sends keys only."""
     dates = _fit(load, "column(Date(nullable=True))", LiveField("empty_date"), ignore_empty_fields=False)
-    schema = load('S = pa.DataFrameSchema({"ID": pa.Column(int, nullable=True), "a": pa.Column(int, nullable=True)})')
-    live = {"ID": LiveField("integer"), "a": LiveField("integer")}
-    constant = fit(job_of(["ID"], constants={"a": "3"}, ignore_empty_fields=False), schema, ["ID", "a"], live)
-    delete = job_of(["ID"], action="delete", delete_target="profile", ignore_empty_fields=False)
-    assert (dates, constant, fit(delete, schema, ["ID", "a"], live)) == (Fit((), ()),) * 3
+    schema = load(
+        'S = pa.DataFrameSchema({"CustNo": pa.Column(int, nullable=True), "a": pa.Column(int, nullable=True)})'
+    )
+    live = {"CustNo": LiveField("integer"), "a": LiveField("integer")}
+    constant = fit(job_of(["CustNo"], constants={"a": "3"}, ignore_empty_fields=False), schema, ["CustNo", "a"], live)
+    delete = job_of(["CustNo"], action="delete", delete_target="profile", ignore_empty_fields=False)
+    assert (dates, constant, fit(delete, schema, ["CustNo", "a"], live)) == (Fit((), ()),) * 3
 
 
 @pytest.mark.parametrize(

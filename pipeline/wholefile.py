@@ -1,0 +1,26 @@
+"""Write a private file whole or not at all (edge)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+
+def part_of(path: Path) -> Path:
+    """Give the place beside `path` where a file grows until it is whole."""
+    return path.with_name(path.name + ".part")
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Open an empty file to write to, readable by its owner alone, also where one of another mode was left behind."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(number, 0o600)
+    return os.fdopen(number, "wb")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place and rename it; raises OSError, and then what stood there stays."""
+    with open_private(part_of(path)) as file:
+        file.write(content)
+    part_of(path).replace(path)
