@@ -116,7 +116,7 @@ class Conductor:
             self.id.folder.staged,
             partition_count(sum(file.size_bytes for file in plan.files)),
             rules,
-            lambda: Sampler(size, seed, rules.sets, rules.keys),
+            lambda: Sampler(size, seed, rules.sets, rules.keys, rules.first_stands),
             whole=self.site.choice.way == "profiles",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,16 +128,18 @@ def problems(facts: RunFacts, tally: Tally) -> Iterator[Problem]:
     """Name everything that kept the run from being done."""
     if tally.refusal is not None:
         yield from tally.refusal.problems
-    for one in tally.load.troubles[:MOST_TROUBLES]:
+    by_guard = {problem.what for problem in tally.problems}
+    troubles = [one for one in tally.load.troubles if one.message not in by_guard]
+    for one in troubles[:MOST_TROUBLES]:
         yield trouble(one, facts)
-    if len(tally.load.troubles) > MOST_TROUBLES:
-        rest = len(tally.load.troubles) - MOST_TROUBLES
+    if len(troubles) > MOST_TROUBLES:
+        rest = len(troubles) - MOST_TROUBLES
         yield Problem(f"{counted(rest, 'more chunk')} {'is' if rest == 1 else 'are'} not confirmed")
     if held := tally.load.chunks.get("held"):
         yield Problem(
-            f"{counted(held, 'chunk')} {'was' if held == 1 else 'were'} held behind others that are not confirmed"
+            f"{counted(held, 'chunk')} {'was' if held == 1 else 'were'} held behind others that are not confirmed for certain"
         )
-    if tally.load.stopped and not tally.load.interrupted:
+    if tally.load.stopped and not tally.load.interrupted and tally.load.stopped not in by_guard:
         yield Problem(tally.load.stopped, "Copernica", "nothing more was sent")
     if tally.verified.different:
         columns = ", ".join(tally.verified.places)
@@ -158,6 +161,8 @@ def trouble(found: Trouble, facts: RunFacts) -> Problem:
     """Name a chunk that is not confirmed, its files and lines, and what to do."""
     (first_file, first_line), (last_file, last_line) = found.first, found.last
     files, name = facts.files, import_name(facts.run or "", found.ordinal)
+    # What an `add` has made a second time nobody can tell apart (data rule 28).
+    resend = "" if facts.job.target.action == "add" else " or --unknown resend"
     look = f", after a look for the import {name} in Copernica" if facts.way == "imports" else ""
     where = (
         f"chunk {found.ordinal}, {counted(found.rows, 'row')} between {files[first_file].name} line {first_line}"
@@ -172,7 +177,7 @@ def trouble(found: Trouble, facts: RunFacts) -> Problem:
     }.get(found.ending, found.message)
     do = {
         Ending.FAILED: _after_failure(found, facts),
-        Ending.UNKNOWN: f"resume looks again; with --unknown sent or --unknown resend you decide{look}",
+        Ending.UNKNOWN: f"resume looks again; with --unknown sent{resend} you decide{look}",
         Ending.SUBMITTED: "resume asks for it again",
     }.get(found.ending, "")
     return Problem(what, where, do)
@@ -183,12 +188,21 @@ def _after_failure(found: Trouble, facts: RunFacts) -> str:
     again = facts.job.target.action != "add"
     skip = "resume --failed skip leaves {}, and the next run is begun with --force unfinished_run then"
     if found.per_profile:
-        mend = f"mend the rows in {facts.failed} (target columns) and run it with --force unfinished_run"
+        mended = f"mend the rows in {facts.failed} (target columns) and run it"
+        if not _takes_target_columns(facts.job):
+            mended = f"mend the records in the dump that {facts.failed} names by _file and _line, and run it"
+        mend = f"{mended} with --force unfinished_run"
         resend = "mend in Copernica what their messages name and resume --failed profiles, or " if again else ""
         return f"{resend}{mend}; {skip.format('them')}"
     if again:
         return f"resume --failed profiles sends its rows one by one and names the bad ones; {skip.format('it')}"
     return f"see in Copernica what arrived; {skip.format('it')}"
+
+
+def _takes_target_columns(job: Job) -> bool:
+    """Say whether the job reads a file of target columns in canonical text as it stands."""
+    source = job.source
+    return not job.columns and not job.constants and source.decimal == "." and source.format in (None, "csv")
 
 
 def _decision(facts: RunFacts, tally: Tally) -> str:
@@ -205,6 +219,10 @@ def _decision(facts: RunFacts, tally: Tally) -> str:
 def go_on(facts: RunFacts, tally: Tally) -> str:
     """Give the last line of the report: how to go on where the run is not done."""
     code = tally.exit_code
+    for guard in ("max_unmatched", "max_deletes"):
+        if code is Exit.INCOMPLETE and any(problem.where == f"guards.{guard}" for problem in tally.problems):
+            again = f"copernica-import run {shlex.quote(str(facts.job.path))} --force {guard} --force unfinished_run"
+            return f"To go on, where all is as it should be (resume would stop there again): {again}"
     if code in (Exit.INCOMPLETE, Exit.INTERRUPTED) or (code is not Exit.OK and tally.load.anything_sent):
         return f"To go on: {facts.resume}{_decision(facts, tally)}"
     if code is not Exit.OK:

@@ -56,6 +56,7 @@ class Loader:
         with closing(failed), self.site.reporter.stage("load", self.manifest.staged.accepted) as advance:
             bar = Advance(advance)
             profiles.moved = bar.rows
+            profiles.limits = self.watch
             loading = Loading(
                 run=self.id.run,
                 ledger=self.site.ledger,

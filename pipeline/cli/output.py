@@ -19,6 +19,8 @@ def show(summary: Summary, *, as_json: bool) -> int:
     """Write how a run ended and give its exit code."""
     _complain(summary.problems)
     _write(_document(summary.to_dict()) if as_json else summary.text())
+    if as_json and summary.exit_code and summary.go_on:
+        _write(summary.go_on + "\n", to_stderr=True)
     return int(summary.exit_code)
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.errors import AccountingError, JobError, Problem
 from pipeline.extract import _csv
-from pipeline.extract.csv_header import OURS, dump_columns, header_problems, is_rejects_header, raw_column
+from pipeline.extract.csv_header import LEAST_OURS, OURS, dump_columns, header_problems, is_rejects_header, raw_column
 from pipeline.extract.decoding import utf8_blocks
 from pipeline.extract.lines import LineCounter
 from pipeline.extract.malformed import CSV_CODES, Dialect, Line, csv_frame
@@ -146,7 +146,7 @@ def _unreadable_before(
 
 
 def is_rejects_file(head: bytes) -> bool:
-    """Say whether a file that begins so is a CSV rejects file: its header ends with our seven columns."""
+    """Say whether a file that begins so is a CSV rejects file: its header ends with columns of ours."""
     scanner = _csv.Scanner(
         delimiter=",", quote='"', max_record_bytes=1, skip_lines=0, batch_rows=1, batch_bytes=BATCH_BYTES
     )
@@ -164,7 +164,8 @@ def read_csv(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
         head += block
         if len(head) > _MOST_HEADER_BYTES or b"\n" in block:
             break
-    first = b"".join(utf8_blocks(iter([head]), "utf-8", task.file.name)) if b"_raw" in head else b""
+    may_be = sum(name.encode() in head for name in OURS) >= LEAST_OURS
+    first = b"".join(utf8_blocks(iter([head]), "utf-8", task.file.name)) if may_be else b""
     if first and is_rejects_file(first):
         task = task.of_rejects()
     yield from CsvReader(task, found).read(utf8_blocks(_chain(head, blocks), task.source.encoding, task.file.name))

@@ -114,7 +114,7 @@ class _Walk:
             if _covered(path, self._layout.ignored):
                 continue
             if isinstance(value, dict) and value:
-                if path in self._layout.lists and not inside:
+                if path in self._layout.lists and not inside and not _holds_a_list(value):
                     self._list(path, [value])
                 else:
                     self._walk(value, f"{path}.", level, inside=inside)
@@ -171,6 +171,14 @@ def _above(path: str) -> Iterable[str]:
     while at >= 0:
         yield path[:at]
         at = path.find(".", at + 1)
+
+
+def _holds_a_list(obj: Mapping[str, Any]) -> bool:
+    """Say whether an object cannot stand in place of a list of one, since there is a list in it itself."""
+    return any(
+        (isinstance(value, list) and bool(value)) or (isinstance(value, dict) and _holds_a_list(value))
+        for value in obj.values()
+    )
 
 
 def _covered(path: str, ignored: frozenset[str]) -> bool:

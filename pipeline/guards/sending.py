@@ -60,17 +60,21 @@ def check_sending(sending: Sending, target: LiveTarget, ledger: Ledger) -> Watch
     """
     job, client = sending.job, target.client
     begun = ledger.sent_anything(sending.run)
+    survey = Survey(client, target.database)
     watch = Watch(
-        job, client, sending.rows.planned(sending.counts, job.load.chunk_rows), sending.way, sending.forced, begun
+        job, survey, sending.rows.planned(sending.counts, job.load.chunk_rows), sending.way, sending.forced, begun
     )
     client.limit_calls(None if "max_calls" in sending.forced else job.guards.max_calls)
     if job.guards.max_unmatched is not None and sending.way == "imports":
         structlog.get_logger().warning("guard.sees_nothing", guard="max_unmatched", reason="imports do not tell")
+    if job.target.action == "delete" and sending.way == "imports" and job.guards.unique_keys != "all":
+        reason = "an import deletes every record that has a key, and not every key is looked up (guards.unique_keys)"
+        structlog.get_logger().warning("guard.sees_less", guard="max_deletes", reason=reason)
     if not begun:
         refusals: list[Refusal] = []
         broken: list[Problem] = []
         try:
-            refusals.extend(_refusals(sending, watch.planned, Survey(client, target.database), ledger))
+            refusals.extend(_refusals(sending, watch.planned, survey, ledger))
         except CancelledError as error:
             raise InterruptedRunError(Problem(error.message, LOOK, "nothing was sent")) from None
         except ApiError as error:

@@ -29,6 +29,10 @@ class Planned:
     imports: int
     lanes: int
 
+    def deletes(self, target: str | None) -> Mapping[str, int]:
+        """Count the records that a delete of `target` means where each key has one: by the collection, or as profiles."""
+        return {"profiles": self.rows} if target == "profile" else dict(self.carried)
+
 
 @dataclass(frozen=True)
 class StagedRows:

@@ -22,7 +22,7 @@ def max_deletes(job: Job, planned: Planned, survey: Survey) -> Iterator[Refusal]
     limit = job.guards.max_deletes
     if job.target.action != "delete" or limit is None:
         return
-    whole = {"profiles": planned.rows} if job.target.delete_target == "profile" else dict(planned.carried)
+    whole = planned.deletes(job.target.delete_target)
     if limit.count is not None:
         noun = "profiles" if job.target.delete_target == "profile" else "subprofiles"
         found = {noun: (sum(whole.values()), 0)}
@@ -33,7 +33,7 @@ def max_deletes(job: Job, planned: Planned, survey: Survey) -> Iterator[Refusal]
     for noun, (count, of) in found.items():
         if not limit.allows(count, of):
             there = "" if limit.count is not None else f" of the {of:,}"
-            what = f"up to {count:,}{there} {noun} would be deleted, the job allows {limit}"
+            what = f"about {count:,}{there} {noun} would be deleted, the job allows {limit}"
             do = "is the dump the right one? raise guards.max_deletes, or pass --force max_deletes, if it is"
             yield Refusal("max_deletes", Problem(what, "guards.max_deletes", do))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from pipeline.copernica import Client
 from pipeline.errors import ApiRefusedError, Problem
 from pipeline.guards.refusal import standing
 from pipeline.guards.staged import Planned
+from pipeline.guards.survey import Survey
 from pipeline.guards.volume import call_limit, max_calls, scattered, spare_calls
 from pipeline.job import Job
 from pipeline.load.report import LoadReport
@@ -16,22 +16,26 @@ from pipeline.load.report import LoadReport
 
 @dataclass(frozen=True)
 class Watch:
-    """The guards `max_unmatched` and `max_calls` while it goes, unless they are forced; `begun` by an earlier process."""
+    """The guards `max_unmatched`, `max_deletes` and `max_calls` while it goes, unless they are forced.
+
+    `begun` by an earlier process.
+    """
 
     job: Job
-    client: Client
+    survey: Survey
     planned: Planned
     way: str
     forced: frozenset[str]
     begun: bool = False
+    too_many_deletes: list[str] = field(default_factory=list)
 
     def limit_calls(self) -> None:
         """Set the limit of calls: what the job says holds for all of the run, what is reckoned for the calls to come."""
         said = self.job.guards.max_calls
         spare = spare_calls(self.job, self.planned, self.way, begun=self.begun)
-        reckoned = self.client.calls + call_limit(self.job, self.planned, self.way) + spare
+        reckoned = self.survey.client.calls + call_limit(self.job, self.planned, self.way) + spare
         limit = said if said is not None else reckoned
-        self.client.limit_calls(None if "max_calls" in self.forced else limit)
+        self.survey.client.limit_calls(None if "max_calls" in self.forced else limit)
 
     def per_profile(self) -> Watch:
         """Give the watch for a run that has to go per profile, before its first send (data rule 25 c).
@@ -39,18 +43,42 @@ class Watch:
         Raises ApiRefusedError where that takes more calls than the job allows.
         """
         watch = replace(self, way="profiles")
-        problems = standing(max_calls(self.job, self.planned, watch.way, self.client.calls), self.forced)
+        problems = standing(max_calls(self.job, self.planned, watch.way, self.survey.client.calls), self.forced)
         if problems:
             raise ApiRefusedError(*problems)
         watch.limit_calls()
         return watch
 
     def halt(self, report: LoadReport) -> str:
-        """Say why nothing more may be sent; asked after every chunk. A share is one of all accepted rows."""
-        limit, unmatched = self.job.guards.max_unmatched, report.unmatched or 0
-        if limit is None or "max_unmatched" in self.forced or limit.allows(unmatched, self.planned.rows):
+        """Say why nothing more may be sent; asked after every chunk."""
+        return self.unmatched(report.unmatched or 0)
+
+    def unmatched(self, rows: int) -> str:
+        """Say that too many rows of an `update` found no record (data rule 35). A share is one of all accepted rows."""
+        limit = self.job.guards.max_unmatched
+        if limit is None or "max_unmatched" in self.forced or limit.allows(rows, self.planned.rows):
             return ""
-        return f"{unmatched:,} of {self.planned.rows:,} rows found no record, the job allows {limit}"
+        return f"{rows:,} of {self.planned.rows:,} rows found no record, the job allows {limit}"
+
+    def deletes(self, records: int) -> str:
+        """Say that too many records would be deleted, where a key has several (data rule 34); one each was allowed before."""
+        limit = self.job.guards.max_deletes
+        if (
+            limit is None
+            or "max_deletes" in self.forced
+            or records <= sum(self.planned.deletes(self.job.target.delete_target).values())
+        ):
+            return ""
+        if limit.allows(records, of=0 if limit.count is not None else self._deletable()):
+            return ""
+        what = f"{records:,} records would be deleted, since some keys have several; the job allows {limit}"
+        self.too_many_deletes.append(what)
+        return what
+
+    def _deletable(self) -> int:
+        if self.job.target.delete_target == "profile":
+            return self.survey.profiles
+        return sum(self.survey.subprofiles(name) for name in self.planned.carried)
 
     def problems(self, report: LoadReport) -> Iterator[Problem]:
         """Name the guards that stopped the run, and what to do."""
@@ -58,11 +86,15 @@ class Watch:
             again = "run again with --force max_unmatched --force unfinished_run"
             do = f"is it another database, or are keys written in another way? if all is as it should be, {again}"
             yield Problem(halt, "guards.max_unmatched", do)
+        for what in self.too_many_deletes[:1]:
+            again = "run again with --force max_deletes --force unfinished_run"
+            do = f"see why a key has several; if all of them are to go, {again}"
+            yield Problem(what, "guards.max_deletes", do)
         yield from self.spent()
 
     def spent(self) -> Iterator[Problem]:
         """Say that no more calls may be made, where that stopped something."""
-        if self.client.limit_reached:
-            what = f"{self.client.calls:,} calls were made and no more may be{scattered(self.planned, self.way)}"
+        if self.survey.client.limit_reached:
+            what = f"{self.survey.client.calls:,} calls were made and no more may be{scattered(self.planned, self.way)}"
             do = "see why it needed so many; resume goes on with a count of its own, or raise guards.max_calls"
             yield Problem(what, "guards.max_calls", do)

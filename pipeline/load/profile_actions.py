@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 from pipeline.copernica import ApiError, Change, Client, Collection, Database, LostError, Profile
 from pipeline.load.compare import different_fields
@@ -31,6 +32,26 @@ class SeveralMatchesError(Exception):
         named = ", ".join(str(number) for number in ids[:MOST_MATCHES])
         self.message = f"several {noun}s have this key: {named}{' and more' if len(ids) > MOST_MATCHES else ''}"
         super().__init__(self.message)
+
+
+class TooManyDeletesError(ApiError):
+    """The next deletes would be more than the job allows; they were not sent."""
+
+
+class Deletes:
+    """Count the records that a run deletes; `refused` says why so many are too many, or nothing."""
+
+    def __init__(self, refused: Callable[[int], str]) -> None:
+        self._refused = refused
+        self._taken = 0
+        self._lock = Lock()
+
+    def take(self, records: int) -> None:
+        """Count records that are about to be deleted; raises TooManyDeletesError, and then none of them is counted."""
+        with self._lock:
+            if why := self._refused(self._taken + records):
+                raise TooManyDeletesError(why)
+            self._taken += records
 
 
 @dataclass(frozen=True)
@@ -52,8 +73,11 @@ class Actions:
     LostError, or any other with `maybe_sent`, means that what became of the row is not known.
     """
 
-    def __init__(self, target: tuple[Client, Database], doing: Doing, lookup: Lookup, log: RowLog) -> None:
+    def __init__(
+        self, target: tuple[Client, Database], doing: Doing, lookup: Lookup, log: RowLog, deletes: Deletes
+    ) -> None:
         self._client, self._database = target
+        self._deletes = deletes
         self._doing, self._lookup, self._log = doing, lookup, log
         self._interests_apart = self._client.version == "v1"  # its POST of a profile has no place for them
         self._live = _types(self._database)
@@ -347,6 +371,7 @@ class Actions:
         ids = self._chosen(row.key)
         gone = []
         if self._doing.delete_target == "profile":
+            self._deletes.take(len(ids))
             gone = [self._wire.delete_profile(number) for number in ids]
             self._lookup.forget(row.key)
             self._lookup.keep(row.key, ())
@@ -356,8 +381,9 @@ class Actions:
         return RowState.DELETED if any(gone) else RowState.UNMATCHED
 
     def _delete_subprofile(self, profile_id: int, row: SubprofileRow) -> bool:
-        gone = False
-        for number in self._matching(profile_id, row):
+        gone, found = False, self._matching(profile_id, row)
+        self._deletes.take(len(found))
+        for number in found:
             gone = self._wire.delete_subprofile(number) or gone
             self._lookup.removed(profile_id, self._database.collections[row.collection], number)
         return gone

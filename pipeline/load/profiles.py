@@ -17,7 +17,7 @@ from pipeline.copernica import ApiError, Client, Database, LostError, RefusedErr
 from pipeline.errors import ApiRefusedError, Problem
 from pipeline.load.chunk import Chunk
 from pipeline.load.outcome import ChunkLog, Outcome
-from pipeline.load.profile_actions import Actions, Doing, SeveralMatchesError
+from pipeline.load.profile_actions import Actions, Deletes, Doing, SeveralMatchesError
 from pipeline.load.profile_canary import Canary
 from pipeline.load.profile_course import Course
 from pipeline.load.profile_log import RowState
@@ -41,6 +41,28 @@ class Failed(Protocol):
 
     def settle(self) -> None:
         """Put on disk what was withdrawn or has failed again."""
+
+
+class Limits(Protocol):
+    """What may not be passed while rows go; each says why nothing more may be sent, or nothing."""
+
+    def unmatched(self, rows: int) -> str:
+        """Take how many rows of an `update` found no record so far."""
+
+    def deletes(self, records: int) -> str:
+        """Take how many records are deleted so far, those about to be included."""
+
+
+class NoLimits:
+    """Allow everything."""
+
+    def unmatched(self, rows: int) -> str:  # noqa: ARG002 - the shape of Limits
+        """Allow so many."""
+        return ""
+
+    def deletes(self, records: int) -> str:  # noqa: ARG002 - the shape of Limits
+        """Allow so many."""
+        return ""
 
 
 @dataclass(frozen=True)
@@ -73,8 +95,8 @@ class Profiles:
     """The way of single profiles. It takes chunks of mixed sets (`_set` tells per row what it carries) and of one.
 
     `failed` is called from several threads for every row that the API refused, that has several matches or follows such
-    a row. `stop` ends the work between two rows. `counts` says what became of all rows so far; `moved` hears of each
-    row that came to an end, from several threads.
+    a row. `stop` ends the work between two rows, as `limits` do. `counts` says what became of all rows so far; `moved` hears
+    of each row that came to an end, from several threads.
     """
 
     name = "profiles"
@@ -93,6 +115,8 @@ class Profiles:
         self._halted: str | None = None
         self.counts: Counter[RowState] = Counter()
         self.wrote = False
+        self.limits: Limits = NoLimits()
+        self._deletes = Deletes(lambda records: self.limits.deletes(records))
         self.moved: Callable[[int], None] = lambda rows: None  # noqa: ARG005 - the shape of a bar's advance
 
     def prepare(self) -> None:
@@ -129,7 +153,7 @@ class Profiles:
         except ApiRefusedError as error:
             self._halted = str(error)
         course = Course(self._reader.groups(chunk.rows), log.rows, log.rows.entries())
-        actions = Actions((self._client, self._database), self._doing, self._lookup, log.rows)
+        actions = Actions((self._client, self._database), self._doing, self._lookup, log.rows, self._deletes)
         self._work(course, actions)
         log.rows.flush()
         self._failed.settle()
@@ -180,6 +204,8 @@ class Profiles:
                 if state in (RowState.UNKNOWN, RowState.SENDING):
                     return
                 self.moved(1)
+                if state is RowState.UNMATCHED and self._settings.action == "update":
+                    self._halt_at(self.limits.unmatched(self.counts[state] + course.counts[state]))
                 if state.failed and before is None:
                     before = row
         except BaseException:
@@ -222,6 +248,10 @@ class Profiles:
         self._failed.write(row.cells, code, column, _short(message))
         course.end(row, state, _short(message))
         return state
+
+    def _halt_at(self, limit: str) -> None:
+        if limit:
+            self._halt(limit)
 
     def _halt(self, message: str) -> None:
         """Send nothing more; the first reason stands."""

@@ -18,7 +18,8 @@ ASTRAL = r"[\x{10000}-\x{10FFFF}]"
 class Expectation:
     """What the database must hold once all is sent.
 
-    `profile` are the profile columns of the last row of all keys that are maybe the same as the sampled row's;
+    `profile` are the profile columns of the last row (for `add` the first: see `Rules.first_stands`) of all keys that are
+    maybe the same as the sampled row's;
     `subprofiles` are pairs of a collection and the columns of the last row of a full key. Null cells stay None. Where the
     rows spell the key in several ways, not counting case, `apart` says the same of each: Copernica may have made one
     profile of them or several (data rule 15).
@@ -41,6 +42,7 @@ class Sampler:
     seed: int
     sets: Sets
     keys: Keys
+    first_stands: bool = False
     _random: list[tuple[int, Expectation]] = field(default_factory=list)
     _risky: dict[str, tuple[int, Expectation]] = field(default_factory=dict)
 
@@ -90,13 +92,17 @@ class Sampler:
         sampled = rows.row(row, named=True)
         same_key = rows.filter(pl.col("_key") == sampled["_key"])
         carried = self.sets.collections_of(sampled["_set"])
-        return expectation_of(
-            same_key, self.sets, self.keys, {name: _loose(sampled, name, self.keys) for name in carried}
-        )
+        only = {name: _loose(sampled, name, self.keys) for name in carried}
+        return expectation_of(same_key, self.sets, self.keys, only, first_stands=self.first_stands)
 
 
 def expectation_of(
-    rows: pl.DataFrame, sets: Sets, keys: Keys, only: dict[str, tuple[str, ...]] | None = None
+    rows: pl.DataFrame,
+    sets: Sets,
+    keys: Keys,
+    only: dict[str, tuple[str, ...]] | None = None,
+    *,
+    first_stands: bool = False,
 ) -> Expectation:
     """Say what the rows of one profile key, in file order, must leave (data rules 27, 28).
 
@@ -106,21 +112,23 @@ def expectation_of(
     spelled: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in named:
         spelled.setdefault(tuple((row[key] or "").casefold() for key in keys.profile), []).append(row)
-    apart = [_of_one(of_spelling, sets, keys, only) for of_spelling in spelled.values()] if len(spelled) > 1 else []
-    return replace(_of_one(named, sets, keys, only), apart=tuple(apart))
+    made_by = 0 if first_stands else -1
+    each = spelled.values() if len(spelled) > 1 else ()
+    apart = tuple(_of_one(of_spelling, sets, keys, only, made_by) for of_spelling in each)
+    return replace(_of_one(named, sets, keys, only, made_by), apart=apart)
 
 
 def _of_one(
-    rows: Sequence[dict[str, Any]], sets: Sets, keys: Keys, only: dict[str, tuple[str, ...]] | None
+    rows: Sequence[dict[str, Any]], sets: Sets, keys: Keys, only: dict[str, tuple[str, ...]] | None, made_by: int
 ) -> Expectation:
-    """Say what rows leave that go to one profile."""
+    """Say what rows leave that go to one profile; its columns come from the row at `made_by`."""
     last: dict[tuple[str, tuple[str, ...]], dict[str, str | None]] = {}
     for row in rows:
         for name in sets.collections_of(row["_set"]):
             key = _loose(row, name, keys)
             if only is None or only.get(name) == key:
                 last[name, key] = {column: row[column] for column in sets.columns if column.startswith(f"{name}.")}
-    profile = {name: rows[-1][name] for name in sets.columns if "." not in name or name.startswith("interest.")}
+    profile = {name: rows[made_by][name] for name in sets.columns if "." not in name or name.startswith("interest.")}
     return Expectation(profile, tuple((name, columns) for (name, _), columns in last.items()))
 
 

@@ -32,6 +32,11 @@ class Rules:
         """List the columns of the profile itself, its keys and interests included."""
         return tuple(name for name in self.sets.columns if "." not in name or name.startswith("interest."))
 
+    @property
+    def first_stands(self) -> bool:
+        """Say whether the first row of a key makes the profile and later ones only add subprofiles to it (`add`)."""
+        return self.action == "add" and bool(self.sets.collections)
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -124,18 +129,27 @@ def profile_conflicts(rows: pl.DataFrame, rules: Rules) -> tuple[int, tuple[Plac
     if not rules.keys.profile:
         return 0, ()
     columns = [name for name in rules.profile_columns if name not in rules.keys.profile]
-    differs = [
-        _differs_from_the_last_value(name)
-        if rules.ignore_empty_fields and rows[name].null_count()
-        else _differs_from_the_row_before(name)
-        for name in columns
-    ]
+    differs = [_differs(name, rules, nulls=bool(rows[name].null_count())) for name in columns]
     disagrees = rows.select(pl.any_horizontal(pl.lit(False), *differs)).to_series()
     if not disagrees.any():
         return 0, ()
     found = rows.select("_key", "_file", "_line").filter(disagrees).unique("_key", keep="first", maintain_order=True)
     places = tuple(zip(found["_file"].head(5), found["_line"].head(5), strict=True))
     return found.height, places
+
+
+def _differs(column: str, rules: Rules, *, nulls: bool) -> pl.Expr:
+    if not rules.ignore_empty_fields or not nulls:
+        return _differs_from_the_row_before(column)
+    return _differs_from_the_last_value(column) | (
+        _fills_what_the_first_row_left(column) if rules.first_stands else pl.lit(False)
+    )
+
+
+def _fills_what_the_first_row_left(column: str) -> pl.Expr:
+    """Say whether a row has a value that the first row with the same key has not: nothing sends it then."""
+    value = pl.col(column)
+    return value.is_not_null() & value.first().over("_key").is_null()
 
 
 def _differs_from_the_last_value(column: str) -> pl.Expr:

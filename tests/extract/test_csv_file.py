@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import InputError, JobError
 from pipeline.extract import Extraction, find_files
-from pipeline.records import Expected
+from pipeline.records import REJECT_COLUMNS, Expected
 from tests.extract.reading import extract, frame_of, malformed_of, rows_of, source
 
 AB = Expected(("a", "b"))
@@ -357,6 +357,17 @@ def test_our_columns_are_ignored_in_any_file(tmp_path: Path):
     batches, _ = extract(_write(tmp_path, b"_line,a,_raw,b\n9,1,x,2\n9,,x,\n"), AB)
     assert batches[0].frame.columns == ["a", "b", "_line", "_record", "_element"]
     assert rows_of(batches) == [("1", "2", 2, 1, None), ("", "", 3, 2, None)]
+
+
+@pytest.mark.parametrize("gone", ["_raw", "_file", "_code,_column,_message,_raw"])
+def test_a_rejects_file_that_lost_columns_is_still_read_as_we_wrote_it(tmp_path: Path, gone: str):
+    """Whatever the job says of its dumps, as long as three of them are left."""
+    names = ["a", "b", *(name for name in REJECT_COLUMNS if name not in gone.split(","))]
+    lines = [names, ["1", "2", *("x" for _ in names[2:])], ["3", "4", *("x" for _ in names[2:])]]
+    path = _write(tmp_path, "".join(",".join(line) + "\n" for line in lines).encode())
+    words = {"delimiter": ";", "encoding": "utf-16", "skip_lines": 2, "header": ["a", "b"]}
+    batches, _ = extract(path, AB, **words)
+    assert [row[:2] for row in rows_of(batches)] == [("1", "2"), ("3", "4")]
 
 
 def test_a_delimiter_must_be_said(tmp_path: Path):

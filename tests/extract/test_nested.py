@@ -68,6 +68,16 @@ def test_an_object_in_place_of_a_list_is_a_list_of_one():
     assert _rows({"id": "1", "Orders": {"no": "a"}}, plain) == [({"id": "1", "Orders.no": "a"}, None, None)]
 
 
+def test_a_list_in_a_plain_object_is_laid_out():
+    """Where an object holds a list itself it is no list of one, though its other keys are columns."""
+    layout = Layout.of(Expected(("id", "a.name", "a.o.no")), frozenset({"a", "a.o"}))
+    obj = {"id": "1", "a": {"name": "x", "o": [{"no": "p"}, {"no": "q"}]}}
+    assert _rows(obj, layout) == [
+        ({"id": "1", "a.name": "x", "a.o.no": "p"}, "a.o", 1),
+        ({"id": "1", "a.name": "x", "a.o.no": "q"}, "a.o", 2),
+    ]
+
+
 def test_lists_that_do_not_fit_are_named():
     """A list of scalars, a mixed one and a list inside an element, unless they are ignored or empty."""
     laid = lay_out({"id": ["a"], "Visits": [{"no": "v"}, None], "Orders": [{"no": [{"x": "1"}], "lines": [1]}]}, LAYOUT)

@@ -114,12 +114,26 @@ def test_rows_that_find_no_record_stop_the_run_part_way(shop: Shop) -> None:
 
 
 def test_rows_that_find_no_record_are_exit_6_though_all_was_sent(shop: Shop) -> None:
-    """One chunk: nothing is left to be stopped, but the limit was passed."""
-    shop.dump("1,Delft", "2,Delft")
-    words = (*UPDATE, "guards.max_unmatched=0")
-    ran = shop.run(*words)
-    assert (ran.exit_code, ran.records["unmatched"], ran.records["confirmed"]) == (6, 2, 2)
+    """One row: nothing is left to be stopped, but the limit was passed."""
+    shop.dump("1,Delft")
+    ran = shop.run(*UPDATE, "guards.max_unmatched=0")
+    assert (ran.exit_code, ran.records["unmatched"], ran.records["confirmed"]) == (6, 1, 1)
+    again = f"copernica-import run {shop.folder / 'job.yaml'} --force max_unmatched --force unfinished_run"
+    assert ran.stderr.splitlines()[-1].endswith(again)
     shop.done(*UPDATE, "guards.max_unmatched=100%", words=("--force", "unfinished_run"))
+
+
+def test_the_rest_of_a_chunk_is_not_sent_once_too_many_found_no_record(shop: Shop) -> None:
+    """Data rule 35: while it goes, not after ten thousand rows."""
+    shop.dump(*(f"{number},Delft" for number in range(90, 100)))
+    shop.done()
+    shop.dump(*(f"{number},Ede" for number in range(100)))
+    ran = shop.run(*UPDATE, "guards.max_unmatched=3", "load.workers=1")
+    assert (ran.exit_code, ran.records["unmatched"], ran.records["unsent"]) == (6, 4, 96), ran.stderr
+    assert {one["fields"]["City"] for one in shop.profiles("Shop")} == {"Delft"}
+    assert [line for line in ran.stderr.splitlines() if line.startswith("error: ")] == [
+        "error: 4 of 100 rows found no record, the job allows 3"
+    ]
 
 
 def test_forced_rows_may_find_no_record(shop: Shop) -> None:

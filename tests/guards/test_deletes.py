@@ -50,7 +50,7 @@ def test_more_profiles_than_the_job_allows_are_refused(filled: Shop, limit: str,
     words = (*DELETE, f"guards.max_deletes={limit}", f"load.mode={way}")
     error = filled.refused("max_deletes", 5, *words)
     share = "" if limit == "11" else " of the 20"
-    assert error["what"] == f"up to 12{share} profiles would be deleted, the job allows {limit}"
+    assert error["what"] == f"about 12{share} profiles would be deleted, the job allows {limit}"
     assert len(filled.numbers()) == 20
     filled.forced("max_deletes", *words)
     assert len(filled.numbers()) == 8
@@ -69,9 +69,9 @@ def test_subprofiles_go_and_their_profiles_stay(filled: Shop, way: str) -> None:
     filled.dump(*rows, "13,x,", header="Nr,City,Order.No")
     words = (*SUBPROFILES, "guards.max_rejects=1", f"load.mode={way}")
     error = filled.refused("max_deletes", 5, *words, "guards.max_deletes=29%")
-    assert error["what"] == "up to 12 of the 40 subprofiles of Order would be deleted, the job allows 29%"
+    assert error["what"] == "about 12 of the 40 subprofiles of Order would be deleted, the job allows 29%"
     error = filled.refused("max_deletes", 5, *words, "guards.max_deletes=11")
-    assert error["what"] == "up to 12 subprofiles would be deleted, the job allows 11"
+    assert error["what"] == "about 12 subprofiles would be deleted, the job allows 11"
     ran = filled.done(*words, "guards.max_deletes=30%")
     assert (len(filled.numbers()), orders(filled)) == (20, 28)
     assert (ran.records["rejected"], ran.document["verify"]["checked"]) == (1, 10)
@@ -98,3 +98,54 @@ def test_a_key_with_two_profiles_is_not_deleted_twice_unseen(shop: Shop) -> None
     error = shop.refused("unique_keys", 5, *DELETE, "guards.max_deletes=1")
     assert error["what"].endswith("an import would delete every one of them")
     assert shop.numbers() == ["1", "1"]
+
+
+def doubled(shop: Shop) -> None:
+    """Fill the shop with three profiles, two of which differ in the case of their key only."""
+    for key in ("D", "e"):
+        shop.dump(f"{key},x")
+        shop.done()
+    shop.dump("d,x")
+    shop.done("target.action=add")
+
+
+SEVERAL = (*DELETE, "load.mode=profiles", "load.workers=1", "target.on_several_matches=all", "guards.unique_keys=off")
+
+
+def test_a_key_with_several_profiles_is_not_deleted_past_the_limit(shop: Shop) -> None:
+    """Data rule 34: two keys are two deletes, but the second one has two profiles; a limit of three lets both go."""
+    doubled(shop)
+    shop.dump("e,x", "D,x")
+    ran = shop.run(*SEVERAL, "guards.max_deletes=2")
+    assert (ran.exit_code, ran.records["confirmed"], ran.records["unsent"]) == (6, 1, 1), ran.stderr
+    assert "error: 3 records would be deleted, since some keys have several; the job allows 2" in ran.stderr
+    assert ran.stderr.splitlines()[-1].endswith("--force max_deletes --force unfinished_run")
+    assert len([one for one in shop.posted() if one["method"] == "DELETE"]) == 1
+    shop.done(*SEVERAL, "guards.max_deletes=3", words=("--force", "unfinished_run"))
+    assert shop.numbers() == []
+
+
+def test_before_the_first_delete_the_limit_refuses(shop: Shop) -> None:
+    """Exit 5: nothing has gone."""
+    doubled(shop)
+    shop.dump("D,x")
+    ran = shop.run(*SEVERAL, "guards.max_deletes=1")
+    assert (ran.exit_code, ran.document["errors"][0]["where"]) == (5, "guards.max_deletes")
+    assert len(shop.profiles("Shop")) == 3
+
+
+def test_a_share_counts_all_profiles_of_a_key(shop: Shop) -> None:
+    """67% of three are two."""
+    doubled(shop)
+    shop.dump("e,x", "D,x")
+    assert shop.run(*SEVERAL, "guards.max_deletes=67%").exit_code == 6
+    shop.done(*SEVERAL, "guards.max_deletes=100%", words=("--force", "unfinished_run"))
+    assert shop.numbers() == []
+
+
+def test_imports_may_delete_more_than_is_counted_and_the_log_says_so(filled: Shop) -> None:
+    """Unless every key is looked up before."""
+    filled.dump("3,x")
+    assert "guard.sees_less" in filled.done(*DELETE, "guards.max_deletes=1", "guards.unique_keys=off").stderr
+    filled.dump("4,x")
+    assert "guard.sees_less" not in filled.done(*DELETE, "guards.max_deletes=1", "guards.unique_keys=all").stderr

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.state.ledger import Ledger, RunEntry
 from tests.guards.conftest import Shop
-from tests.journeys.conftest import Ran
+from tests.journeys.conftest import Ran, call
 
 ADD = "target.action=add"
 
@@ -80,6 +80,11 @@ def test_forced_it_closes_that_run_and_lists_what_was_not_confirmed(shop: Shop, 
     assert closed["places"] == ["chunk 2 (unknown, 2 rows): dump.csv line 4 to dump.csv line 5"]
     assert (closed["chunks_not_confirmed"], closed["rows_never_sent"]) == (1, 0)
     assert shop.ledger("SELECT state FROM run WHERE id = ?", stuck.document["run"]) == [("closed",)]
+    assert list((shop.folder / ".copernica-import" / "runs").glob("*/staged")) == []
+    state = ("--state-dir", shop.folder / ".copernica-import")
+    again = call("resume", stuck.document["run"], *state, environment=shop.environment())
+    assert again.exit_code == 5
+    assert again.document["errors"][0]["where"] == f"run {stuck.document['run']}"
     shop.dump("1,Urk")
     shop.done()
 

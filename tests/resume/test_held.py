@@ -126,3 +126,25 @@ def test_a_file_of_the_same_size_is_refused_however_often_it_is_tried(shop: Shop
     dump.write_text(original)
     assert resume(here, "--failed", "profiles").exit_code == 0
     assert [one["fields"]["City"] for one in here.profiles("Shop") if one["fields"]["Nr"] == "B"] == ["Gouda"]
+
+
+def test_rows_without_a_profile_key_wait_for_nobody(shop: Shop) -> None:
+    """Data rule 23: a failed import of an `add` without keys holds no other, for no two rows are of one customer."""
+    rows = "Nr,City,Points,interest.news\n" + "".join(f"N{number},Ede,{number},Yes\n" for number in range(12))
+    here, job = shop(rows, action="add", order_key="", rebuild="false")
+    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "after_rows": 0, "message": "Disk full"}])
+    ran = here.call("run", job, "--set", "target.key_fields=[]", "--set", "ignore=[Order.No, Order.Total]")
+    assert (ran.exit_code, ran.document["chunks"]) == (6, {"failed": 1, "confirmed": 2, "total": 3}), ran.stderr
+    assert len(state_of(here)) == 8
+
+
+def test_a_mark_that_is_no_time_stops_nobody(shop: Shop) -> None:
+    """An empty `keep-until`, as an older crash may have left: its rows stay, and the log says so."""
+    here, job = shop()
+    run = here.call("run", job, "--set", "state.keep_staged=7d").document["run"]
+    mark = here.folder / ".copernica-import" / "runs" / run / "staged" / KEEP_UNTIL
+    mark.write_text("")
+    ran = here.call("run", job)
+    assert ran.exit_code == 0
+    assert "staged.kept" in ran.stderr
+    assert mark.exists()

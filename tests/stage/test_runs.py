@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.records import Keys
 from pipeline.stage import runs
 from pipeline.stage.runs import Runs
 from pipeline.stage.sample import Sampler
+from pipeline.stage.settle import Rules
 from pipeline.stage.stager import Stager
 from tests.stage.test_settle import KEYS, SETS, UPSERT, profile, staged
 
@@ -44,3 +46,15 @@ def test_a_key_that_comes_back_batches_later_has_its_rows_put_together(tmp_path:
     assert sorted(rows["ID"].to_list()) == ["A", "B", "C", "D", "E", "a"]
     assert (stager.staged.conflicts, stager.staged.profiles) == (1, 5)
     assert not (tmp_path / "runs").exists()
+
+
+def test_rows_without_a_profile_key_are_not_held_back(tmp_path: Path) -> None:
+    """Invariant 10: every batch is complete as it is, so none waits in memory for the last one."""
+    rules = Rules("add", Keys.of(()), SETS, ignore_empty_fields=True)
+    stager = Stager(tmp_path, 4, rules, lambda: Sampler(0, 1, SETS, rules.keys), whole=False)
+    for at in range(3):
+        rows = staged([profile(f"{at}-{number}") for number in range(4)])
+        stager.add(rows.with_columns(pl.lit(None).alias("_element"), _key=pl.lit(0, pl.UInt64)))
+        assert sum(stager.lanes.sizes().values()) == 4 * (at + 1)
+    stager.finish()
+    assert (stager.staged.accepted, stager.staged.profiles) == (12, 12)
