@@ -64,6 +64,8 @@ def test_a_token_file_that_gives_none_is_named(tmp_path):
         (f"{where}/none", "the file of the token cannot be read: No such file or directory")
     ]
     assert problems(TOKEN_FILE=str(tmp_path)) == [(where, "the file of the token cannot be read: Is a directory")]
+    (tmp_path / "long").write_text("x" * 16_385)
+    assert problems(TOKEN_FILE=f"{tmp_path}/long") == [(f"{where}/long", "the file is too long to be that of a token")]
     assert problems(TOKEN_FILE=f"{tmp_path}/empty") == [(f"{where}/empty", "the file of the token is empty")]
 
 

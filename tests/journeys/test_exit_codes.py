@@ -179,9 +179,20 @@ def test_6_rows_that_failed_one_by_one_are_named_with_their_file_and_can_be_gone
     assert f"stand in {failed}" in said
     assert "is not known" not in said
     assert f"mend the rows in {failed} (target columns) and run it with --force unfinished_run" in said
+    assert ran.stderr.splitlines()[-1].startswith("To go on: copernica-import resume ")
     shop.sandbox.set_faults([])
     mended = shop.call("run", shop.folder / "job.yaml", str(failed), "--force", "unfinished_run")
     assert (mended.exit_code, mended.records["confirmed"]) == (Exit.OK, 1), mended.stderr
+
+
+def test_6_rows_that_failed_are_mended_in_the_dump_where_the_job_gives_its_columns_other_names(shop: Journey) -> None:
+    """`failed.csv` has the target columns, which such a job does not read."""
+    shop.write("dump.csv", "no,City\n1,Ede\n")
+    shop.sandbox.set_faults([{"kind": "400", "method": "PUT", "path": "*/profiles", "message": "Not this one"}])
+    words = ("load.mode=profiles", "target.rebuild=false", "columns={no: CustomerID}")
+    ran = run(shop, *(part for word in words for part in ("--set", word)))
+    assert ran.exit_code == Exit.INCOMPLETE, ran.stderr
+    assert "mend the records in the dump that " in chunk_of(ran, 1)
 
 
 def test_6_a_rebuild_alone_that_is_not_done_is_said_to_be_the_reason(shop: Journey) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -148,3 +150,15 @@ def test_rows_that_disagree_about_a_profile_are_a_warning_that_says_which_stands
     assert ran.records["profile_conflicts"] == 1
     assert f"rows of one profile disagree in its columns; {says}" in ran.stderr
     assert [one["fields"]["City"] for one in shop.profiles("Shop")] == left
+
+
+def test_csv_and_json_files_go_in_one_run(shop: Journey) -> None:
+    """Their rejects stand in one file, which is JSON then and takes both."""
+    shop.write("dump.csv", "CustomerID,City\n1,Ede\n,Ede\n")
+    shop.write("more.json", '[{"CustomerID": "2", "City": "Urk"}, {"CustomerID": "", "City": "Urk"}]')
+    both = ("--set", "source.files=[dump.csv, more.json]", "--set", "guards.max_rejects=50%")
+    ran = shop.call("run", shop.folder / "job.yaml", *both)
+    assert (ran.exit_code, ran.records["confirmed"], ran.records["rejected"]) == (0, 2, 2), ran.stderr
+    rejects = Path(ran.document["rejects"])
+    assert rejects.name == "rejects.ndjson"
+    assert [json.loads(line)["_file"] for line in rejects.read_text().splitlines()] == ["dump.csv", "more.json"]

@@ -87,3 +87,29 @@ def test_a_delete_has_to_take_every_spelling(shop: Shop, collation: str) -> None
     )  # fmt: skip
     assert ran.exit_code == 0, ran.stderr
     assert state_of(here) == []
+
+
+@pytest.mark.parametrize("collation", ["case", "accents"])
+@pytest.mark.parametrize("mode", ["imports", "profiles"])
+def test_an_update_of_a_subprofile_that_is_only_maybe_there(shop: Shop, collation: str, mode: str) -> None:
+    """Data rule 27: whether its order was the same is Copernica's to say; a missing record is no difference."""
+    header = "Nr,City,Points,interest.news,Order.No,Order.Total\n"
+    here, job = shop(header + "A,Delft,,,e,1\n", switches={"collation": collation}, rebuild="false")
+    assert here.call("run", job).exit_code == 0
+    here.write("shop.csv", header + "A,Delft,,,é,2\n")
+    ran = here.call("run", job, "--set", "target.action=update", "--set", f"load.mode={mode}")
+    assert (ran.exit_code, ran.document["verify"]["different"]) == (0, 0), ran.stderr
+
+
+@pytest.mark.parametrize("first", ["Delft", ""])
+def test_an_add_with_orders_is_verified_by_the_row_that_made_the_profile(shop: Shop, first: str) -> None:
+    """Data rules 3, 27: later rows add only orders; that they say more of the profile is told, also where it had nothing."""
+    header = "Nr,City,Points,interest.news,Order.No,Order.Total\n"
+    here, job = shop(f"{header}A,{first},,,O1,1\nA,Gouda,,,O2,2\n", mode="profiles", action="add", rebuild="false")
+    ran = here.call("run", job)
+    assert ran.exit_code == 0, ran.stderr
+    assert ran.document["verify"]["different"] == 0
+    assert ran.document["verify"]["checked"] > 0
+    assert ran.records["profile_conflicts"] == 1
+    (profile,) = state_of(here)
+    assert (profile["fields"]["City"], len(profile["orders"])) == (first, 2)
