@@ -10,8 +10,9 @@ from typing import TypeVar
 from pipeline.environment import read_environment
 from pipeline.errors import Exit, PipelineError, Problem
 from pipeline.job import Job
+from pipeline.jobfile import FaultyJobError
 from pipeline.load.choice import choose
-from pipeline.plan import prepare
+from pipeline.plan import Plan, prepare
 from pipeline.target import LiveTarget, connected, meet
 from pipeline.validate.fit import fit
 
@@ -56,17 +57,43 @@ class Checker:
         return CheckResult(code, tuple(self.problems), tuple(self.warnings), tuple(self.facts))
 
 
+# The parts of a job file by which it is linked to its schema, and by which it finds its database.
+_LINK = ("job", "schema", "columns", "constants", "ignore", "target", "source", "load")
+_LIVE = ("target", "http")
+
+
 def check(job: Job) -> CheckResult:
     """Check everything that a run would meet before it reads its first record."""
     checker = Checker()
     checker.facts.append(f"job file {job.path.name}: job {job.job}")
+    plan = _planned(job, checker)
+    target = _met(job, checker)
+    return _held_together(job, plan, target, checker)
+
+
+def check_rest(faulty: FaultyJobError) -> CheckResult:
+    """Check what the faults of a job file do not touch, so that its schema, token and database are told with them."""
+    checker = Checker()
+    checker.note(faulty.exit_code, *faulty.problems)
+    job = faulty.rest
+    plan = None if job is None or faulty.touches(*_LINK) else _planned(job, checker)
+    if job is None or faulty.touches(*_LIVE):
+        checker.attempt(lambda: read_environment(os.environ))
+        return checker.result()
+    return _held_together(job, plan, _met(job, checker), checker)
+
+
+def _planned(job: Job, checker: Checker) -> Plan | None:
     plan = checker.attempt(lambda: prepare(job, None))
     if plan is not None:
         checker.facts.append(f"schema {plan.schema.name}: {len(plan.link.columns)} target columns")
         choice = checker.attempt(lambda: choose(job, plan.link.columns))
         if choice is not None:
             checker.facts.append(f"way: {choice.way} ({choice.reason})")
-    target = _met(job, checker)
+    return plan
+
+
+def _held_together(job: Job, plan: Plan | None, target: LiveTarget | None, checker: Checker) -> CheckResult:
     if plan is not None:
         live = None if target is None else target.live
         # Whoever validates knows what is wrong with the constants; the live fields bind them, too (data rule 12).

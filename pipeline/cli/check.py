@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -18,23 +17,15 @@ from pipeline.cli.output import refuse, tell
 @options.as_json
 def command(job: Path, settings: tuple[str, ...], state_dir: Path | None, as_json: bool) -> int:  # noqa: ARG001
     """Check job file, schema, token, account and the live database, and name all problems at once."""
-    from pipeline.environment import read_environment
-    from pipeline.errors import JobError
-    from pipeline.jobfile import read_job
+    from pipeline.check import check, check_rest
+    from pipeline.jobfile import FaultyJobError, read_job
     from pipeline.report.summary import errors_of
 
     try:
         read = read_job(job, settings)
-    except JobError as error:
-        # Without a job there is no schema and no database to look at, but the token can be missing all the same.
-        try:
-            read_environment(os.environ)
-        except JobError as another:
-            raise JobError(*error.problems, *another.problems) from None
-        raise
-    # Loaded only now: what is wrong with a job file is said at once.
-    from pipeline.check import check
-
+    except FaultyJobError as error:
+        found = check_rest(error)
+        return refuse(found.problems, found.exit_code, as_json=as_json)
     found = check(read)
     if found.problems:
         return refuse(found.problems, found.exit_code, as_json=as_json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,24 @@ from pipeline.jobfile.rules import broken_rules
 _MOST_BYTES = 1024**2
 
 
+class FaultyJobError(JobError):
+    """A job file with faults: `rest` is the job as far as it is sound, None where that is no job, `faulty` their keys."""
+
+    def __init__(self, *problems: Problem, rest: Job | None, faulty: Collection[KeyPath]) -> None:
+        super().__init__(*problems)
+        self.rest, self.faulty = rest, faulty
+
+    def touches(self, *keys: str) -> bool:
+        """Say whether a fault stands in one of these sections or keys of the first level, or in the file as a whole."""
+        return any(not path or path[0] in keys for path in self.faulty)
+
+
 def read_job(path: Path, settings: Sequence[str] = ()) -> Job:
     """Read the job file at `path`, with `settings` (`key.path=VALUE`, VALUE is YAML) put over it before it is checked.
 
-    Raises JobError with one problem per fault: `where` is `file:line:column: key.path`, or `--set key.path`. Everything
-    that is wrong is named in one go: form, unknown, refused and missing keys, values, and rules between keys.
+    Raises JobError where there is no such file, else FaultyJobError with one problem per fault: `where` is
+    `file:line:column: key.path`, or `--set key.path`. Everything that is wrong is named in one go: form, unknown, refused
+    and missing keys, values, and rules between keys.
     """
     root, faults = read_document(_text_of(path), str(path))
     faults += apply_settings(root, settings)
@@ -32,9 +45,12 @@ def read_job(path: Path, settings: Sequence[str] = ()) -> Job:
         faults.append(unknown_key(("path",), root)._replace(place=own_path.key_place))
     job, wrong_values = _validate(root, path)
     faults += wrong_values
-    faults += _rules(job, root, path, faults)
+    faulty = {fault.path for fault in faults}
+    rest = job or _rest(root, path, faulty)
+    faults += _rules(rest, root, faulty)
     if faults or job is None:
-        raise JobError(*_problems(faults, root))
+        problems = _problems(faults, root)
+        raise FaultyJobError(*problems, rest=rest, faulty={fault.path for fault in faults})
     return job
 
 
@@ -72,18 +88,20 @@ def _validate(root: Node, path: Path) -> tuple[Job | None, list[Fault]]:
                 return None, faults_of(error, root)
 
 
-def _rules(job: Job | None, root: Node, path: Path, faults: list[Fault]) -> list[Fault]:
-    """Check the rules between keys, where keys are faulty on the rest of the job."""
-    faulty = {fault.path for fault in faults if fault.path}
-    if job is None:
-        try:
-            job = Job.model_validate(_without(root.plain(), faulty) | {"path": path})
-        except ValidationError:
-            return []
+def _rest(root: Node, path: Path, faulty: Collection[KeyPath]) -> Job | None:
+    """Make the job without what is faulty, where anything is left of it."""
+    try:
+        return Job.model_validate(_without(root.plain(), {path for path in faulty if path}) | {"path": path})
+    except ValidationError:
+        return None
+
+
+def _rules(job: Job | None, root: Node, faulty: Collection[KeyPath]) -> list[Fault]:
+    """Check the rules between keys, of a job with faults those that concern none of these."""
     return [
         fault
-        for fault in broken_rules(job, root)
-        if not any(_touch(path, wrong) for path in (fault.path, *fault.about) for wrong in faulty)
+        for fault in (broken_rules(job, root) if job is not None else ())
+        if not any(wrong and _touch(path, wrong) for path in (fault.path, *fault.about) for wrong in faulty)
     ]
 
 

@@ -245,15 +245,16 @@ def test_many_problems_are_capped_on_stderr_and_whole_in_json(capsys):
 
 
 def test_a_result_is_words_or_one_document_and_its_problems_go_to_stderr(capsys):
-    """stdout has the result alone; the exit code is the result's own."""
+    """stdout has the result alone; the exit code is the result's own. How to go on is said in either form."""
     problem = Problem("one chunk failed", "chunk 3", "look at it")
     summary = Summary("r", "j", "incomplete", 6, Records(), problems=(problem,), go_on="run it again")
     assert show(summary, as_json=True) == 6
     out, err = capsys.readouterr()
     assert json.loads(out) == summary.to_dict()
-    assert err == "error: one chunk failed\n   at: chunk 3\n   do: look at it\n"
+    said = "error: one chunk failed\n   at: chunk 3\n   do: look at it\n"
+    assert err == said + "run it again\n"
     assert show(summary, as_json=False) == 6
-    assert capsys.readouterr() == (summary.text(), err)
+    assert capsys.readouterr() == (summary.text(), said)
     assert tell({"a": 1}, "words\n", as_json=False) == 0
     assert capsys.readouterr().out == "words\n"
 

@@ -92,6 +92,19 @@ def test_3_stands_where_faults_of_job_and_api_meet(shop: Journey) -> None:
     assert [error["where"] for error in ran.document["errors"]] == ["schema.py:Shop", "database 'Shoop'"]
 
 
+def test_3_a_fault_of_the_job_file_hides_none_of_what_it_does_not_touch(shop: Journey) -> None:
+    """`check` names a wrong guard, the schema that does not import, and the database that is not there, in one go."""
+    shop.write("schema.py", "x = 1\n")
+    job = shop.write("job.yaml", JOB + "guards: {min_records: -1}\n")
+    ran = shop.call("check", job, "--set", "gards.max_calls=5")
+    assert ran.exit_code == Exit.JOB
+    places = [error["where"].rpartition(" ")[2] for error in ran.document["errors"]]
+    assert places == ["guards.min_records", "gards", "schema.py:Shop"]
+    job.write_text(job.read_text().replace("database: Shop", "database: Shoop"))
+    assert "database 'Shoop'" in shop.call("check", job).stderr
+    assert "there is no token" in shop.call("check", job, COPERNICA_TOKEN="").stderr
+
+
 def test_3_check_names_the_constants_that_a_run_would_refuse(shop: Journey) -> None:
     """Those that do not fit the schema with those that do not fit the live field, and with the names of exit 5."""
     schema = SCHEMA.replace("import Text", "import Choice, Integer, Text").replace(
