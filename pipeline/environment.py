@@ -99,5 +99,5 @@ def _url_problems(name: str, url: str) -> list[Problem]:
     try:
         safe_url(url)
     except ValueError as error:
-        return [Problem(str(error), name, f"write one such as {API_URL}; plain http is taken for this machine only")]
+        return [Problem(str(error), name, f"write one such as {API_URL}; http is taken for this machine only")]
     return []

@@ -17,6 +17,8 @@ import polars as pl
 REJECT_COLUMNS = ("_file", "_line", "_record", "_code", "_column", "_message", "_raw")
 # The same for JSON sources, whose rows may be an element of a list of the object.
 REJECT_KEYS = ("_file", "_line", "_record", "_element", "_code", "_column", "_message", "_raw")
+# No dump has columns of these names: they are passed over wherever they stand (data rule 7).
+OURS = frozenset(REJECT_KEYS)
 
 # What follows the target columns in accepted and staged frames:
 STAGED: Mapping[str, pl.DataType] = {

@@ -52,7 +52,6 @@ class ValidateRequest:
     accepted: Path | None
     rejects: Path | None
     origin: bool
-    state_dir: Path
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def command(
     rejects: Path | None,
     origin: bool,
     settings: tuple[str, ...],
-    state_dir: Path | None,
+    state_dir: Path | None,  # noqa: ARG001 - every command takes it
     as_json: bool,
 ) -> int:
     """Read the dumps and check every record; no network, nothing is sent.
@@ -69,6 +69,5 @@ def command(
         accepted=accepted,
         rejects=rejects,
         origin=origin,
-        state_dir=options.state_folder(state_dir, job),
     )
     return show(validate(request, Reporter()), as_json=as_json)

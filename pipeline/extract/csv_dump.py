@@ -8,13 +8,13 @@ import polars as pl
 
 from pipeline.errors import AccountingError, JobError, Problem
 from pipeline.extract import _csv
-from pipeline.extract.csv_header import LEAST_OURS, OURS, dump_columns, header_problems, is_rejects_header, raw_column
+from pipeline.extract.csv_header import LEAST_OURS, dump_columns, header_problems, is_rejects_header, raw_column
 from pipeline.extract.decoding import utf8_blocks
 from pipeline.extract.lines import LineCounter
 from pipeline.extract.malformed import CSV_CODES, Dialect, Line, csv_frame
-from pipeline.extract.reading import BATCH_BYTES, Batches, Found, Task
+from pipeline.extract.reading import BATCH_BYTES, Batches, Found, Task, again
 from pipeline.extract.refusal import Refused
-from pipeline.records import Batch
+from pipeline.records import OURS, Batch
 
 _HEADER_FAULTS = {
     "unclosed_quote": "the header has a quote that does not close",
@@ -168,10 +168,4 @@ def read_csv(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
     first = b"".join(utf8_blocks(iter([head]), "utf-8", task.file.name)) if may_be else b""
     if first and is_rejects_file(first):
         task = task.of_rejects()
-    yield from CsvReader(task, found).read(utf8_blocks(_chain(head, blocks), task.source.encoding, task.file.name))
-
-
-def _chain(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    if head:
-        yield head
-    yield from blocks
+    yield from CsvReader(task, found).read(utf8_blocks(again(head, blocks), task.source.encoding, task.file.name))

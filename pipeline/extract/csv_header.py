@@ -7,11 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.errors import Problem
 from pipeline.extract.refusal import listed
-from pipeline.records import REJECT_COLUMNS, Expected
-
-# Columns that we made ourselves: those of a rejects file, and the one that a JSON rejects file has besides.
-OURS = frozenset((*REJECT_COLUMNS, "_element"))
-
+from pipeline.records import OURS, Expected
 
 # A person who mends a rejects file may take out columns that say nothing; so many at its end make it one still.
 LEAST_OURS = 3

@@ -7,7 +7,6 @@ from contextlib import closing
 
 from pipeline.errors import InputError, JobError, Problem
 from pipeline.extract.csv_dump import read_csv
-from pipeline.extract.csv_header import OURS
 from pipeline.extract.decoding import check_encoding
 from pipeline.extract.files import known_format
 from pipeline.extract.json_dump import read_json, read_ndjson
@@ -15,7 +14,7 @@ from pipeline.extract.reading import Batches, Found, Task
 from pipeline.extract.refusal import Refused, grouped
 from pipeline.extract.stored import BLOCK_BYTES, StoredFile
 from pipeline.job import Source
-from pipeline.records import Batch, Expected, FileFacts, SourceFile
+from pipeline.records import OURS, Batch, Expected, FileFacts, SourceFile
 
 
 class Extraction:

@@ -16,9 +16,9 @@ from pipeline.extract.decoding import unmarked, without_nul
 from pipeline.extract.json_text import Fault
 from pipeline.extract.kept import Made, origin_of
 from pipeline.extract.malformed import malformed_frame
-from pipeline.extract.nested import OURS, Laid, Layout, Row, lay_out
+from pipeline.extract.nested import Laid, Layout, Row, lay_out
 from pipeline.extract.reading import BATCH_BYTES, Found, Task
-from pipeline.records import Batch
+from pipeline.records import OURS, Batch
 
 MOST_RAW_CHARS = 1 << 16
 # Python objects take several times the text that they came from.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pipeline.extract.decoding import utf8_blocks
 from pipeline.extract.json_array import ArrayReader
 from pipeline.extract.ndjson import NdjsonReader, is_rejects_line
-from pipeline.extract.reading import Batches, Found, Task
+from pipeline.extract.reading import Batches, Found, Task, again
 
 # A first line that is longer is no line of a rejects file that anyone mends by hand.
 _MOST_HEAD_BYTES = 1 << 24
@@ -43,10 +43,4 @@ def _look(blocks: Iterator[bytes]) -> tuple[bool, Iterator[bytes]]:
         head += block
         if b"\n" in block or len(head) > _MOST_HEAD_BYTES or not head.startswith(b"{"):
             break
-    return is_rejects_line(head.split(b"\n", 1)[0]), _again(head, blocks)
-
-
-def _again(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    if head:
-        yield head
-    yield from blocks
+    return is_rejects_line(head.split(b"\n", 1)[0]), again(head, blocks)

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from pipeline.records import REJECT_KEYS, Expected
+from pipeline.records import Expected
 
 # Keys that we made ourselves: those of a rejects file.
-OURS = frozenset(REJECT_KEYS)
 _NOTHING: frozenset[str] = frozenset()
 
 

@@ -68,3 +68,10 @@ class Found:
 
 
 Batches = Iterator[Batch]
+
+
+def again(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Give blocks of which the first ones, now `head`, were looked at."""
+    if head:
+        yield head
+    yield from blocks

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from pipeline.validate.dates import COPERNICA_ZONE
+
 # `created` is naive local time of Copernica, to the second (API sheet 4.3).
-COPERNICA_ZONE = ZoneInfo("Europe/Amsterdam")
+_ZONE = ZoneInfo(COPERNICA_ZONE)
 
 
 def created_since(created: str, sent_at: str) -> bool:
@@ -21,7 +23,7 @@ def created_since(created: str, sent_at: str) -> bool:
 
 def _utc(created: str) -> datetime | None:
     try:
-        return datetime.strptime(created, "%Y-%m-%d %H:%M:%S").replace(tzinfo=COPERNICA_ZONE).astimezone(UTC)
+        return datetime.strptime(created, "%Y-%m-%d %H:%M:%S").replace(tzinfo=_ZONE).astimezone(UTC)
     except ValueError:
         return None
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 
 from pipeline.copernica import ApiError, Change, Client, Collection, Database, LostError, Profile
 from pipeline.load.compare import different_fields
 from pipeline.load.moments import created_since
+from pipeline.load.profile_limits import Deletes
 from pipeline.load.profile_log import PROFILE, RowLog, RowState
 from pipeline.load.profile_lookup import MOST_MATCHES, Known, Lookup
 from pipeline.load.profile_rows import ProfileRow, SubprofileRow
@@ -32,26 +32,6 @@ class SeveralMatchesError(Exception):
         named = ", ".join(str(number) for number in ids[:MOST_MATCHES])
         self.message = f"several {noun}s have this key: {named}{' and more' if len(ids) > MOST_MATCHES else ''}"
         super().__init__(self.message)
-
-
-class TooManyDeletesError(ApiError):
-    """The next deletes would be more than the job allows; they were not sent."""
-
-
-class Deletes:
-    """Count the records that a run deletes; `refused` says why so many are too many, or nothing."""
-
-    def __init__(self, refused: Callable[[int], str]) -> None:
-        self._refused = refused
-        self._taken = 0
-        self._lock = Lock()
-
-    def take(self, records: int) -> None:
-        """Count records that are about to be deleted; raises TooManyDeletesError, and then none of them is counted."""
-        with self._lock:
-            if why := self._refused(self._taken + records):
-                raise TooManyDeletesError(why)
-            self._taken += records
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from pipeline.copernica import ApiError, Client, Database, LostError, RefusedErr
 from pipeline.errors import ApiRefusedError, Problem
 from pipeline.load.chunk import Chunk
 from pipeline.load.outcome import ChunkLog, Outcome
-from pipeline.load.profile_actions import Actions, Deletes, Doing, SeveralMatchesError
+from pipeline.load.profile_actions import Actions, Doing, SeveralMatchesError
 from pipeline.load.profile_canary import Canary
 from pipeline.load.profile_course import Course
+from pipeline.load.profile_limits import Deletes, Limits, NoLimits
 from pipeline.load.profile_log import RowState
 from pipeline.load.profile_lookup import Lookup
 from pipeline.load.profile_rows import ProfileRow, RowReader
@@ -41,28 +42,6 @@ class Failed(Protocol):
 
     def settle(self) -> None:
         """Put on disk what was withdrawn or has failed again."""
-
-
-class Limits(Protocol):
-    """What may not be passed while rows go; each says why nothing more may be sent, or nothing."""
-
-    def unmatched(self, rows: int) -> str:
-        """Take how many rows of an `update` found no record so far."""
-
-    def deletes(self, records: int) -> str:
-        """Take how many records are deleted so far, those about to be included."""
-
-
-class NoLimits:
-    """Allow everything."""
-
-    def unmatched(self, rows: int) -> str:  # noqa: ARG002 - the shape of Limits
-        """Allow so many."""
-        return ""
-
-    def deletes(self, records: int) -> str:  # noqa: ARG002 - the shape of Limits
-        """Allow so many."""
-        return ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +93,6 @@ class Profiles:
         self._proved = False
         self._halted: str | None = None
         self.counts: Counter[RowState] = Counter()
-        self.wrote = False
         self.limits: Limits = NoLimits()
         self._deletes = Deletes(lambda records: self.limits.deletes(records))
         self.moved: Callable[[int], None] = lambda rows: None  # noqa: ARG005 - the shape of a bar's advance
@@ -159,7 +137,6 @@ class Profiles:
         self._failed.settle()
         outcome = self._outcome(course, actions)
         self.counts += course.counts
-        self.wrote = self.wrote or actions.wrote
         log.ended(outcome)
         return outcome
 

@@ -52,7 +52,3 @@ class Reporter:
         with Progress(*columns, console=Console(file=stream), transient=True) as progress:
             task = progress.add_task(name, total=total)
             yield lambda count: progress.advance(task, count)
-
-    def say(self, text: str) -> None:
-        """Say a line to the person, on stderr."""
-        print(text, file=self._stream or sys.stderr, flush=True)

@@ -13,11 +13,9 @@ from types import TracebackType
 import polars as pl
 
 from pipeline.errors import Problem, UsageError
-from pipeline.records import REJECT_COLUMNS, REJECT_KEYS, Batch, Origin
+from pipeline.records import OURS, REJECT_COLUMNS, REJECT_KEYS, Batch, Origin
 from pipeline.report.ndjson import line_of, only_element
 from pipeline.report.partfile import PartFile
-
-_OWN = frozenset({*REJECT_KEYS, "_element"})
 
 
 class RejectsWriter:
@@ -50,7 +48,7 @@ class RejectsWriter:
             self._add(self._part_for(batch, self._place), batch, faults)
 
     def _add(self, part: PartFile, batch: Batch, faults: pl.DataFrame) -> None:
-        new = [name for name in batch.frame.columns if name not in _OWN and name not in self._columns]
+        new = [name for name in batch.frame.columns if name not in OURS and name not in self._columns]
         if new and self._has_header:
             self._widen(part, new)
         else:

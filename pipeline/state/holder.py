@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from pathlib import Path
+
+from pipeline.state.lock import lock_file, words_of
 
 
 def holder_of(state_dir: Path, job: str) -> str:
@@ -15,11 +16,11 @@ def holder_of(state_dir: Path, job: str) -> str:
     then is a run that goes on, or one that was killed.
     """
     try:
-        file = os.open(state_dir / "locks" / f"{job}.lock", os.O_RDONLY)
+        file = os.open(lock_file(state_dir, job), os.O_RDONLY)
     except OSError:
         return ""
     try:
-        words = _named(os.pread(file, 4096, 0))
+        words = words_of(os.pread(file, 4096, 0))
         if not words:
             return ""
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -30,11 +31,3 @@ def holder_of(state_dir: Path, job: str) -> str:
     finally:
         os.close(file)
     return ""
-
-
-def _named(holder: bytes) -> str:
-    try:
-        found = json.loads(holder)
-        return f"pid {found['pid']} on {found['host']}"
-    except (ValueError, KeyError, TypeError):
-        return ""

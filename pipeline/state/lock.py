@@ -106,14 +106,14 @@ class Lock:
 
     def _holder(self) -> str:
         until_s = time.monotonic() + _NAMING_S
-        while not (words := _words(os.pread(self._file, 4096, 0))) and time.monotonic() < until_s:
+        while not (words := words_of(os.pread(self._file, 4096, 0))) and time.monotonic() < until_s:
             time.sleep(_PAUSE_S / 10)
         return words or "its holder is not named"
 
 
 def job_lock(state_dir: Path, job: str, patience: Patience) -> Lock:
     """Give the lock of a job in its state folder."""
-    return Lock(state_dir / "locks" / f"{job}.lock", f"job {job}", patience)
+    return Lock(lock_file(state_dir, job), f"job {job}", patience)
 
 
 def database_lock(api_url: str, database_id: int, patience: Patience, environ: Mapping[str, str] = os.environ) -> Lock:
@@ -141,9 +141,15 @@ def user_state(environ: Mapping[str, str]) -> Path:
         raise JobError(problem) from None
 
 
-def _words(holder: bytes) -> str:
+def words_of(holder: bytes) -> str:
+    """Name who holds a lock by what stands in its file; empty where nobody does."""
     try:
         found = json.loads(holder)
         return f"pid {found['pid']} on {found['host']} since {found['since']}"
     except (ValueError, KeyError, TypeError):
         return ""
+
+
+def lock_file(state_dir: Path, job: str) -> Path:
+    """Give the file of a job's lock."""
+    return state_dir / "locks" / f"{job}.lock"

@@ -48,12 +48,6 @@ def test_a_stage_that_fails_lets_its_error_through():
         raise KeyError
 
 
-def test_hints_go_to_stderr(capsys):
-    """stdout belongs to data."""
-    Reporter().say("a hint")
-    assert capsys.readouterr() == ("", "a hint\n")
-
-
 def test_rich_is_not_loaded_without_a_terminal():
     """A nightly run does not pay for bars."""
     code = (
