@@ -87,6 +87,7 @@ class Transport:
             lane.adapter.close()
 
     def _lane(self, wanted: Connection) -> _Lane:
+        """Take a kept connection, or a new one where a request that may not be repeated needs it (data rule 30)."""
         with self._lock:
             lane = self._free.pop() if self._free else None
         if lane is None:

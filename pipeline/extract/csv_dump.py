@@ -49,7 +49,10 @@ class CsvReader:
         self._lines = LineCounter()
 
     def read(self, blocks: Iterator[bytes]) -> Batches:
-        """Give the batches; Refused where the header does not fit, AccountingError where the lines do not add up."""
+        """Give the batches: what a record is says data rule 5, what is set aside, line by line, data rule 6.
+
+        Raises Refused where the header does not fit, AccountingError where the lines do not add up.
+        """
         source = self._task.source
         if source.header != "first":
             self._begin(tuple(source.header))

@@ -19,7 +19,7 @@ class Refusal:
 
 
 def standing(refusals: Iterable[Refusal], forced: frozenset[str]) -> tuple[Problem, ...]:
-    """Give the problems of the guards that are not forced; those that are become warnings in the log."""
+    """Give the problems of the guards that are not forced; those that are become warnings in the log (data rule 36)."""
     found = []
     for refusal in refusals:
         if refusal.guard in forced:

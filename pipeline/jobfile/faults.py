@@ -143,7 +143,7 @@ def _expected(detail: ErrorDetails) -> str:
 
 
 def unknown_key(path: KeyPath, root: Node) -> Fault:
-    """Refuse a key that no model knows: by name with the reason where it is an API parameter or a secret."""
+    """Refuse a key that no model knows: by name with the reason where it is an API parameter (data rule 37) or a secret."""
     name = str(path[-1])
     plain = _plain(name)
     if plain in _SECRETS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -43,6 +44,25 @@ def named_in(tree: ast.Module | ast.ClassDef) -> Iterator[str]:
             yield node.name
         if isinstance(node, ast.ClassDef) and isinstance(tree, ast.Module):
             yield from (f"{node.name}::{name}" for name in named_in(node))
+
+
+def test_every_rule_has_a_home_in_the_code() -> None:
+    """Whoever changes a rule finds the functions that keep it: at least one says its number."""
+    said = Counter(
+        number
+        for path in (ROOT / "pipeline").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        for number in rules_in(ast.get_docstring(node) or "")
+    )
+    assert sorted(said) == list(RULES)
+
+
+def rules_in(docstring: str) -> Iterator[int]:
+    """List the rules that a docstring names: `data rule 7`, `data rules 1-3`, `data rules 25 d, 28 and 29`."""
+    for numbers in re.findall(r"data rules? ([0-9]+(?: [a-d]\b|, | and |-|[0-9])*)", " ".join(docstring.split())):
+        for first, last in re.findall(r"([0-9]+)(?:-([0-9]+))?", numbers):
+            yield from range(int(first), int(last or first) + 1)
 
 
 def test_every_guard_is_explained() -> None:
