@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,6 +132,33 @@ def test_looking_for_lost_rows_has_a_price_that_is_named(shop: Journey) -> None:
     assert resumed.exit_code == Exit.OK, resumed.stderr
     assert (resumed.records["confirmed"], resumed.records["unknown"]) == (5, 0)
     assert [one["rows"] for one in shop.sandbox.imports()] == [2, 2, 1]
+
+
+@pytest.mark.parametrize(("rows", "asked"), [(3, {"count": 1, "lookup": 3}), (4, {"count": 1, "page": 3})])
+def test_looking_for_lost_rows_takes_the_cheaper_way(shop: Journey, rows: int, asked: dict[str, int]) -> None:
+    """Data rule 29: 2,345 profiles are three pages, so up to three keys are looked up one by one, more by paging."""
+    shop.write("dump.csv", "CustomerID,City\n" + "".join(f"{number},Ede\n" for number in range(2345)))
+    assert run(shop, "--set", "load.chunk_rows=2345").exit_code == Exit.OK
+    shop.write("dump.csv", "CustomerID,City\n" + "".join(f"{number},Epe\n" for number in range(rows)))
+    shop.sandbox.set_faults([{"kind": "cut", "method": "POST", "path": "*/imports", "nth": 1}])
+    quiet = ("--set", "guards.unique_keys=off", "--set", "load.verify_sample=0", "--set", "load.max_settle_calls=0")
+    ran = run(shop, "--set", "load.chunk_rows=10", *quiet)
+    assert ran.exit_code == Exit.INCOMPLETE
+    assert "looking would take 3 calls" in chunk_of(ran, 1)
+    shop.sandbox.settle(10)
+    shop.sandbox.advance(3601)  # an import that has not run by now never will
+    before = len(shop.sandbox.journal())
+    state = str(shop.folder / ".copernica-import")
+    resumed = shop.call("resume", ran.document["run"], "--max-settle-calls", "3", "--state-dir", state)
+    assert (resumed.exit_code, resumed.records["confirmed"]) == (Exit.OK, rows), resumed.stderr
+    lists = [one for one in shop.sandbox.journal()[before:] if one["path"].endswith("/profiles")]
+    assert Counter(map(kind_of_list, lists)) == asked
+
+
+def kind_of_list(entry: dict[str, Any]) -> str:
+    """Say what a list of profiles was asked for: their number, those of a key, or a page of all."""
+    query = str(entry["query"])
+    return "lookup" if "CustomerID" in query else "count" if "id>" not in query else "page"
 
 
 @pytest.mark.parametrize(

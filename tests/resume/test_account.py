@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from tests.journeys.conftest import Journey
-from tests.resume.conftest import Shop, resume
-from tests.resume.test_ground import interrupt, meanwhile
+from tests.resume.conftest import Shop, resume, state_of
+from tests.resume.test_ground import ask, interrupt, meanwhile
 
 # The orders of one customer in two chunks of four rows, those of another one in the third.
 DUMP = "Nr,City,Points,interest.news,Order.No,Order.Total\n" + "".join(
@@ -89,3 +90,46 @@ def test_rows_that_are_missing_from_what_was_staged_are_no_smaller_import(shop: 
     assert (ran.exit_code, ran.records["confirmed"], ran.records["unsent"]) == (1, 10, 0)
     assert "12 records accepted, 10 accounted for" in ran.stderr
     assert "Traceback" in ran.stderr
+
+
+NOT_NOW = {"kind": "429", "method": "POST", "path": "/v4/imports", "nth": 2}
+FULL = {"kind": "fail", "nth": 1, "after_rows": 0, "message": "Disk full"}
+
+
+@pytest.mark.parametrize(
+    ("state", "number", "fault", "words"),
+    [
+        ("confirmed", 1, NOT_NOW, ()),
+        ("unsent", 2, NOT_NOW, ()),
+        ("failed", 1, FULL, ("--failed", "profiles")),
+        ("held", 2, FULL, ("--failed", "skip")),
+    ],
+)
+def test_a_value_that_changed_in_what_was_staged_is_not_sent(
+    shop: Shop, state: str, number: int, fault: dict[str, object], words: tuple[str, ...]
+) -> None:
+    """Data rule 22: a chunk is what its digest says, in every state, and nothing goes on top of one that is not."""
+    here, job = shop(DUMP, rebuild="false")
+    here.sandbox.set_faults([fault])
+    assert here.call("run", job, *QUICK).exit_code == 6
+    here.sandbox.set_faults([])
+    assert ask(here, f"SELECT state FROM chunk WHERE ordinal = {number}") == [(state,)]
+    before, sent = state_of(here), len(here.posted())
+    lane, whole = lane_of(here, "A")
+    last = (pl.col("Nr") == "A") & (pl.col("Order.No") == f"O{4 * number - 1}")
+    town = pl.when(last).then(pl.lit("Elsewhere")).otherwise("City")
+    pl.read_ipc(whole).with_columns(City=town).write_ipc(lane)
+    ran = resume(here, *words)
+    assert ran.exit_code == 1, ran.stderr
+    assert f"chunk {number} is not the one that was sent" in ran.stderr
+    assert (len(here.posted()), state_of(here)) == (sent, before)
+    lane.write_bytes(whole)
+    resume(here, *words)
+    assert ask(here, f"SELECT state FROM chunk WHERE ordinal = {number}") == [("confirmed",)]
+    assert "Elsewhere" not in str(state_of(here))
+
+
+def lane_of(here: Journey, customer: str) -> tuple[Path, bytes]:
+    """Give the staged file that holds the rows of a customer, and what is in it."""
+    files = {lane: lane.read_bytes() for lane in runs(here).glob("*/staged/lanes/*/*.arrow")}
+    return next((lane, whole) for lane, whole in files.items() if customer in pl.read_ipc(whole)["Nr"])
