@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 RANK = {"pure": 0, "edge": 1, "wiring": 2}
+OUTSIDE = {"os", "random", "requests", "socket", "sqlite3", "structlog", "subprocess", "time"}
 
 
 def modules() -> dict[str, ast.Module]:
@@ -41,6 +42,28 @@ MODULES = modules()
 PACKAGES = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "pipeline").rglob("__init__.py")}
 
 
+def homes_of(tree: ast.Module) -> set[str]:
+    """List the modules that a module's imports come from: behind a package, the one that has what the package hands on."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {home_of(node.module, alias.name) for alias in node.names}
+    return found
+
+
+def home_of(module: str, name: str) -> str:
+    """Name the module that `from module import name` takes the name from."""
+    if f"{module}.{name}" in MODULES:
+        return f"{module}.{name}"
+    for node in MODULES[module].body if module in PACKAGES else ():
+        for alias in node.names if isinstance(node, ast.ImportFrom) and node.module else ():
+            if name == (alias.asname or alias.name):
+                return home_of(node.module, alias.name)
+    return module
+
+
 def test_every_module_says_what_kind_it_is() -> None:
     """House style: the first line tells pure, edge or wiring; packages only gather."""
     assert [name for name, tree in MODULES.items() if kind_of(tree) is None and name not in PACKAGES] == []
@@ -52,10 +75,24 @@ def test_imports_go_from_wiring_over_edge_to_pure() -> None:
         f"{name} ({kind}) imports {other} ({of_other})"
         for name, tree in MODULES.items()
         if (kind := kind_of(tree)) is not None
-        for other in imports_of(tree) - PACKAGES
+        for other in homes_of(tree)
         if other in MODULES and (of_other := kind_of(MODULES[other])) is not None and RANK[of_other] > RANK[kind]
     ]
     assert wrong == []
+
+
+def test_imports_are_seen_through_packages() -> None:
+    """What a package only hands on counts as an import of the module that has it."""
+    assert home_of("pipeline.copernica", "Client") == "pipeline.copernica.client"
+    assert home_of("pipeline.copernica", "transport") == "pipeline.copernica.transport"
+    assert home_of("pipeline.jobfile", "read_job") == "pipeline.jobfile"
+    assert home_of("pipeline.errors", "Problem") == "pipeline.errors"
+
+
+def test_pure_modules_have_no_outside_world() -> None:
+    """House style: no file, socket, clock, random, environment, process or log in a pure module."""
+    found = {name: imports_of(tree) & OUTSIDE for name, tree in MODULES.items() if kind_of(tree) == "pure"}
+    assert {name: taken for name, taken in found.items() if taken} == {}
 
 
 def test_one_module_speaks_http() -> None:

@@ -1,4 +1,4 @@
-"""Bring one request to its end: pace, token, attempts, counting (wiring of the client)."""
+"""Bring one request to its end: pace, token, attempts, counting (edge: HTTP, the clock)."""
 
 from __future__ import annotations
 

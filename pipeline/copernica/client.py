@@ -1,4 +1,4 @@
-"""The client of Copernica's REST API, v1 to v4: what can be asked, in the nouns of the API (wiring).
+"""The client of Copernica's REST API, v1 to v4: what can be asked, in the nouns of the API (edge: HTTP, by `calls`).
 
 It knows no files, no frames and no job. Every method may raise a leaf of `failures.ApiError`; after any of them the
 attribute `maybe_sent` tells whether a change may have been carried out. ValueError means that the arguments would have

@@ -1,4 +1,4 @@
-"""Make databases, collections, fields and interests (wiring; API sheet 8).
+"""Make databases, collections, fields and interests (edge: HTTP, by `send`; API sheet 8).
 
 A set-up POST goes out once. Where its outcome is not known, what it should have made is looked up by its name.
 """

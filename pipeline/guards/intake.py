@@ -1,4 +1,4 @@
-"""Compare what was read with the job's limits before anything is sent (pure; data rules 4, 35)."""
+"""Compare what was read with the job's limits before anything is sent (edge: the log; data rules 4, 35)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Name a guard that refuses, and tell which refusals stand (pure; data rule 36)."""
+"""Name a guard that refuses, and tell which refusals stand (edge: the log; data rule 36)."""
 
 from __future__ import annotations
 
