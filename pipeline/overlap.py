@@ -18,9 +18,8 @@ WORKERS = 2
 def side_by_side(work: Callable[[T], R], items: Iterable[T], *, ahead: int = 1) -> Iterator[R]:
     """Work on a few items at the same time, one per core, and give what comes of them in their order.
 
-    `ahead` more are made meanwhile: faster where making one takes its time, and more memory.
-
-    An error, of the work or of making an item, is raised where that item's result would be.
+    `ahead` more are made meanwhile: faster where making one takes its time, and more memory. An error, of the work or of
+    making an item, is raised where that item's result would be.
     """
     iterator, end = iter(items), object()
 

@@ -1,4 +1,4 @@
-"""Meet the live database: account, structure, and whether the job fits it (edge: the API client)."""
+"""Meet the live database: account and structure (edge: the API client)."""
 
 from __future__ import annotations
 

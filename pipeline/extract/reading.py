@@ -34,13 +34,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class Task:
-    """What to read and how: `limit` rows of this file at most, `batch_rows` and `block_bytes` at a time."""
+    """What to read and how: `limit` rows of this file at most, `batch_rows` at a time."""
 
     file: SourceFile
     source: Source
     expected: Expected
     lists: frozenset[str] = frozenset()
-    batch_rows: int = 50_000
+    batch_rows: int = 100_000
     limit: int | None = None
 
     @property

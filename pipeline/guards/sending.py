@@ -54,9 +54,8 @@ def check_sending(sending: Sending, target: LiveTarget, ledger: Ledger) -> Watch
     """Refuse before anything is sent, or give the watch over what follows; sets the limit of calls.
 
     Raises ApiRefusedError with the problems of all guards that refuse and are not forced, InterruptedRunError when a wait
-    was interrupted. A run that has sent something
-    was asked then, and is not asked again. Unfinished runs of the job are closed where that is forced and nothing else
-    refuses.
+    was interrupted. A run that has sent something was asked then, and is not asked again. Unfinished runs of the job are
+    closed where that is forced and nothing else refuses.
     """
     job, client = sending.job, target.client
     begun = ledger.sent_anything(sending.run)

@@ -1,1 +1,1 @@
-"""Load staged rows into Copernica: cut chunks, send them as imports, verify a sample."""
+"""Load staged rows into Copernica: cut chunks, send them as imports or profile by profile, verify a sample."""

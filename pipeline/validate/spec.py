@@ -14,6 +14,7 @@ import polars as pl
 from pandera.dtypes import DataType
 
 from pipeline.errors import shown
+from pipeline.fields import METADATA_KEY
 from pipeline.records import REJECT_KEYS, STAGED, FieldSpec, Kind
 from pipeline.validate.checks import allowed, longest
 
@@ -65,8 +66,8 @@ class TargetSchema:
 def field_spec(name: Any, column: pa.Column, frame_dtype: DataType | None) -> tuple[FieldSpec | None, list[Complaint]]:
     """Read one column of a schema; without a usable type or name there is no FieldSpec."""
     complaints = list(_name_complaints(name))
+    told: Mapping[str, Any] = (column.metadata or {}).get(METADATA_KEY, {})
     # pandera lets the type of the frame override those of its columns.
-    told: Mapping[str, Any] = (column.metadata or {}).get("copernica", {})
     kind, dtype = _natural(frame_dtype or column.dtype)
     if kind is None:
         do = "use str, int, float, datetime.date, datetime.datetime, bool or pl.Enum"
