@@ -21,14 +21,14 @@ from pipeline.errors import Exit, PipelineError, Problem
 GC_THRESHOLD = 100_000
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None, commands: click.Group = cli) -> int:
     """Do what the command line says (`words` take the place of the program's own) and give the exit code."""
     words = list(sys.argv[1:] if words is None else words)
     _set_up_for_speed()
     _take_any_text()
     as_json = "--json" in words[: words.index("--")] if "--" in words else "--json" in words
     try:
-        return int(cli.main(words, "copernica-import", standalone_mode=False) or 0)
+        return int(commands.main(words, "copernica-import", standalone_mode=False) or 0)
     except PipelineError as error:
         if error.exit_code is Exit.BUG:
             _log(error)

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import pytest
 
 from pipeline.__main__ import main
+from pipeline.cli import cli
 
 JOB = """\
 job: customers
@@ -44,8 +46,8 @@ class Called(NamedTuple):
 
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Called]:
-    def call_main(*words: object) -> Called:
-        exit_code = main([str(word) for word in words])
+    def call_main(*words: object, commands: click.Group = cli) -> Called:
+        exit_code = main([str(word) for word in words], commands)
         return Called(exit_code, *capsys.readouterr())
 
     return call_main

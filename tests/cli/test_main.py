@@ -195,15 +195,22 @@ def test_check_names_faults_of_the_job_and_a_missing_token_together(call, job):
     assert [error["where"] for error in called.document["errors"]] == ["--set target.api", "COPERNICA_TOKEN"]
 
 
+class Failing(click.Group):
+    """Commands that all end in the same error."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._error = error
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        raise self._error
+
+
 def test_a_bug_ends_in_one_document_and_a_traceback_in_the_log(call, job, monkeypatch):
     """Exit 1; stdout stays JSON, the log has the traceback and not the token."""
     monkeypatch.setenv("COPERNICA_TOKEN", "very-secret-token")
-
-    def broken(context: click.Context, name: str) -> click.Command:
-        raise ZeroDivisionError("very-secret-token and Authorization: Bearer abc")
-
-    monkeypatch.setattr(cli, "get_command", broken)
-    called = call("run", job, "--json")
+    bug = ZeroDivisionError("very-secret-token and Authorization: Bearer abc")
+    called = call("run", job, "--json", commands=Failing(bug))
     assert called.exit_code == 1
     assert called.document == {
         "status": "refused",
@@ -223,14 +230,9 @@ def test_a_bug_ends_in_one_document_and_a_traceback_in_the_log(call, job, monkey
     assert "Bearer abc" not in called.err
 
 
-def test_an_interrupt_is_exit_130(call, job, monkeypatch):
+def test_an_interrupt_is_exit_130(call, job):
     """Ctrl-C before a run has begun."""
-
-    def interrupted(context: click.Context, name: str) -> click.Command:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(cli, "get_command", interrupted)
-    called = call("run", job, "--json")
+    called = call("run", job, "--json", commands=Failing(KeyboardInterrupt()))
     assert (called.exit_code, called.document["exit_code"]) == (130, 130)
     assert called.document["errors"] == [{"where": "", "what": "interrupted", "do": ""}]
 
