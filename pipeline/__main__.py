@@ -82,7 +82,7 @@ def _log(error: Exception) -> None:
     from pipeline.log import configure
 
     configure(known_secrets(os.environ))
-    structlog.get_logger().error("bug", kind=type(error).__name__, exc_info=error)
+    structlog.get_logger().error("run.bug", kind=type(error).__name__, exc_info=error)
 
 
 def _refuse(problems: Sequence[Problem], exit_code: Exit, as_json: bool) -> int:

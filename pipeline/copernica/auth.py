@@ -54,7 +54,7 @@ class QueryToken:
         return {}
 
     def renew(self, refused: dict[str, str]) -> bool:  # noqa: ARG002
-        """There is no other."""
+        """Say that there is no other."""
         return False
 
     def secrets(self) -> tuple[str, ...]:

@@ -89,27 +89,27 @@ class Client:
 
     @property
     def version(self) -> str:
-        """`v1` to `v4`."""
+        """Give the version of the API, `v1` to `v4`."""
         return self._version.name
 
     @property
     def page_rows(self) -> int:
-        """Records that a list gives with one call."""
+        """Give how many records a list gives with one call."""
         return self._version.page_rows
 
     @property
     def calls(self) -> int:
-        """Requests that went to the API host, retries and polls included, the exchange of the token not."""
+        """Count the requests that went to the API host, retries and polls included, the exchange of the token not."""
         return self._caller.counters.calls
 
     @property
     def writes(self) -> int:
-        """Changing calls that were answered with success, POST imports aside."""
+        """Count the changing calls that were answered with success, POST imports aside."""
         return self._caller.counters.writes
 
     @property
     def bytes_sent(self) -> int:
-        """Bytes of their bodies."""
+        """Count the bytes of the bodies of all `calls`."""
         return self._caller.counters.bytes_sent
 
     @property

@@ -37,7 +37,7 @@ class Change:
 
     @property
     def kind(self) -> Kind:
-        """What may be done when it fails: see `retry.decide`."""
+        """Say what may be done when it fails: see `retry.decide`."""
         if self.unseen:
             return Kind.ASYNC
         if self.create:
@@ -46,7 +46,7 @@ class Change:
 
     @property
     def options(self) -> tuple[tuple[str, str], ...]:
-        """The query beside the selectors."""
+        """Give the query beside the selectors."""
         return (("create", "1"),) * self.create + (("async", "1"),) * self.unseen
 
 
@@ -71,14 +71,14 @@ def checked(fields: Mapping[str, str], known: Mapping[str, Field] | None = None)
 
 
 def list_profiles(database: Database, selectors: Sequence[Selector]) -> Request:
-    """GET `database/$id/profiles`, still without its page."""
+    """Build GET `database/$id/profiles`, still without its page."""
     return Request("GET", path("database", database.id, "profiles"), query_of(selectors, database.fields))
 
 
 def create_profile(
     version: Version, database: Database, fields: Mapping[str, str], interests: Mapping[str, bool] | None
 ) -> Request:
-    """POST `database/$id/profiles`: always makes one, never looks whether it is there."""
+    """Build POST `database/$id/profiles`, which always makes one and never looks whether it is there."""
     for name in interests or {}:
         if database.interest(name) is None:
             raise ValueError(f"there is no interest {name!r}")
@@ -87,34 +87,34 @@ def create_profile(
 
 
 def put_profiles(version: Version, database: Database, change: Change) -> Request:
-    """PUT `database/$id/profiles`: changes all that match."""
+    """Build PUT `database/$id/profiles`, which changes all that match."""
     body = version.profile_body(checked(change.fields, database.fields))
     query = query_of(change.selectors, database.fields) + change.options
     return Request("PUT", path("database", database.id, "profiles"), query, json_body(body), change.kind)
 
 
 def update(noun: str, number: int, fields: Mapping[str, str]) -> Request:
-    """PUT `profile/$id` or `subprofile/$id` with `{fields}`, the same in every version that has it."""
+    """Build PUT `profile/$id` or `subprofile/$id` with `{fields}`, the same in every version that has it."""
     return Request("PUT", path(noun, number), (), json_body({"fields": checked(fields)}), Kind.SAME_STATE)
 
 
 def update_fields(noun: str, number: int, fields: Mapping[str, str]) -> Request:
-    """PUT `profile/$id/fields` or `subprofile/$id/fields`, flat in every version."""
+    """Build PUT `profile/$id/fields` or `subprofile/$id/fields`, flat in every version."""
     return Request("PUT", path(noun, number, "fields"), (), json_body(checked(fields)), Kind.SAME_STATE)
 
 
 def get(*elements: str | int) -> Request:
-    """GET anything by its path."""
+    """Build a GET of anything by its path."""
     return Request("GET", path(*elements))
 
 
 def delete(noun: str, number: int) -> Request:
-    """DELETE `profile/$id` or `subprofile/$id`, without a body (⚠C3)."""
+    """Build DELETE `profile/$id` or `subprofile/$id`, without a body (⚠C3)."""
     return Request("DELETE", path(noun, number), kind=Kind.DELETE)
 
 
 def delete_profiles(database_id: int, profile_ids: Sequence[int]) -> Request:
-    """DELETE `database/$id/profiles` with the ids in its JSON body, as v3 and v4 document it (API sheet 9, ⚠C3)."""
+    """Build DELETE `database/$id/profiles` with the ids in its JSON body, as v3 and v4 document it (API sheet 9, ⚠C3)."""
     if not profile_ids or any(type(number) is not int or number < 1 for number in profile_ids):
         raise ValueError("profiles are deleted by their ids: whole numbers above zero, at least one")
     body = json_body({"profiles": list(profile_ids)})
@@ -122,7 +122,7 @@ def delete_profiles(database_id: int, profile_ids: Sequence[int]) -> Request:
 
 
 def switch_interests(profile_id: int, switches: Mapping[str, bool]) -> Request:
-    """POST `profile/$id/interests` with an explicit map; those not named stay as they are (data rule 33)."""
+    """Build POST `profile/$id/interests` with an explicit map; those not named stay as they are (data rule 33)."""
     if not switches or any(type(on) is not bool for on in switches.values()):
         raise ValueError("interests are switched by a map from name to True or False")
     body = json_body(dict(switches))
@@ -130,27 +130,27 @@ def switch_interests(profile_id: int, switches: Mapping[str, bool]) -> Request:
 
 
 def replace_interests(profile_id: int, names: Sequence[str]) -> Request:
-    """PUT `profile/$id/interests`: these are on, **all others go off**."""
+    """Build PUT `profile/$id/interests`: these are on, **all others go off**."""
     return Request("PUT", path("profile", profile_id, "interests"), (), json_body(list(names)), Kind.SAME_STATE)
 
 
 def list_subprofiles(profile_id: int, collection: Collection) -> Request:
-    """GET `profile/$id/subprofiles/$collection`, still without its page."""
+    """Build GET `profile/$id/subprofiles/$collection`, still without its page."""
     return Request("GET", path("profile", profile_id, "subprofiles", collection.id))
 
 
 def list_collection(collection: Collection, selectors: Sequence[Selector]) -> Request:
-    """GET `collection/$id/subprofiles`, still without its page."""
+    """Build GET `collection/$id/subprofiles`, still without its page."""
     return Request("GET", path("collection", collection.id, "subprofiles"), query_of(selectors, collection.fields))
 
 
 def create_subprofile(profile_id: int, collection: Collection, fields: Mapping[str, str]) -> Request:
-    """POST `profile/$id/subprofiles/$collection`, flat in every version."""
+    """Build POST `profile/$id/subprofiles/$collection`, flat in every version."""
     return _create(path("profile", profile_id, "subprofiles", collection.id), checked(fields, collection.fields))
 
 
 def put_subprofiles(profile_id: int, collection: Collection, change: Change) -> Request:
-    """PUT `profile/$id/subprofiles/$collection`, flat in every version; it has no `async` (API sheet 10)."""
+    """Build PUT `profile/$id/subprofiles/$collection`, flat in every version; it has no `async` (API sheet 10)."""
     if change.unseen:
         raise ValueError("async is not supported for subprofiles")
     body = json_body(checked(change.fields, collection.fields))

@@ -34,7 +34,7 @@ class RateGate:
 
     @property
     def pace(self) -> float | None:
-        """Calls per second at present, None for unlimited."""
+        """Give the calls per second at present, None for unlimited."""
         return self._pace
 
     def held_s(self, now_s: float) -> float:

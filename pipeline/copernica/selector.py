@@ -67,7 +67,7 @@ class Selector:
 
     @property
     def expression(self) -> str:
-        """The text behind `fields[]=`, not yet percent-encoded."""
+        """Give the text behind `fields[]=`, not yet percent-encoded."""
         return f"{self.field.name}=={self.value}"
 
 

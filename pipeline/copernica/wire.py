@@ -53,7 +53,7 @@ class Request:
 
     @property
     def target(self) -> str:
-        """Path and query, percent-encoded; `+`, `%`, `&`, blanks and everything outside ASCII are escaped."""
+        """Give path and query, percent-encoded; `+`, `%`, `&`, blanks and everything outside ASCII are escaped."""
         if not self.query:
             return self.path
         return (

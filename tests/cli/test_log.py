@@ -50,10 +50,10 @@ def test_on_a_terminal_events_are_for_people(monkeypatch):
     try:
         raise KeyError("x")
     except KeyError:
-        structlog.get_logger().error("bug", exc_info=True)
+        structlog.get_logger().error("run.bug", exc_info=True)
     text = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
     assert "KeyError: 'x'" in text
-    assert "bug" in text.splitlines()[0]
+    assert "run.bug" in text.splitlines()[0]
     assert customer not in text
 
 
@@ -125,7 +125,7 @@ def test_a_configured_log_shows_no_secret_of_a_traceback(capsys):
     try:
         raise ValueError(f"{TOKEN} in {JWT}")
     except ValueError:
-        structlog.get_logger().error("bug", exc_info=True)
+        structlog.get_logger().error("run.bug", exc_info=True)
     err = capsys.readouterr().err
     assert "ValueError" in err
     assert (TOKEN in err, JWT in err) == (False, False)

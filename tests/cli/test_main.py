@@ -224,7 +224,7 @@ def test_a_bug_ends_in_one_document_and_a_traceback_in_the_log(call, job, monkey
         ],
     }
     event = json.loads(called.err.splitlines()[0])
-    assert (event["event"], event["kind"], event["level"]) == ("bug", "ZeroDivisionError", "error")
+    assert (event["event"], event["kind"], event["level"]) == ("run.bug", "ZeroDivisionError", "error")
     assert "Traceback" in event["exception"]
     assert "very-secret-token" not in called.err
     assert "Bearer abc" not in called.err
