@@ -67,18 +67,23 @@ def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str,
         run_id = RunId(row.id, job, files, row.limit, frozenset(row.forced), folder, cut_for=row.way, resumed=True)
         conductor = Conductor(site, run_id)
         ledger.resumed(row.id)
-        with conductor.stages():
-            manifest = Manifest.read(folder.staged) or restage(conductor, ledger, target)
-            conductor.go_on_from(manifest)
-            loader = conductor.guard(manifest)
-            decisions = Decisions(
-                failed=request.failed or "leave",
-                unknown=request.unknown or "look",
-                rows_again=request.failed == "profiles",
-            )
-            conductor.load(loader, decisions)
-            conductor.verify(manifest.sample)
-        return conductor.end()
+        return finish(conductor, request)
+
+
+def finish(conductor: Conductor, request: ResumeRequest) -> Summary:
+    """Do what is left of a run: read the dumps again where not all was staged, guard, load, verify."""
+    decisions = Decisions(
+        failed=request.failed or "leave",
+        unknown=request.unknown or "look",
+        rows_again=request.failed == "profiles",
+    )
+    with conductor.stages():
+        site = conductor.site
+        manifest = Manifest.read(conductor.id.folder.staged) or restage(conductor, site.ledger, site.target)
+        conductor.go_on_from(manifest)
+        conductor.load(conductor.guard(manifest), decisions)
+        conductor.verify(manifest.sample)
+    return conductor.end()
 
 
 def open_ledger(state_dir: Path) -> Ledger:

@@ -47,7 +47,7 @@ def command(
     rejects: Path | None,
     origin: bool,
     settings: tuple[str, ...],
-    state_dir: Path | None,  # noqa: ARG001 - every command takes it
+    state_dir: Path | None,
     as_json: bool,
 ) -> int:
     """Read the dumps and check every record; no network, nothing is sent.
@@ -63,6 +63,7 @@ def command(
     from pipeline.report.progress import Reporter
     from pipeline.run import validate
 
+    options.state_folder(state_dir, job)  # nothing is kept there, but what `run` would refuse is told here, too
     request = ValidateRequest(
         job=read,
         files=files,

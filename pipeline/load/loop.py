@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 import polars as pl
 import structlog
 
+from pipeline.errors import IncompleteError, Problem
 from pipeline.load.choice import HARM
 from pipeline.load.chunk import Chunk
 from pipeline.load.imports import Imports
@@ -74,7 +75,7 @@ def load(chunks: Callable[[], Iterable[Chunk]], loading: Loading) -> LoadReport:
     for chunk, last in with_last(chunks()):
         if loading.interrupted():
             break
-        before = past.pop(chunk.ordinal, None)
+        before = _known(past.pop(chunk.ordinal, None), chunk)
         record = loading.ledger.chunk(loading.run, entry_of(chunk), _way(loading, before).name)
         waits = _shares_a_key(chunk, waiting) or (last and loading.rebuilds and not report.all_final)
         if (before is None or before.state is ChunkState.HELD) and waits:
@@ -98,6 +99,14 @@ def load(chunks: Callable[[], Iterable[Chunk]], loading: Loading) -> LoadReport:
     report.refused = report.refused and not report.anything_sent
     report.interrupted = loading.interrupted()
     return report
+
+
+def _known(before: ChunkRow | None, chunk: Chunk) -> ChunkRow | None:
+    """Give what the ledger has of a chunk; raises IncompleteError where that has other rows (data rule 22)."""
+    if before is not None and before.digest != chunk.digest:
+        what = f"the staged rows of chunk {chunk.ordinal} are not those that the ledger knows: they have changed on the disk"
+        raise IncompleteError(Problem(what, "the run's folder", "run the job again with --force unfinished_run"))
+    return before
 
 
 def _count(report: LoadReport, chunk: Chunk, outcome: Outcome, before: ChunkRow | None) -> None:
@@ -145,8 +154,6 @@ class Step:
     def take(self, *, last: bool) -> Outcome:
         """Do the next step and give where the chunk stands then."""
         before, way = self.before, _way(self.loading, self.before)
-        if before is not None and before.digest != self.chunk.digest:
-            raise ValueError(f"chunk {self.chunk.ordinal} is not the one that was sent")
         state = ChunkState.UNSENT if before is None else before.state
         if state is ChunkState.CONFIRMED and before is not None:
             done = Outcome.whole(Ending.CONFIRMED, self.chunk)
