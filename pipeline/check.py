@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pipeline.environment import read_environment
-from pipeline.errors import Exit, PipelineError, Problem
+from pipeline.errors import Exit, JobError, PipelineError, Problem
 from pipeline.job import Job
 from pipeline.jobfile import FaultyJobError
 from pipeline.load.choice import choose
@@ -71,13 +71,16 @@ def check(job: Job) -> CheckResult:
     return _held_together(job, plan, target, checker)
 
 
-def check_rest(faulty: FaultyJobError) -> CheckResult:
+def check_rest(faulty: JobError) -> CheckResult:
     """Check what the faults of a job file do not touch, so that its schema, token and database are told with them."""
     checker = Checker()
     checker.note(faulty.exit_code, *faulty.problems)
-    job = faulty.rest
-    plan = None if job is None or faulty.touches(*_LINK) else _planned(job, checker)
-    if job is None or faulty.touches(*_LIVE):
+    job = faulty.rest if isinstance(faulty, FaultyJobError) else None
+    if not isinstance(faulty, FaultyJobError) or job is None:
+        checker.attempt(lambda: read_environment(os.environ))
+        return checker.result()
+    plan = None if faulty.touches(*_LINK) else _planned(job, checker)
+    if faulty.touches(*_LIVE):
         checker.attempt(lambda: read_environment(os.environ))
         return checker.result()
     return _held_together(job, plan, _met(job, checker), checker)

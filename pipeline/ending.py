@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.errors import Exit, Problem
+from pipeline.errors import Exit, NotResumableError, Problem
 from pipeline.job import Job
 from pipeline.load.chunk import import_name
 from pipeline.load.outcome import Ending
@@ -128,8 +127,7 @@ def problems(facts: RunFacts, tally: Tally) -> Iterator[Problem]:
     """Name everything that kept the run from being done."""
     if tally.refusal is not None:
         yield from tally.refusal.problems
-    by_guard = {problem.what for problem in tally.problems}
-    troubles = [one for one in tally.load.troubles if one.message not in by_guard]
+    troubles = [one for one in tally.load.troubles if one.message not in tally.halts]
     for one in troubles[:MOST_TROUBLES]:
         yield trouble(one, facts)
     if len(troubles) > MOST_TROUBLES:
@@ -139,7 +137,7 @@ def problems(facts: RunFacts, tally: Tally) -> Iterator[Problem]:
         yield Problem(
             f"{counted(held, 'chunk')} {'was' if held == 1 else 'were'} held behind others that are not confirmed for certain"
         )
-    if tally.load.stopped and not tally.load.interrupted and tally.load.stopped not in by_guard:
+    if tally.load.stopped and not tally.load.interrupted and tally.load.stopped not in tally.halts:
         yield Problem(tally.load.stopped, "Copernica", "nothing more was sent")
     if tally.verified.different:
         columns = ", ".join(tally.verified.places)
@@ -219,10 +217,12 @@ def _decision(facts: RunFacts, tally: Tally) -> str:
 def go_on(facts: RunFacts, tally: Tally) -> str:
     """Give the last line of the report: how to go on where the run is not done."""
     code = tally.exit_code
+    again = "To go on: resume would stop there again; run it again as it was run"
+    if isinstance(tally.refusal, NotResumableError):
+        return f"{again}, with --force unfinished_run"
     for guard in ("max_unmatched", "max_deletes"):
         if code is Exit.INCOMPLETE and any(problem.where == f"guards.{guard}" for problem in tally.problems):
-            again = f"copernica-import run {shlex.quote(str(facts.job.path))} --force {guard} --force unfinished_run"
-            return f"To go on, where all is as it should be (resume would stop there again): {again}"
+            return f"{again}, where all is as it should be, with --force {guard} --force unfinished_run"
     if code in (Exit.INCOMPLETE, Exit.INTERRUPTED) or (code is not Exit.OK and tally.load.anything_sent):
         return f"To go on: {facts.resume}{_decision(facts, tally)}"
     if code is not Exit.OK:

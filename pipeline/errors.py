@@ -83,6 +83,10 @@ class IncompleteError(PipelineError):
     exit_code = Exit.INCOMPLETE
 
 
+class NotResumableError(IncompleteError):
+    """Stopped part way by what `resume` would meet again."""
+
+
 class LockedError(PipelineError):
     """Another run holds a lock."""
 

@@ -57,6 +57,9 @@ class Loader:
             bar = Advance(advance)
             profiles.moved = bar.rows
             profiles.limits = self.watch
+            past = self.site.ledger.chunks(self.id.run)
+            unmatched = {row.ordinal: row.unmatched or 0 for row in past if row.way == "profiles"}
+            profiles.go_on_from(unmatched, self.site.ledger.deleted(self.id.run))
             loading = Loading(
                 run=self.id.run,
                 ledger=self.site.ledger,

@@ -68,7 +68,10 @@ class Verified:
 
 @dataclass
 class Tally:
-    """What the summary tells of a run; each part is filled by its stage. `skipped_files` were confirmed before (`only_new`)."""
+    """What the summary tells of a run; each part is filled by its stage.
+
+    `skipped_files` were confirmed before (`only_new`), `halts` are the words of guards that stopped it on its way.
+    """
 
     intake: Intake = field(default_factory=Intake)
     staged: Staged = field(default_factory=Staged)
@@ -78,6 +81,7 @@ class Tally:
     refusal: PipelineError | None = None
     problems: list[Problem] = field(default_factory=list)
     skipped_files: int = 0
+    halts: frozenset[str] = frozenset()
 
     def check(self) -> None:
         """Compare the first sum of data rule 2, before anything is sent; one that is off is a bug."""

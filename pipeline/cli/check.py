@@ -18,12 +18,13 @@ from pipeline.cli.output import refuse, tell
 def command(job: Path, settings: tuple[str, ...], state_dir: Path | None, as_json: bool) -> int:  # noqa: ARG001
     """Check job file, schema, token, account and the live database, and name all problems at once."""
     from pipeline.check import check, check_rest
-    from pipeline.jobfile import FaultyJobError, read_job
+    from pipeline.errors import JobError
+    from pipeline.jobfile import read_job
     from pipeline.report.summary import errors_of
 
     try:
         read = read_job(job, settings)
-    except FaultyJobError as error:
+    except JobError as error:
         found = check_rest(error)
         return refuse(found.problems, found.exit_code, as_json=as_json)
     found = check(read)

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from pipeline.records import Expected
 
-# Keys that we made ourselves: those of a rejects file.
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -113,7 +112,11 @@ class _Walk:
             if _covered(path, self._layout.ignored):
                 continue
             if isinstance(value, dict) and value:
-                if path in self._layout.lists and not inside and not _holds_a_list(value):
+                if (
+                    path in self._layout.lists
+                    and not inside
+                    and not _holds_a_list(value, f"{path}.", self._layout.ignored)
+                ):
                     self._list(path, [value])
                 else:
                     self._walk(value, f"{path}.", level, inside=inside)
@@ -172,11 +175,15 @@ def _above(path: str) -> Iterable[str]:
         at = path.find(".", at + 1)
 
 
-def _holds_a_list(obj: Mapping[str, Any]) -> bool:
-    """Say whether an object cannot stand in place of a list of one, since there is a list in it itself."""
+def _holds_a_list(obj: Mapping[str, Any], prefix: str, ignored: frozenset[str]) -> bool:
+    """Say whether an object cannot stand in place of a list of one, since there is a list in it that counts."""
     return any(
-        (isinstance(value, list) and bool(value)) or (isinstance(value, dict) and _holds_a_list(value))
-        for value in obj.values()
+        not _covered(prefix + key, ignored)
+        and (
+            (isinstance(value, list) and bool(value))
+            or (isinstance(value, dict) and _holds_a_list(value, f"{prefix}{key}.", ignored))
+        )
+        for key, value in obj.items()
     )
 
 

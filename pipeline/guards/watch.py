@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pipeline.errors import ApiRefusedError, Problem
@@ -18,7 +18,7 @@ from pipeline.load.report import LoadReport
 class Watch:
     """The guards `max_unmatched`, `max_deletes` and `max_calls` while it goes, unless they are forced.
 
-    `begun` by an earlier process.
+    `begun` by an earlier process. `said` has every reason that was given to stop.
     """
 
     job: Job
@@ -28,6 +28,8 @@ class Watch:
     forced: frozenset[str]
     begun: bool = False
     too_many_deletes: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    bases: dict[str, int] = field(default_factory=dict)
 
     def limit_calls(self) -> None:
         """Set the limit of calls: what the job says holds for all of the run, what is reckoned for the calls to come."""
@@ -58,27 +60,40 @@ class Watch:
         limit = self.job.guards.max_unmatched
         if limit is None or "max_unmatched" in self.forced or limit.allows(rows, self.planned.rows):
             return ""
-        return f"{rows:,} of {self.planned.rows:,} rows found no record, the job allows {limit}"
+        return self._said(f"{rows:,} of {self.planned.rows:,} rows found no record, the job allows {limit}")
 
-    def deletes(self, records: int) -> str:
-        """Say that too many records would be deleted, where a key has several (data rule 34); one each was allowed before."""
+    def deletes(self, taken: Mapping[str, int], noun: str, records: int) -> str:
+        """Say that too many records would be deleted, where keys have several (data rule 34); one each was allowed before.
+
+        A count is one of all records, a share one of the profiles or of each collection, as before the first send.
+        """
         limit = self.job.guards.max_deletes
-        if (
-            limit is None
-            or "max_deletes" in self.forced
-            or records <= sum(self.planned.deletes(self.job.target.delete_target).values())
-        ):
+        if limit is None or "max_deletes" in self.forced:
             return ""
-        if limit.allows(records, of=0 if limit.count is not None else self._deletable()):
+        count = records + (sum(taken.values()) if limit.count is not None else taken.get(noun, 0))
+        if limit.count is not None:
+            allowed = limit.allows(count, 0)
+        else:
+            planned = self.planned.deletes(self.job.target.delete_target).get(noun, 0)
+            allowed = count <= planned or limit.allows(count, self._there_at_first(noun, taken))
+        if allowed:
             return ""
-        what = f"{records:,} records would be deleted, since some keys have several; the job allows {limit}"
-        self.too_many_deletes.append(what)
-        return what
+        self.too_many_deletes.append(
+            self._said(f"{count:,} records would be deleted, since some keys have several; the job allows {limit}")
+        )
+        return self.too_many_deletes[-1]
 
-    def _deletable(self) -> int:
-        if self.job.target.delete_target == "profile":
-            return self.survey.profiles
-        return sum(self.survey.subprofiles(name) for name in self.planned.carried)
+    def _there_at_first(self, noun: str, taken: Mapping[str, int]) -> int:
+        """Count the records of a noun when the run began: the guard has, or an earlier process has deleted some since."""
+        if noun not in self.bases:
+            by_target = self.job.target.delete_target == "profile"
+            there = self.survey.profiles if by_target else self.survey.subprofiles(noun)
+            self.bases[noun] = there + (taken.get(noun, 0) if self.begun else 0)
+        return self.bases[noun]
+
+    def _said(self, what: str) -> str:
+        self.said.append(what)
+        return what
 
     def problems(self, report: LoadReport) -> Iterator[Problem]:
         """Name the guards that stopped the run, and what to do."""

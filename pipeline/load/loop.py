@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 import polars as pl
 import structlog
 
-from pipeline.errors import IncompleteError, Problem
+from pipeline.errors import NotResumableError, Problem
 from pipeline.load.choice import HARM
 from pipeline.load.chunk import Chunk
 from pipeline.load.imports import Imports
@@ -102,10 +102,10 @@ def load(chunks: Callable[[], Iterable[Chunk]], loading: Loading) -> LoadReport:
 
 
 def _known(before: ChunkRow | None, chunk: Chunk) -> ChunkRow | None:
-    """Give what the ledger has of a chunk; raises IncompleteError where that has other rows (data rule 22)."""
+    """Give what the ledger has of a chunk; raises NotResumableError where that has other rows (data rule 22)."""
     if before is not None and before.digest != chunk.digest:
         what = f"the staged rows of chunk {chunk.ordinal} are not those that the ledger knows: they have changed on the disk"
-        raise IncompleteError(Problem(what, "the run's folder", "run the job again with --force unfinished_run"))
+        raise NotResumableError(Problem(what, "the run's folder", "run the job again with --force unfinished_run"))
     return before
 
 

@@ -351,22 +351,28 @@ class Actions:
         ids = self._chosen(row.key)
         gone = []
         if self._doing.delete_target == "profile":
-            self._deletes.take(len(ids))
+            self._take(row, "profiles", len(ids))
             gone = [self._wire.delete_profile(number) for number in ids]
             self._lookup.forget(row.key)
             self._lookup.keep(row.key, ())
         else:
             for profile_id in ids:
-                gone += [self._delete_subprofile(profile_id, one) for one in row.subprofiles]
+                gone += [self._delete_subprofile(profile_id, one, row) for one in row.subprofiles]
         return RowState.DELETED if any(gone) else RowState.UNMATCHED
 
-    def _delete_subprofile(self, profile_id: int, row: SubprofileRow) -> bool:
-        gone, found = False, self._matching(profile_id, row)
-        self._deletes.take(len(found))
+    def _delete_subprofile(self, profile_id: int, one: SubprofileRow, row: ProfileRow) -> bool:
+        gone, found = False, self._matching(profile_id, one)
+        self._take(row, one.collection, len(found))
         for number in found:
             gone = self._wire.delete_subprofile(number) or gone
-            self._lookup.removed(profile_id, self._database.collections[row.collection], number)
+            self._lookup.removed(profile_id, self._database.collections[one.collection], number)
         return gone
+
+    def _take(self, row: ProfileRow, noun: str, records: int) -> None:
+        """Count and record what is about to be deleted for a row (data rule 34)."""
+        self._deletes.take(noun, records)
+        if records:
+            self._log.deleting(row.position, noun, records)
 
 
 def _kind(collection: Collection, profile_id: int) -> str:

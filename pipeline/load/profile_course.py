@@ -19,10 +19,13 @@ WINDOW_PROFILES = 50
 class Course:
     """How far the groups of a chunk have come; many workers report to it.
 
-    `entries` is what the ledger had of the rows before.
+    `ordinal` is the chunk's, `entries` what the ledger had of the rows before.
     """
 
-    def __init__(self, groups: list[list[ProfileRow]], log: RowLog, entries: Mapping[int, RowEntry]) -> None:
+    def __init__(
+        self, ordinal: int, groups: list[list[ProfileRow]], log: RowLog, entries: Mapping[int, RowEntry]
+    ) -> None:
+        self.ordinal = ordinal
         self.groups, self.log, self.entries = groups, log, entries
         self.counts: Counter[RowState] = Counter()
         self._confirmed: set[int] = set()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Protocol
 
@@ -15,8 +16,11 @@ class Limits(Protocol):
     def unmatched(self, rows: int) -> str:
         """Take how many rows of an `update` found no record so far."""
 
-    def deletes(self, records: int) -> str:
-        """Take how many records are deleted so far, those about to be included."""
+    def deletes(self, taken: Mapping[str, int], noun: str, records: int) -> str:
+        """Take the records that are about to be deleted: profiles, or subprofiles of the collection `noun`.
+
+        `taken` has those of the run that went before them, by noun.
+        """
 
 
 class NoLimits:
@@ -26,7 +30,7 @@ class NoLimits:
         """Allow so many."""
         return ""
 
-    def deletes(self, records: int) -> str:  # noqa: ARG002 - the shape of Limits
+    def deletes(self, taken: Mapping[str, int], noun: str, records: int) -> str:  # noqa: ARG002 - the shape of Limits
         """Allow so many."""
         return ""
 
@@ -36,16 +40,20 @@ class TooManyDeletesError(ApiError):
 
 
 class Deletes:
-    """Count the records that a run deletes; `refused` says why so many are too many, or nothing."""
+    """Count the records that a run deletes, by noun; `refused` is `Limits.deletes`."""
 
-    def __init__(self, refused: Callable[[int], str]) -> None:
+    def __init__(self, refused: Callable[[Mapping[str, int], str, int], str]) -> None:
         self._refused = refused
-        self._taken = 0
+        self._taken: Counter[str] = Counter()
         self._lock = Lock()
 
-    def take(self, records: int) -> None:
+    def go_on_from(self, taken: Mapping[str, int]) -> None:
+        """Take over what earlier processes of the run have deleted."""
+        self._taken = Counter(taken)
+
+    def take(self, noun: str, records: int) -> None:
         """Count records that are about to be deleted; raises TooManyDeletesError, and then none of them is counted."""
         with self._lock:
-            if why := self._refused(self._taken + records):
+            if records and (why := self._refused(self._taken, noun, records)):
                 raise TooManyDeletesError(why)
-            self._taken += records
+            self._taken[noun] += records

@@ -74,6 +74,9 @@ class RowLog(Protocol):
     def unposted(self, position: int, kind: str) -> None:
         """Record that the POST certainly made nothing."""
 
+    def deleting(self, position: int, noun: str, records: int) -> None:
+        """Record how many records of `noun` are deleted for a row; it counts once the row has ended as deleted."""
+
     def ended(self, position: int, state: RowState, message: str = "", *, later: bool = False) -> None:
         """Record what became of a row; `later` it is on disk with the next change, or by `flush`."""
 

@@ -94,8 +94,17 @@ class Profiles:
         self._halted: str | None = None
         self.counts: Counter[RowState] = Counter()
         self.limits: Limits = NoLimits()
-        self._deletes = Deletes(lambda records: self.limits.deletes(records))
+        self._deletes = Deletes(lambda taken, noun, records: self.limits.deletes(taken, noun, records))
+        self._unmatched: dict[int, int] = {}
         self.moved: Callable[[int], None] = lambda rows: None  # noqa: ARG005 - the shape of a bar's advance
+
+    def go_on_from(self, unmatched: Mapping[int, int], deleted: Mapping[str, int]) -> None:
+        """Take over what earlier processes of the run have counted: unmatched rows by chunk, deleted records by noun."""
+        self._unmatched = dict(unmatched)
+        self._deletes.go_on_from(deleted)
+
+    def _unmatched_but(self, ordinal: int) -> int:
+        return sum(count for at, count in self._unmatched.items() if at != ordinal)
 
     def prepare(self) -> None:
         """Prove that lookups can be trusted, before the first write (data rule 31); nothing for `add`, which looks nothing up.
@@ -130,13 +139,14 @@ class Profiles:
             self.prepare()
         except ApiRefusedError as error:
             self._halted = str(error)
-        course = Course(self._reader.groups(chunk.rows), log.rows, log.rows.entries())
+        course = Course(chunk.ordinal, self._reader.groups(chunk.rows), log.rows, log.rows.entries())
         actions = Actions((self._client, self._database), self._doing, self._lookup, log.rows, self._deletes)
         self._work(course, actions)
         log.rows.flush()
         self._failed.settle()
         outcome = self._outcome(course, actions)
         self.counts += course.counts
+        self._unmatched[chunk.ordinal] = course.counts[RowState.UNMATCHED]
         log.ended(outcome)
         return outcome
 
@@ -182,7 +192,7 @@ class Profiles:
                     return
                 self.moved(1)
                 if state is RowState.UNMATCHED and self._settings.action == "update":
-                    self._halt_at(self.limits.unmatched(self.counts[state] + course.counts[state]))
+                    self._halt_at(self.limits.unmatched(course.counts[state] + self._unmatched_but(course.ordinal)))
                 if state.failed and before is None:
                     before = row
         except BaseException:

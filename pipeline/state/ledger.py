@@ -17,12 +17,13 @@ from threading import RLock
 from typing import Any, Literal
 
 from pipeline.errors import JobError, Problem
+from pipeline.load.profile_log import RowState
 from pipeline.records import FileFacts, LiveField, SourceFile
 from pipeline.state.chunks import TABLES as CHUNK_TABLES
 from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState, OpenChunk
 from pipeline.state.database import Database
+from pipeline.state.operations import DELETES, ROW, RowRecords
 from pipeline.state.operations import TABLES as OPERATION_TABLES
-from pipeline.state.operations import RowRecords
 
 SCHEMA_VERSION = 2
 
@@ -282,6 +283,16 @@ class Ledger:
     def open_chunks(self, run: str) -> tuple[OpenChunk, ...]:
         """List the chunks of a run that were begun and are not confirmed."""
         return OpenChunk.of_run(self._db, run)
+
+    def deleted(self, run: str) -> dict[str, int]:
+        """Count the records that the run has deleted one by one, for rows that have ended: profiles, or by collection."""
+        found = self._db.execute(
+            "SELECT kind, sum(remote_id) FROM operation AS made WHERE run = ? AND kind LIKE ? AND EXISTS (SELECT 1 FROM"
+            " operation AS row WHERE row.run = made.run AND row.ordinal = made.ordinal AND row.position = made.position"
+            " AND row.kind = ? AND row.state = ?) GROUP BY kind",
+            (run, f"{DELETES}%", ROW, RowState.DELETED),
+        )
+        return {kind.removeprefix(DELETES): count for kind, count in found}
 
     def rows_begun(self, run: str) -> int:
         """Count the rows of all chunks that were begun."""

@@ -22,6 +22,8 @@ CREATE INDEX operation_made ON operation (run, remote_id) WHERE remote_id IS NOT
 
 # The kind of the record of a row itself; other kinds name its POSTs.
 ROW = "row"
+# Begins the kind that counts, in the place of an id, the records that were deleted for a row; a noun follows.
+DELETES = "deletes "
 # States of a POST; `taken` for sent by a person. As long as its id is not known its message is the time at which it was sent.
 SENDING, MADE, TAKEN = "sending", "made", "taken"
 # Changes that may wait for others before they are put on disk.
@@ -66,6 +68,8 @@ class RowRecords:
             (self._run, self._ordinal),
         ).fetchall()
         for position, kind, state, remote_id, message in found:
+            if kind.startswith(DELETES):
+                continue
             if kind == ROW:
                 states[position] = (RowState(state), message or "")
             else:
@@ -94,6 +98,10 @@ class RowRecords:
     def unposted(self, position: int, kind: str) -> None:
         """Record that the POST certainly made nothing."""
         self._write(_DROP, [(self._run, self._ordinal, position, kind)])
+
+    def deleting(self, position: int, noun: str, records: int) -> None:
+        """Record how many records of `noun` are deleted for a row; it counts once the row has ended as deleted."""
+        self._write(_PUT, [self._row(position, DELETES + noun, MADE, records)], later=True)
 
     def ended(self, position: int, state: RowState, message: str = "", *, later: bool = False) -> None:
         """Record what became of a row; `later` it is on disk with the next change, or by `flush`."""

@@ -78,6 +78,17 @@ def test_a_list_in_a_plain_object_is_laid_out():
     ]
 
 
+def test_an_ignored_list_does_not_keep_an_object_from_being_a_list_of_one():
+    """So that several lists still give a union."""
+    layout = Layout.of(Expected(COLUMNS, ignored=frozenset({"Orders.tags"})), frozenset({"Orders", "Visits"}))
+    obj = {"id": "1", "Orders": {"no": "a", "tags": ["x"]}, "Visits": [{"no": "v"}, {"no": "w"}]}
+    assert _rows(obj, layout) == [
+        ({"id": "1", "Orders.no": "a"}, "Orders", 1),
+        ({"id": "1", "Visits.no": "v"}, "Visits", 1),
+        ({"id": "1", "Visits.no": "w"}, "Visits", 2),
+    ]
+
+
 def test_lists_that_do_not_fit_are_named():
     """A list of scalars, a mixed one and a list inside an element, unless they are ignored or empty."""
     laid = lay_out({"id": ["a"], "Visits": [{"no": "v"}, None], "Orders": [{"no": [{"x": "1"}], "lines": [1]}]}, LAYOUT)

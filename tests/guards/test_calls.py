@@ -118,8 +118,7 @@ def test_rows_that_find_no_record_are_exit_6_though_all_was_sent(shop: Shop) -> 
     shop.dump("1,Delft")
     ran = shop.run(*UPDATE, "guards.max_unmatched=0")
     assert (ran.exit_code, ran.records["unmatched"], ran.records["confirmed"]) == (6, 1, 1)
-    again = f"copernica-import run {shop.folder / 'job.yaml'} --force max_unmatched --force unfinished_run"
-    assert ran.stderr.splitlines()[-1].endswith(again)
+    assert ran.stderr.splitlines()[-1].endswith("with --force max_unmatched --force unfinished_run")
     shop.done(*UPDATE, "guards.max_unmatched=100%", words=("--force", "unfinished_run"))
 
 
@@ -147,3 +146,22 @@ def test_imports_cannot_tell_and_the_log_says_so(shop: Shop) -> None:
     """Nobody believes that a guard holds which sees nothing."""
     shop.dump("1,Delft")
     assert "guard.sees_nothing" in shop.done("target.action=update", "guards.max_unmatched=0").stderr
+
+
+def test_the_count_of_rows_that_find_no_record_goes_on_over_chunks_and_processes(shop: Shop) -> None:
+    """Each row counts once, also where its chunk is looked at again, and those of an earlier process count, too."""
+    shop.dump(*(f"{number},Delft" for number in range(20, 40)))
+    shop.done()
+    shop.dump(*(f"{number},Ede" for number in range(20, 28)), *(f"{number},Ede" for number in range(8)))
+    words = (*UPDATE, "guards.max_unmatched=4", "load.workers=1", "load.chunk_rows=10")
+    shop.sandbox.set_faults([{"kind": "429", "method": "PUT", "nth": 8, "retry_after": 600}])
+    assert shop.run(*words, "http.retry_budget_s=1").exit_code == 6
+    shop.sandbox.set_faults([])
+    state = ("--state-dir", shop.folder / ".copernica-import")
+    ran = call("resume", *state, environment=shop.environment())
+    assert (ran.exit_code, ran.records["unmatched"], ran.records["unsent"]) == (6, 5, 3), ran.stderr
+    again = call("resume", *state, environment=shop.environment())
+    assert (again.exit_code, again.records["unmatched"], again.records["unsent"]) == (6, 5, 3), again.stderr
+    assert [line for line in again.stderr.splitlines() if line.startswith("error: ")] == [
+        "error: 5 of 16 rows found no record, the job allows 4"
+    ]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.guards.conftest import DELETE, ORDERS, STRUCTURE, Shop, open_shop
-from tests.journeys.conftest import Journey
+from tests.journeys.conftest import Journey, call
 
 SUBPROFILES = (*ORDERS, "target.action=delete", "target.delete_target=subprofile")
 WAYS = ("imports", "profiles")
@@ -132,6 +132,38 @@ def test_before_the_first_delete_the_limit_refuses(shop: Shop) -> None:
     ran = shop.run(*SEVERAL, "guards.max_deletes=1")
     assert (ran.exit_code, ran.document["errors"][0]["where"]) == (5, "guards.max_deletes")
     assert len(shop.profiles("Shop")) == 3
+
+
+@pytest.mark.parametrize("limit", ["8", "67%"])
+def test_what_an_earlier_process_has_deleted_counts(shop: Shop, limit: str) -> None:
+    """A resume stops where the run stopped; a share is one of what was there when the run began."""
+    shop.dump(*(f"{key},x" for key in "abcdefABCDEF"))
+    shop.done("target.action=add")
+    shop.dump(*(f"{key},x" for key in "abcdef"))
+    ran = shop.run(*SEVERAL, f"guards.max_deletes={limit}")
+    assert (ran.exit_code, len(shop.profiles("Shop"))) == (6, 4), ran.stderr
+    again = call("resume", "--state-dir", shop.folder / ".copernica-import", environment=shop.environment())
+    assert (again.exit_code, len(shop.profiles("Shop"))) == (6, 4), again.stderr
+
+
+def test_a_share_of_subprofiles_is_held_for_each_collection(journey: Callable[..., Journey]) -> None:
+    """Five of twenty orders and of twenty visits are named, but every order four times: many visits make no room for them."""
+    structure = copy.deepcopy(STRUCTURE)
+    number = {"name": "No", "type": "text", "length": 20, "index": True}
+    structure["databases"][0]["collections"].append({"name": "Visit", "fields": [number]})
+    shop = open_shop(journey, structure)
+    schema = (shop.folder / "schema.py").read_text()
+    shop.write("schema.py", schema + '\nclass Both(Orders):\n    visit: str = Text(20, alias="Visit.No")\n')
+    both = ("schema=schema.py:Both", "target.key_fields=[Nr, Order.No, Visit.No]", "load.mode=profiles")
+    rows = [f"1,x,O{number % 5},V{number}" for number in range(20)]
+    shop.dump(*rows, header="Nr,City,Order.No,Visit.No")
+    shop.done(*both, "target.action=add")
+    shop.dump(*rows[:5], header="Nr,City,Order.No,Visit.No")
+    delete = ("target.action=delete", "target.delete_target=subprofile", "target.on_several_matches=all")
+    ran = shop.run(*both, *delete, "guards.max_deletes=30%", "guards.unique_keys=off")
+    assert ran.exit_code == 6, ran.stderr
+    assert len(shop.profiles("Shop")[0]["subprofiles"]["Order"]) == 16
+    assert len(shop.profiles("Shop")[0]["subprofiles"]["Visit"]) >= 18
 
 
 def test_a_share_counts_all_profiles_of_a_key(shop: Shop) -> None:

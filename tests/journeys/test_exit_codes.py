@@ -102,7 +102,8 @@ def test_3_a_fault_of_the_job_file_hides_none_of_what_it_does_not_touch(shop: Jo
     assert places == ["guards.min_records", "gards", "schema.py:Shop"]
     job.write_text(job.read_text().replace("database: Shop", "database: Shoop"))
     assert "database 'Shoop'" in shop.call("check", job).stderr
-    assert "there is no token" in shop.call("check", job, COPERNICA_TOKEN="").stderr
+    for file in (job, shop.folder / "none.yaml", shop.write("list.yaml", "- a\n")):
+        assert "there is no token" in shop.call("check", file, COPERNICA_TOKEN="").stderr
 
 
 def test_3_check_names_the_constants_that_a_run_would_refuse(shop: Journey) -> None:

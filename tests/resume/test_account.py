@@ -121,6 +121,7 @@ def test_a_value_that_changed_in_what_was_staged_is_not_sent(
     ran = resume(here, *words)
     assert (ran.exit_code, ran.document["status"]) == (6, "incomplete"), ran.stderr
     assert f"error: the staged rows of chunk {number} are not those that the ledger knows" in ran.stderr
+    assert ran.stderr.splitlines()[-1].startswith("To go on: resume would stop there again")
     assert (len(here.posted()), state_of(here)) == (sent, before)
     lane.write_bytes(whole)
     resume(here, *words)
