@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.copernica.versions import API_URL, AUTH_URL, safe_url
 from pipeline.errors import JobError, Problem
 
 # A token file larger than this is another file. A guess; tokens have some hundreds of characters at most.
@@ -44,6 +43,9 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
     Blanks around a token go; a variable that is empty is as good as absent; where both are set COPERNICA_TOKEN holds.
     Raises JobError with everything that is missing or wrong; no message shows a token or the secret part of a URL.
     """
+    # Here and not at the top: it loads the whole client, which the log and a faulty job file do without.
+    from pipeline.copernica.versions import API_URL, AUTH_URL
+
     problems: list[Problem] = []
     token = ""
     try:
@@ -96,6 +98,8 @@ def _token_in(path: Path, where: str) -> str:
 
 
 def _url_problems(name: str, url: str) -> list[Problem]:
+    from pipeline.copernica.versions import API_URL, safe_url
+
     try:
         safe_url(url)
     except ValueError as error:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pipeline.copernica import Client, Options
-from pipeline.environment import API_URL, AUTH_URL
+from pipeline.copernica.versions import API_URL, AUTH_URL
 from pipeline.sandbox import Sandbox
 from tests.behaviour.api import Api, Place, scratch
 
