@@ -75,15 +75,12 @@ def check_rest(faulty: JobError) -> CheckResult:
     """Check what the faults of a job file do not touch, so that its schema, token and database are told with them."""
     checker = Checker()
     checker.note(faulty.exit_code, *faulty.problems)
-    job = faulty.rest if isinstance(faulty, FaultyJobError) else None
-    if not isinstance(faulty, FaultyJobError) or job is None:
-        checker.attempt(lambda: read_environment(os.environ))
-        return checker.result()
-    plan = None if faulty.touches(*_LINK) else _planned(job, checker)
-    if faulty.touches(*_LIVE):
-        checker.attempt(lambda: read_environment(os.environ))
-        return checker.result()
-    return _held_together(job, plan, _met(job, checker), checker)
+    if isinstance(faulty, FaultyJobError) and faulty.rest is not None:
+        plan = None if faulty.touches(*_LINK) else _planned(faulty.rest, checker)
+        if not faulty.touches(*_LIVE):
+            return _held_together(faulty.rest, plan, _met(faulty.rest, checker), checker)
+    checker.attempt(lambda: read_environment(os.environ))
+    return checker.result()
 
 
 def _planned(job: Job, checker: Checker) -> Plan | None:

@@ -183,7 +183,7 @@ class Conductor:
         self.loader = loader
         self.tally.load = loader.load(decisions)
         self.tally.problems.extend(loader.watch.problems(self.tally.load))
-        self.tally.halts = frozenset(loader.watch.said)
+        self.tally.halts = frozenset(what for _, what in loader.watch.said)
         self.tally.rebuild = loader.rebuild(self.tally.load)
 
     def verify(self, sample: tuple[Expectation, ...]) -> None:

@@ -241,6 +241,8 @@ class Caller:
         """Take the time that another call's `Retry-After` holds this one from the budget; raises BudgetSpentError."""
         now_s = self._outside.clock()
         held_s = self._gate.held_s(now_s)
+        if held_s == 0.0:
+            return
         if held_s > self._budget.left_s(now_s):
             what = f"{request.method} {request.path} was not sent: the API asks for {held_s:.0f} s of silence"
             raise BudgetSpentError(f"{what}, and {self._budget.budget_s:g} s of waiting are allowed in all")

@@ -78,8 +78,8 @@ def close_overtaken(ledger: Ledger, run: str) -> None:
     this = ledger.run(run)
     if this is None or not ledger.sent_anything(run):
         return
-    for row in ledger.runs(this.job):
-        if row.started_at < this.started_at and row.state in UNFINISHED and not ledger.sent_anything(row.id):
+    for row in _unfinished(ledger, this.job, run, sent=False):
+        if row.started_at < this.started_at:
             _give_up(ledger, row.id)
 
 
@@ -89,6 +89,7 @@ def _give_up(ledger: Ledger, run: str) -> None:
     RunFolder(ledger.state_dir, run).drop_staged()
 
 
-def _unfinished(ledger: Ledger, job: str, run: str) -> list[RunRow]:
+def _unfinished(ledger: Ledger, job: str, run: str, *, sent: bool = True) -> list[RunRow]:
+    """List the other unfinished runs of a job: those that have sent something, or those that have not."""
     rows = (row for row in ledger.runs(job) if row.id != run and row.state in UNFINISHED)
-    return [row for row in rows if ledger.sent_anything(row.id)]
+    return [row for row in rows if ledger.sent_anything(row.id) is sent]

@@ -18,7 +18,7 @@ from pipeline.load.report import LoadReport
 class Watch:
     """The guards `max_unmatched`, `max_deletes` and `max_calls` while it goes, unless they are forced.
 
-    `begun` by an earlier process. `said` has every reason that was given to stop.
+    `begun` by an earlier process. `said` has every reason that was given to stop, with its guard.
     """
 
     job: Job
@@ -27,8 +27,7 @@ class Watch:
     way: str
     forced: frozenset[str]
     begun: bool = False
-    too_many_deletes: list[str] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    said: list[tuple[str, str]] = field(default_factory=list)
     bases: dict[str, int] = field(default_factory=dict)
 
     def limit_calls(self) -> None:
@@ -60,7 +59,9 @@ class Watch:
         limit = self.job.guards.max_unmatched
         if limit is None or "max_unmatched" in self.forced or limit.allows(rows, self.planned.rows):
             return ""
-        return self._said(f"{rows:,} of {self.planned.rows:,} rows found no record, the job allows {limit}")
+        return self._said(
+            "max_unmatched", f"{rows:,} of {self.planned.rows:,} rows found no record, the job allows {limit}"
+        )
 
     def deletes(self, taken: Mapping[str, int], noun: str, records: int) -> str:
         """Say that too many records would be deleted, where keys have several (data rule 34); one each was allowed before.
@@ -78,10 +79,8 @@ class Watch:
             allowed = count <= planned or limit.allows(count, self._there_at_first(noun, taken))
         if allowed:
             return ""
-        self.too_many_deletes.append(
-            self._said(f"{count:,} records would be deleted, since some keys have several; the job allows {limit}")
-        )
-        return self.too_many_deletes[-1]
+        what = f"{count:,} records would be deleted, since some keys have several; the job allows {limit}"
+        return self._said("max_deletes", what)
 
     def _there_at_first(self, noun: str, taken: Mapping[str, int]) -> int:
         """Count the records of a noun when the run began: the guard has, or an earlier process has deleted some since."""
@@ -91,8 +90,8 @@ class Watch:
             self.bases[noun] = there + (taken.get(noun, 0) if self.begun else 0)
         return self.bases[noun]
 
-    def _said(self, what: str) -> str:
-        self.said.append(what)
+    def _said(self, guard: str, what: str) -> str:
+        self.said.append((guard, what))
         return what
 
     def problems(self, report: LoadReport) -> Iterator[Problem]:
@@ -101,7 +100,7 @@ class Watch:
             again = "run again with --force max_unmatched --force unfinished_run"
             do = f"is it another database, or are keys written in another way? if all is as it should be, {again}"
             yield Problem(halt, "guards.max_unmatched", do)
-        for what in self.too_many_deletes[:1]:
+        for what in [what for guard, what in self.said if guard == "max_deletes"][:1]:
             again = "run again with --force max_deletes --force unfinished_run"
             do = f"see why a key has several; if all of them are to go, {again}"
             yield Problem(what, "guards.max_deletes", do)
