@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -29,13 +30,16 @@ def kind_of(tree: ast.Module) -> str | None:
 
 def imports_of(tree: ast.Module) -> set[str]:
     """List what a module imports, with the names taken from packages as modules of their own."""
-    found: set[str] = set()
+    return {part for module, name in taken_by(tree) for part in (module, f"{module}.{name}" if name else module)}
+
+
+def taken_by(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Give each import as a module and the name taken from it, empty where the module itself is imported."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            yield from ((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+            yield from ((node.module, alias.name) for alias in node.names)
 
 
 MODULES = modules()
@@ -44,13 +48,7 @@ PACKAGES = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "p
 
 def homes_of(tree: ast.Module) -> set[str]:
     """List the modules that a module's imports come from: behind a package, the one that has what the package hands on."""
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {home_of(node.module, alias.name) for alias in node.names}
-    return found
+    return {home_of(module, name) if name else module for module, name in taken_by(tree)}
 
 
 def home_of(module: str, name: str) -> str:

@@ -106,6 +106,15 @@ def resume(here: Journey, *words: str) -> Ran:
     return call("resume", *words, "--state-dir", str(here.folder / ".copernica-import"), environment=here.environment())
 
 
+def run_and_settle(here: Journey, job: Path) -> Ran:
+    """Run a job, and where it ends unsettled let its imports end and resume it."""
+    ran = here.call("run", job)
+    if ran.exit_code == 6:
+        here.sandbox.settle(10)
+        ran = resume(here)
+    return ran
+
+
 def state_of(here: Journey) -> list[dict[str, Any]]:
     """Give the database without ids: fields, interests and subprofiles of every profile, ordered."""
     return sorted(

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.__main__ import main
 from tests.journeys.conftest import Journey
-from tests.resume.conftest import Shop, resume, state_of
+from tests.resume.conftest import Shop, resume, run_and_settle, state_of
 
 
 def test_a_lost_answer_whose_import_ran_is_settled_within_the_run(
@@ -23,10 +23,7 @@ def test_a_lost_answer_whose_import_ran_is_settled_within_the_run(
     """Data rule 28: the import without an answer is confirmed by its rows, and what waited for it follows."""
     here, job = shop()
     here.sandbox.set_faults([{"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 2}])
-    ran = here.call("run", job)
-    if ran.exit_code == 6:
-        here.sandbox.settle(10)
-        ran = resume(here)
+    ran = run_and_settle(here, job)
     assert ran.exit_code == 0, ran.stderr
     assert ran.records["confirmed"] == ran.records["accepted"] == 14
     assert state_of(here) == undisturbed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.resume.conftest import Shop, resume, state_of
+from tests.resume.conftest import Shop, run_and_settle, state_of
 
 DUMP = """Nr,City,Points,interest.news,Order.No,Order.Total
 Müller,Delft,1,Yes,O1,1
@@ -48,10 +48,7 @@ def test_a_lost_import_that_ran_is_confirmed(shop: Shop, collation: str, profile
     if action == "add":
         here.write("schema.py", PLAIN)
     here.sandbox.set_faults([{"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 1}])
-    ran = here.call("run", job)
-    if ran.exit_code == 6:
-        here.sandbox.settle(10)
-        ran = resume(here)
+    ran = run_and_settle(here, job)
     assert ran.exit_code == 0, ran.stderr
     assert ran.records["confirmed"] == ran.records["accepted"]
     assert len(state_of(here)) == (profiles if action == "update or add" else 2)
