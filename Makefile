@@ -16,7 +16,7 @@ help: ## list the targets
 
 setup: $(STAMP) ## make the virtual environment and install what is pinned
 
-$(STAMP): pyproject.toml constraints.txt $(wildcard pipeline/*/_*.[ch])
+$(STAMP): pyproject.toml constraints.txt $(wildcard pipeline/*/_*.[ch] pipeline/*/*/_*.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m $(PIP_INSTALL) setuptools
 	PYTHONWARNINGS=ignore $(BIN)/python -m $(PIP_INSTALL) --no-build-isolation --editable '.[dev]'
@@ -52,7 +52,7 @@ ROWS ?= 1000000
 ONLY ?=
 BIG ?=
 
-$(BENCH_STAMP): pyproject.toml constraints.txt $(wildcard pipeline/*/_*.[ch])
+$(BENCH_STAMP): pyproject.toml constraints.txt $(wildcard pipeline/*/_*.[ch] pipeline/*/*/_*.[ch])
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/python -m $(PIP_INSTALL) setuptools
 	$(BENCH)/bin/python -m $(PIP_INSTALL) --no-build-isolation --editable '.[sandbox]'
@@ -83,4 +83,4 @@ fuzz: $(STAMP) ## throw damaged and hostile input at the command line: make fuzz
 
 # State folders stay: the ledger of real runs may be in them.
 clean: ## remove what was built
-	rm -rf $(VENV) $(BENCH) $(OTHERS) build *.egg-info pipeline/*/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(OTHERS) build *.egg-info pipeline/*/*.so pipeline/*/*/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis

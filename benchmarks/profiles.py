@@ -18,11 +18,12 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.copernica import Call, Client, Outside
-from pipeline.load.chunk import Chunk, places_of
-from pipeline.load.chunks import rows_json
+from pipeline.load.cut import rows_json
 from pipeline.load.loop import entry_of
-from pipeline.load.profiles import Profiles, ProfileSettings
-from pipeline.records import STAGED, Keys, Lane, Sets
+from pipeline.load.profiles.method import Profiles, ProfileSettings
+from pipeline.model.chunk import Chunk, places_of
+from pipeline.model.columns import Keys, Lane, Sets
+from pipeline.model.rows import STAGED
 from pipeline.state.ledger import Ledger
 from pipeline.validate.keys import fold, hashed
 

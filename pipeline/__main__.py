@@ -78,7 +78,7 @@ def _log(error: Exception) -> None:
     """Put the traceback of a bug into the log."""
     import structlog
 
-    from pipeline.environment import known_secrets
+    from pipeline.config.environment import known_secrets
     from pipeline.log import configure
 
     configure(known_secrets(os.environ))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-RANK = {"pure": 0, "edge": 1, "wiring": 2}
+# Packages from the commands down; a package imports only what stands below it.
+ORDER = (
+    "cli", "run", "guards", "load", "stage", "extract", "validate", "report", "state", "config", "copernica", "model",
+    "threads", "fields", "log", "errors",
+)  # fmt: skip
 OUTSIDE = {"os", "random", "requests", "socket", "sqlite3", "structlog", "subprocess", "time"}
 
 
@@ -19,13 +22,6 @@ def modules() -> dict[str, ast.Module]:
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         found[name] = ast.parse(path.read_text(encoding="utf-8"))
     return found
-
-
-def kind_of(tree: ast.Module) -> str | None:
-    """Give what the docstring's first paragraph calls the module: pure, edge or wiring."""
-    first = (ast.get_docstring(tree) or "").split("\n\n")[0]
-    found = re.search(r"\((pure|edge|wiring)\b", first) or re.search(r"\b(pure|edge|wiring)\b", first)
-    return found[1] if found else None
 
 
 def imports_of(tree: ast.Module) -> set[str]:
@@ -62,34 +58,60 @@ def home_of(module: str, name: str) -> str:
     return module
 
 
-def test_every_module_says_what_kind_it_is() -> None:
-    """House style: the first line tells pure, edge or wiring; packages only gather."""
-    assert [name for name, tree in MODULES.items() if kind_of(tree) is None and name not in PACKAGES] == []
+def package_of(module: str) -> str:
+    """Return the room of a module: the part of its name below `pipeline`."""
+    return [*module.split("."), ""][1]
 
 
-def test_imports_go_from_wiring_over_edge_to_pure() -> None:
-    """House style: a pure module imports no edge and no wiring, an edge no wiring."""
+def rooms_imported_by(room: str) -> set[str]:
+    """List the other rooms that the modules of a room import, at whatever depth: in functions and TYPE_CHECKING blocks too."""
+    wanted = {
+        home for name, tree in MODULES.items() if package_of(name) == room for home in homes_of(tree) | imports_of(tree)
+    }
+    return {package_of(home) for home in wanted if home.startswith("pipeline.")} - {room}
+
+
+ROOMS = {package_of(name) for name in MODULES} - {"", "__main__", "sandbox"}
+
+
+def test_every_room_has_a_rank() -> None:
+    """A new package takes its place in the order before anything can import it."""
+    assert sorted(ROOMS - set(ORDER)) == []
+
+
+def test_no_room_imports_upwards() -> None:
+    """Design: imports point one way, so there is no circle between packages either."""
+    known = {"__version__"}
     wrong = [
-        f"{name} ({kind}) imports {other} ({of_other})"
-        for name, tree in MODULES.items()
-        if (kind := kind_of(tree)) is not None
-        for other in homes_of(tree)
-        if other in MODULES and (of_other := kind_of(MODULES[other])) is not None and RANK[of_other] > RANK[kind]
+        f"{room} imports {other}"
+        for room in ROOMS
+        for other in sorted(rooms_imported_by(room) - known)
+        if other in ORDER and ORDER.index(other) < ORDER.index(room)
     ]
     assert wrong == []
+
+
+def test_only_the_command_line_reaches_the_sandbox() -> None:
+    """Design: the sandbox stands beside the pipeline; the command that serves it is the one that imports it."""
+    assert [room for room in sorted(ROOMS) if "sandbox" in rooms_imported_by(room)] == ["cli"]
+
+
+def test_few_modules_stand_outside_a_room() -> None:
+    """Design: at most six modules directly under `pipeline`."""
+    assert len(list((ROOT / "pipeline").glob("*.py"))) <= 6
 
 
 def test_imports_are_seen_through_packages() -> None:
     """What a package only hands on counts as an import of the module that has it."""
     assert home_of("pipeline.copernica", "Client") == "pipeline.copernica.client"
     assert home_of("pipeline.copernica", "transport") == "pipeline.copernica.transport"
-    assert home_of("pipeline.jobfile", "read_job") == "pipeline.jobfile"
+    assert home_of("pipeline.config.read", "read_job") == "pipeline.config.read"
     assert home_of("pipeline.errors", "Problem") == "pipeline.errors"
 
 
-def test_pure_modules_have_no_outside_world() -> None:
-    """House style: no file, socket, clock, random, environment, process or log in a pure module."""
-    found = {name: imports_of(tree) & OUTSIDE for name, tree in MODULES.items() if kind_of(tree) == "pure"}
+def test_the_model_has_no_outside_world() -> None:
+    """House style: no file, socket, clock, random, environment, process or log in the values between the packages."""
+    found = {name: imports_of(tree) & OUTSIDE for name, tree in MODULES.items() if package_of(name) == "model"}
     assert {name: taken for name, taken in found.items() if taken} == {}
 
 
@@ -120,17 +142,6 @@ def test_the_client_knows_no_files_and_no_frames() -> None:
             assert [
                 one for one in imports if one.startswith("pipeline.") and not one.startswith("pipeline.copernica")
             ] == []
-
-
-def test_nobody_imports_the_command_line() -> None:
-    """Imports point one way: from the commands to what they call."""
-    found = [
-        name
-        for name, tree in MODULES.items()
-        if not name.startswith(("pipeline.cli", "pipeline.__main__"))
-        and any(one.startswith("pipeline.cli") for one in imports_of(tree))
-    ]
-    assert found == []
 
 
 def test_everything_is_caught_in_one_place() -> None:

@@ -46,7 +46,7 @@ class Commands(click.Group):
 def cli() -> None:
     """Bring CSV and JSON dumps into Copernica: nothing wrong is sent, every record is accounted for."""
     # Here and not at the top: the log is not needed for --help and --version.
-    from pipeline.environment import known_secrets
+    from pipeline.config.environment import known_secrets
     from pipeline.log import configure
 
     configure(known_secrets(os.environ))

@@ -17,10 +17,10 @@ from pipeline.cli.output import refuse, tell
 @options.as_json
 def command(job: Path, settings: tuple[str, ...], state_dir: Path | None, as_json: bool) -> int:  # noqa: ARG001
     """Check job file, schema, token, account and the live database, and name all problems at once."""
-    from pipeline.check import check, check_rest
+    from pipeline.config.read import read_job
     from pipeline.errors import JobError
-    from pipeline.jobfile import read_job
     from pipeline.report.summary import errors_of
+    from pipeline.run.check import check, check_rest
 
     try:
         read = read_job(job, settings)

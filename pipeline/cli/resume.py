@@ -9,7 +9,7 @@ import click
 
 from pipeline.cli import options
 from pipeline.cli.output import show, show_again
-from pipeline.request import ResumeRequest
+from pipeline.run.request import ResumeRequest
 
 
 @click.command("resume")
@@ -37,7 +37,7 @@ def command(
     """
     from pipeline.report.progress import Reporter
     from pipeline.report.summary import Summary
-    from pipeline.resume import resume
+    from pipeline.run.resume import resume
 
     request = ResumeRequest(run, unknown, failed, max_settle_calls, options.state_folder(state_dir), wait_s)
     found = resume(request, Reporter())

@@ -8,7 +8,7 @@ import click
 
 from pipeline.cli import options
 from pipeline.cli.output import show
-from pipeline.request import GUARDS, RunRequest
+from pipeline.run.request import GUARDS, RunRequest
 
 
 @click.command("run")
@@ -41,12 +41,12 @@ def command(
 
     FILEs take the place of the job's own source.files, in the order given.
     """
-    from pipeline.jobfile import read_job
+    from pipeline.config.read import read_job
 
     read = read_job(job, settings)
     # Loaded only now: what is wrong with a job file is said at once.
     from pipeline.report.progress import Reporter
-    from pipeline.run import run
+    from pipeline.run.run import run
 
     request = RunRequest(
         job=read,

@@ -16,8 +16,8 @@ from pipeline.cli.output import tell
 @options.as_json
 def command(state_dir: Path | None, as_json: bool) -> int:
     """List the runs of a state folder, the newest first."""
-    from pipeline.history import line_of, outline
-    from pipeline.resume import open_ledger
+    from pipeline.report.history import line_of, outline
+    from pipeline.state.find import open_ledger
 
     with closing(open_ledger(options.state_folder(state_dir))) as ledger:
         rows = ledger.runs()

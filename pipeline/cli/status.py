@@ -17,8 +17,8 @@ from pipeline.cli.output import tell
 @options.as_json
 def command(run: str | None, state_dir: Path | None, as_json: bool) -> int:
     """Say where a run stands, by default the newest unfinished one: its chunks by state, and how to go on."""
-    from pipeline.history import describe, outline
-    from pipeline.resume import find, open_ledger
+    from pipeline.report.history import describe, outline
+    from pipeline.state.find import find, open_ledger
     from pipeline.state.holder import holder_of
 
     folder = options.state_folder(state_dir)

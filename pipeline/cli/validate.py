@@ -8,7 +8,7 @@ import click
 
 from pipeline.cli import options
 from pipeline.cli.output import show
-from pipeline.request import ValidateRequest
+from pipeline.run.request import ValidateRequest
 
 
 def _table(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:  # noqa: ARG001
@@ -56,12 +56,12 @@ def command(
     """
     if accepted is not None and accepted == rejects:
         raise click.UsageError("--accepted and --rejects name the same file")
-    from pipeline.jobfile import read_job
+    from pipeline.config.read import read_job
 
     read = read_job(job, settings)
     # Loaded only now: what is wrong with a job file is said at once.
     from pipeline.report.progress import Reporter
-    from pipeline.run import validate
+    from pipeline.run.validate import validate
 
     options.state_folder(state_dir, job)  # nothing is kept there, but what `run` would refuse is told here, too
     request = ValidateRequest(

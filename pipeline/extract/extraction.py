@@ -6,15 +6,17 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 
 from pipeline.errors import InputError, JobError, Problem
-from pipeline.extract.csv_dump import read_csv
-from pipeline.extract.decoding import check_encoding
+from pipeline.extract.csv.reader import read_csv
 from pipeline.extract.files import known_format
-from pipeline.extract.json_dump import read_json, read_ndjson
+from pipeline.extract.json.dump import read_json, read_ndjson
 from pipeline.extract.reading import Batches, Found, Task
 from pipeline.extract.refusal import Refused, grouped
 from pipeline.extract.stored import BLOCK_BYTES, StoredFile
-from pipeline.job import Source
-from pipeline.records import OURS, Batch, Expected, FileFacts, SourceFile
+from pipeline.model.columns import Expected
+from pipeline.model.encodings import check_encoding
+from pipeline.model.files import FileFacts, SourceFile
+from pipeline.model.job import Source
+from pipeline.model.rows import OURS, Batch
 
 
 class Extraction:

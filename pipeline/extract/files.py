@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pipeline.errors import InputError, Problem
 from pipeline.extract.refusal import Refused, grouped
-from pipeline.job import Format, format_of
-from pipeline.records import SourceFile
+from pipeline.model.files import SourceFile
+from pipeline.model.job import Format, format_of
 
 _ARCHIVES = (".gz", ".zst")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.extract.decoding import readable
-from pipeline.records import MALFORMED_SCHEMA
+from pipeline.model.rows import MALFORMED_SCHEMA
 
 # The codes of the scanner in the order of its enum; 0 is none.
 CSV_CODES = (

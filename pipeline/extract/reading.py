@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from pipeline.errors import Problem
-from pipeline.job import Source
-from pipeline.records import Batch, Expected, SourceFile
+from pipeline.model.columns import Expected
+from pipeline.model.files import SourceFile
+from pipeline.model.job import Source
+from pipeline.model.rows import Batch
 
 # A batch ends before its rows when their text is this long, so that memory does not grow with the length of records.
 BATCH_BYTES = 48 << 20

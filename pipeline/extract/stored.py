@@ -13,7 +13,7 @@ import zstandard
 from pipeline.errors import Problem
 from pipeline.extract.files import archive_of
 from pipeline.extract.refusal import Refused
-from pipeline.records import SourceFile
+from pipeline.model.files import SourceFile
 
 BLOCK_BYTES = 1 << 20
 # Stored bytes of zstd that are decompressed at a time; the number follows what they give, since that is not bounded.

@@ -4,13 +4,13 @@ Each guard is one function that yields a `Refusal` where it refuses; all that re
 `--force NAME` passes the one guard of that name.
 """
 
-from pipeline.guards.history import close_overtaken, last_usable
-from pipeline.guards.intake import check_input
+from pipeline.guards.earlier_runs import close_overtaken, last_usable
+from pipeline.guards.input import check_input
 from pipeline.guards.only_new import only_new
 from pipeline.guards.refusal import Refusal, standing
+from pipeline.guards.runtime import Watch
 from pipeline.guards.sending import Sending, check_sending
 from pipeline.guards.staged import StagedRows
-from pipeline.guards.watch import Watch
 
 __all__ = [
     "Refusal",

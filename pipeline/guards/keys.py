@@ -9,12 +9,12 @@ import structlog
 
 from pipeline.copernica import Profile, Selector, StrangerError
 from pipeline.errors import Problem
-from pipeline.guards.paged_keys import Doubles
+from pipeline.guards.duplicates import Doubles
+from pipeline.guards.record_counts import Survey
 from pipeline.guards.refusal import Refusal
 from pipeline.guards.staged import KeyTexts, StagedRows
-from pipeline.guards.survey import Survey
-from pipeline.job import Job
 from pipeline.load.compare import NOT_COMPARED
+from pipeline.model.job import Job
 from pipeline.validate.keys import maybe_same
 
 # Data rule 35.

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
 
 from pipeline.errors import InputError, Problem
-from pipeline.plan import Plan
-from pipeline.records import SourceFile
+from pipeline.model.files import SourceFile
+from pipeline.model.job import Job
 from pipeline.state.ledger import Ledger
 
 
-def only_new(plan: Plan, ledger: Ledger) -> Plan:
-    """Give the plan without the files whose content this job has confirmed, where `source.only_new` says so.
+def only_new(job: Job, files: Sequence[SourceFile], ledger: Ledger) -> tuple[SourceFile, ...]:
+    """Return the files without those whose content this job has confirmed, where `source.only_new` says so.
 
     The content decides, not the name. What is left is numbered anew. Raises InputError for a file that cannot be read.
     """
-    if not plan.job.source.only_new:
-        return plan
+    if not job.source.only_new:
+        return tuple(files)
     kept: list[SourceFile] = []
-    for file in plan.files:
-        run = ledger.loaded(plan.job.job, _digest(file), confirmed=True)
+    for file in files:
+        run = ledger.loaded(job.job, _digest(file), confirmed=True)
         if run is None:
             kept.append(replace(file, index=len(kept)))
         else:
             structlog.get_logger().info("file.skipped", file=file.name, confirmed_by=run)
-    return replace(plan, files=tuple(kept))
+    return tuple(kept)
 
 
 def _digest(file: SourceFile) -> str:

@@ -9,22 +9,22 @@ from pathlib import Path
 
 import structlog
 
-from pipeline.copernica import ApiError, CallLimitError, CancelledError
+from pipeline.copernica import ApiError, CallLimitError, CancelledError, Client, Database
 from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
-from pipeline.guards.history import already_loaded, close_unfinished, unfinished_run
+from pipeline.guards.duplicates import Doubles
+from pipeline.guards.earlier_runs import already_loaded, close_unfinished, unfinished_run
 from pipeline.guards.keys import UniqueKeys, key_without_index
-from pipeline.guards.paged_keys import Doubles
+from pipeline.guards.record_counts import Survey
 from pipeline.guards.refusal import Refusal, standing
+from pipeline.guards.runtime import Watch
 from pipeline.guards.staged import Planned, StagedRows
-from pipeline.guards.survey import Survey
 from pipeline.guards.volume import max_calls, max_deletes
-from pipeline.guards.watch import Watch
-from pipeline.job import Job
-from pipeline.records import FileFacts, Keys, Sets
+from pipeline.model.columns import Keys, Sets
+from pipeline.model.counts import Staged
+from pipeline.model.files import FileFacts
+from pipeline.model.job import Job
 from pipeline.stage.lanes import Lanes
-from pipeline.stage.settle import Staged
 from pipeline.state.ledger import Ledger
-from pipeline.target import LiveTarget
 
 # Where what the API answers before the first send belongs.
 LOOK = "the look at the database before the first send"
@@ -50,16 +50,16 @@ class Sending:
         return StagedRows(Lanes(self.staged / "lanes"), self.sets, Keys.of(self.job.target.key_fields))
 
 
-def check_sending(sending: Sending, target: LiveTarget, ledger: Ledger) -> Watch:
+def check_sending(sending: Sending, client: Client, database: Database, ledger: Ledger) -> Watch:
     """Refuse before anything is sent, or give the watch over what follows; sets the limit of calls.
 
     Raises ApiRefusedError with the problems of all guards that refuse and are not forced, InterruptedRunError when a wait
     was interrupted. A run that has sent something was asked then, and is not asked again. Unfinished runs of the job are
     closed where that is forced and nothing else refuses.
     """
-    job, client = sending.job, target.client
+    job = sending.job
     begun = ledger.sent_anything(sending.run)
-    survey = Survey(client, target.database)
+    survey = Survey(client, database)
     watch = Watch(
         job, survey, sending.rows.planned(sending.counts, job.load.chunk_rows), sending.way, sending.forced, begun
     )

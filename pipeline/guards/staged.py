@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.records import Keys, Sets
+from pipeline.model.columns import Keys, Sets
+from pipeline.model.counts import Staged
 from pipeline.stage.lanes import Lanes
-from pipeline.stage.settle import Staged
 
 KeyTexts = tuple[str, ...]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.errors import Problem
+from pipeline.guards.record_counts import Survey
 from pipeline.guards.refusal import Refusal
 from pipeline.guards.staged import Planned
-from pipeline.guards.survey import Survey
-from pipeline.job import Job
+from pipeline.model.job import Job
 
 # Data rule 35: a job that does not say how many calls it may make is given room for mishaps.
 LEAST_CALLS = 1_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.errors import ApiRefusedError, Problem
-from pipeline.job import Job
+from pipeline.model.job import Job
 
 # What an API says that has no imports for this account or version, as far as it is known (API sheet 2, 4.2, 11); a guess.
 _NO_IMPORTS = re.compile(

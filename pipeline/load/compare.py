@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.records import LiveField
+from pipeline.model.columns import LiveField
 
 # Copernica rewrites or resolves these, so nothing can be demanded of them (API sheet 13, ?U28).
 NOT_COMPARED = frozenset({"phone", "phone_fax", "phone_gsm", "foreign_key"})

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from pipeline.copernica import ApiError, Client, ImportRequest, ImportStatus, RefusedError, UnsupportedError
-from pipeline.job import Poll
-from pipeline.load.chunk import Chunk, import_name
-from pipeline.load.outcome import ChunkLog, Ending, Outcome
+from pipeline.load.methods import ChunkLog
+from pipeline.model.chunk import Chunk, import_name
+from pipeline.model.job import Poll
+from pipeline.model.outcome import Ending, Outcome
 
 # Of an import with an error and counters that stand still (data rule 26).
 STILL_POLLS = 10

@@ -14,13 +14,14 @@ import structlog
 
 from pipeline.errors import NotResumableError, Problem
 from pipeline.load.choice import HARM
-from pipeline.load.chunk import Chunk
 from pipeline.load.imports import Imports
-from pipeline.load.outcome import Ending, Outcome, Way
-from pipeline.load.profile_log import RowState
-from pipeline.load.report import LoadReport, Trouble
-from pipeline.load.unknown import Settler
-from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState
+from pipeline.load.load_report import LoadReport, Trouble
+from pipeline.load.lost_imports import Settler
+from pipeline.load.methods import Way
+from pipeline.model.chunk import Chunk
+from pipeline.model.outcome import Ending, Outcome
+from pipeline.model.row_state import RowState
+from pipeline.state.chunk_records import ChunkEntry, ChunkRecord, ChunkRow, ChunkState
 from pipeline.state.ledger import Ledger
 
 T = TypeVar("T")

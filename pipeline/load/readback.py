@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pipeline.copernica import Client, Database, Profile, Selector, Subprofile
 from pipeline.load.compare import different_fields
-from pipeline.records import Keys, LiveField
+from pipeline.model.columns import Keys, LiveField
 from pipeline.stage.sample import Expectation
 from pipeline.validate.keys import maybe_same
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.load.readback import Lookups, Terms, differences
+from pipeline.model.counts import Verified
 from pipeline.stage.sample import Expectation
-from pipeline.tally import Verified
 
 
 def verify(sample: Sequence[Expectation], lookups: Lookups, terms: Terms) -> Verified:

@@ -8,8 +8,8 @@ from types import TracebackType
 
 import polars as pl
 
-from pipeline.records import Batch
-from pipeline.report.partfile import PartFile
+from pipeline.model.rows import Batch
+from pipeline.report.part_file import PartFile
 
 
 class AcceptedWriter:

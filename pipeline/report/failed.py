@@ -15,8 +15,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.records import REJECT_COLUMNS
-from pipeline.wholefile import write_whole
+from pipeline.model.rows import REJECT_COLUMNS
+from pipeline.state.files import write_whole
 
 # Names a row in the file: those of the trailing columns that do not depend on why it failed.
 _PLACE = ("_file", "_line", "_record")

@@ -13,9 +13,9 @@ from types import TracebackType
 import polars as pl
 
 from pipeline.errors import Problem, UsageError
-from pipeline.records import OURS, REJECT_COLUMNS, REJECT_KEYS, Batch, Origin
-from pipeline.report.ndjson import line_of, only_element
-from pipeline.report.partfile import PartFile
+from pipeline.model.rows import OURS, REJECT_COLUMNS, REJECT_KEYS, Batch, Origin
+from pipeline.report.json_lines import line_of, only_element
+from pipeline.report.part_file import PartFile
 
 
 class RejectsWriter:

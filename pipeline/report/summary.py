@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.codes import CODES
 from pipeline.errors import AccountingError, Problem
+from pipeline.model.codes import CODES
 
 Status = Literal["running", "validated", "done", "refused", "incomplete", "interrupted"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.records import Lane
+from pipeline.model.columns import Lane
 from pipeline.stage.partitions import write_rows
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.records import FileFacts, Sets, SourceFile
+from pipeline.model.columns import Sets
+from pipeline.model.counts import Intake, Staged
+from pipeline.model.files import FileFacts, SourceFile
 from pipeline.stage.sample import Expectation
-from pipeline.stage.settle import Staged
-from pipeline.tally import Intake
-from pipeline.wholefile import write_whole
+from pipeline.state.files import write_whole
 
 NAME = "manifest.json"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.records import Keys, Sets
+from pipeline.model.columns import Keys, Sets
 from pipeline.validate.keys import maybe_same
 
 ASTRAL = r"[\x{10000}-\x{10FFFF}]"

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
 
-from pipeline.records import Keys, Sets
+from pipeline.model.columns import Keys, Sets
+from pipeline.model.counts import Place, Settled
 from pipeline.validate.keys import maybe_same_text
-
-Place = tuple[int, int]
-"""File position in the run's list (from 0) and physical line (from 1)."""
-
-
-# How many places of profile conflicts are named.
-MOST_PLACES = 5
 
 
 @dataclass(frozen=True)
@@ -36,49 +30,6 @@ class Rules:
     def first_stands(self) -> bool:
         """Say whether the first row of a key makes the profile and later ones only add subprofiles to it (`add`)."""
         return self.action == "add" and bool(self.sets.collections)
-
-
-@dataclass(frozen=True)
-class Settled:
-    """A partition as it will be sent: `rows` in file order with `_phase` UInt32, and what was counted on the way.
-
-    `conflict_places` names the first rows of some profile keys in conflict.
-    """
-
-    rows: pl.DataFrame
-    collapsed: int
-    superseded: int
-    conflicts: int
-    conflict_places: tuple[Place, ...]
-
-
-@dataclass
-class Staged:
-    """What settling the partitions found, over the whole run (data rules 3, 21)."""
-
-    accepted: int = 0
-    collapsed: int = 0
-    superseded: int = 0
-    conflicts: int = 0
-    conflict_places: tuple[Place, ...] = ()
-    profiles: int = 0
-    carrying: dict[str, int] = field(default_factory=dict)
-
-    def add(self, settled: Settled) -> None:
-        """Add one partition.
-
-        `profiles` counts distinct profile keys (maybe the same; without a key every row is one), `carrying` the rows of
-        each set of carried columns, by the set in decimal digits.
-        """
-        self.accepted += settled.rows.height
-        keys = settled.rows["_key"]
-        self.profiles += int((keys != keys.shift()).sum()) + 1 if keys.len() and keys[0] else keys.len()
-        for carried, rows in settled.rows["_set"].value_counts().iter_rows():
-            self.carrying[str(carried)] = self.carrying.get(str(carried), 0) + rows
-        self.collapsed += settled.collapsed
-        self.superseded += settled.superseded
-        self.conflicts += settled.conflicts
-        self.conflict_places = (*self.conflict_places, *settled.conflict_places)[:MOST_PLACES]
 
 
 def settle(rows: pl.DataFrame, rules: Rules) -> Settled:

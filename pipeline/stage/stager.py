@@ -7,12 +7,13 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.overlap import side_by_side
+from pipeline.model.counts import Settled, Staged
+from pipeline.stage.key_runs import Runs
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.partitions import Partitions
-from pipeline.stage.runs import Runs
 from pipeline.stage.sample import Sampler
-from pipeline.stage.settle import Rules, Settled, Staged, settle
+from pipeline.stage.settle import Rules, settle
+from pipeline.threads import side_by_side
 
 
 class Stager:

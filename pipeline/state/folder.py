@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from pipeline.errors import JobError, Problem
-from pipeline.wholefile import write_whole
+from pipeline.state.files import write_whole
 
 # In a folder of staged rows: the time in UTC, ISO 8601, from which on they are to go.
 KEEP_UNTIL = "keep-until"

@@ -17,13 +17,14 @@ from threading import RLock
 from typing import Any, Literal
 
 from pipeline.errors import JobError, Problem
-from pipeline.load.profile_log import RowState
-from pipeline.records import FileFacts, LiveField, SourceFile
-from pipeline.state.chunks import TABLES as CHUNK_TABLES
-from pipeline.state.chunks import ChunkEntry, ChunkRecord, ChunkRow, ChunkState, OpenChunk
+from pipeline.model.columns import LiveField
+from pipeline.model.files import FileFacts, SourceFile
+from pipeline.model.row_state import RowState
+from pipeline.state.chunk_records import TABLES as CHUNK_TABLES
+from pipeline.state.chunk_records import ChunkEntry, ChunkRecord, ChunkRow, ChunkState, OpenChunk
 from pipeline.state.database import Database
-from pipeline.state.operations import DELETES, ROW, RowRecords
-from pipeline.state.operations import TABLES as OPERATION_TABLES
+from pipeline.state.row_records import DELETES, ROW, RowRecords
+from pipeline.state.row_records import TABLES as OPERATION_TABLES
 
 SCHEMA_VERSION = 2
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.errors import JobError
-from pipeline.job import Job
-from pipeline.records import Batch, Checked, FieldSpec, Keys, LiveField
+from pipeline.model.columns import FieldSpec, Keys, LiveField
+from pipeline.model.job import Job
+from pipeline.model.rows import Batch, Checked
 from pipeline.validate.checks import SchemaChecks
 from pipeline.validate.constants import Constant, read_constants
 from pipeline.validate.faults import Faults

@@ -16,7 +16,7 @@ import polars as pl
 from pandera.constants import CHECK_OUTPUT_KEY
 
 from pipeline.errors import JobError, Problem, shown
-from pipeline.records import FieldSpec
+from pipeline.model.columns import FieldSpec
 
 if TYPE_CHECKING:
     from pipeline.validate.spec import TargetSchema

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.errors import Problem
-from pipeline.job import Job
-from pipeline.records import FieldSpec, LiveField
+from pipeline.model.columns import FieldSpec, LiveField
+from pipeline.model.job import Job
 from pipeline.validate.checks import SchemaChecks
 from pipeline.validate.limits import live_faults, too_long
 from pipeline.validate.parse import Parsed, Parser

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import polars as pl
 
-from pipeline.job import ColumnReading, Source
-from pipeline.records import FieldSpec
-from pipeline.validate.forms import Form, compile_form
+from pipeline.model.columns import FieldSpec
+from pipeline.model.date_forms import Form, compile_form
+from pipeline.model.job import ColumnReading, Source
 from pipeline.validate.grammar import TEXT, Grammar, Way
 
 Reading = Source | ColumnReading

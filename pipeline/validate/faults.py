@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipeline.records import FAULTS_SCHEMA
+from pipeline.model.rows import FAULTS_SCHEMA
 
 _SEPARATOR = " | "
 

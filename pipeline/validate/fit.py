@@ -9,8 +9,8 @@ from difflib import get_close_matches
 
 from pipeline.copernica.selector import why_never
 from pipeline.errors import Problem, shown
-from pipeline.job import Job
-from pipeline.records import FieldSpec, Keys, Kind, LiveField
+from pipeline.model.columns import FieldSpec, Keys, Kind, LiveField
+from pipeline.model.job import Job
 from pipeline.validate.spec import TargetSchema
 
 _PHONES = ("phone", "phone_fax", "phone_gsm")

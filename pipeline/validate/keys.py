@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pipeline.records import Kind
+from pipeline.model.columns import Kind
 from pipeline.validate.checks import quoted
 
 # Unicode White_Space, which is also what polars strips; str.strip() would take the separators U+001C to U+001F as well.

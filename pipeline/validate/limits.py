@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipeline.records import LiveField, Sets
+from pipeline.model.columns import LiveField, Sets
 from pipeline.validate.checks import quoted
 
 # Live types whose length in characters binds; `big` holds 16 million and has no length of its own (API sheet 13).

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import JobError, Problem
-from pipeline.job import Job
-from pipeline.records import Expected, FieldSpec, Sets
+from pipeline.model.columns import Expected, FieldSpec, Sets
+from pipeline.model.job import Job
 
 # `_set` is a UInt64: one bit per collection and one per interest column.
 _MOST_BITS = 64

@@ -6,8 +6,8 @@ import re
 
 import polars as pl
 
-from pipeline.job import ColumnReading, Source
-from pipeline.records import FieldSpec
+from pipeline.model.columns import FieldSpec
+from pipeline.model.job import ColumnReading, Source
 from pipeline.validate.grammar import TEXT, Grammar, Way
 
 # A number written out with more digits than this came from an exponent that nobody meant; a double ends at 1.8e308.

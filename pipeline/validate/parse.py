@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.job import ColumnReading, Source
-from pipeline.records import FieldSpec
+from pipeline.model.columns import FieldSpec
+from pipeline.model.job import ColumnReading, Source
 from pipeline.validate import dates, numbers
 from pipeline.validate.checks import quoted
 from pipeline.validate.grammar import TEXT, Grammar, Way

@@ -20,7 +20,7 @@ from typing import Any
 import pandera.polars as pa
 
 from pipeline.errors import JobError, Problem, shown
-from pipeline.records import FieldSpec
+from pipeline.model.columns import FieldSpec
 from pipeline.validate.checks import Probe
 from pipeline.validate.spec import TargetSchema, field_spec
 

@@ -15,7 +15,8 @@ from pandera.dtypes import DataType
 
 from pipeline.errors import shown
 from pipeline.fields import METADATA_KEY
-from pipeline.records import REJECT_KEYS, STAGED, FieldSpec, Kind
+from pipeline.model.columns import FieldSpec, Kind
+from pipeline.model.rows import REJECT_KEYS, STAGED
 from pipeline.validate.checks import allowed, longest
 
 # A complaint about a column: what is wrong, and what to do about it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.environment import Environment, Secret, known_secrets, read_environment
+from pipeline.config.environment import Environment, Secret, known_secrets, read_environment
 from pipeline.errors import JobError
 
 TOKEN = "very-secret-token"

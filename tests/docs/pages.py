@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from pipeline.__main__ import main
 from pipeline.cli import COMMANDS
-from pipeline.codes import CODES, FAILED_CODES, Code
+from pipeline.model.codes import CODES, FAILED_CODES, Code
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -23,7 +23,7 @@ Every record that is set aside carries one or more of these codes in the column 
 of `failed.csv` are in the sample data: `make run` shows what CSV records can have, `make run JOB=configs/customers-json.yaml`
 and `JOB=configs/visits.yaml` what JSON records can have besides (`row_too_big`, too). `nothing_to_delete` comes from
 `configs/withdrawn-visits.yaml` after the first of them, `unreadable_before` from `configs/customers.yaml` with the file
-`sample_data/mended-2026-11-17.csv`. This page is made from `pipeline/codes.py` by `.venv/bin/python -m tests.docs.pages`.
+`sample_data/mended-2026-11-17.csv`. This page is made from `pipeline/model/codes.py` by `.venv/bin/python -m tests.docs.pages`.
 """
 COMMANDS_HEAD = """\
 # Commands

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.job import Reading
-from pipeline.jobfile import read_job
-from pipeline.jobfile.faults import MUST_BE_SAID, SECTIONS
-from pipeline.jobfile.rules import NOT_YET
+from pipeline.config.problems import MUST_BE_SAID, SECTIONS
+from pipeline.config.read import read_job
+from pipeline.config.rules import NOT_YET
+from pipeline.model.job import Reading
 from pipeline.validate.schema import load_schema
 from tests.docs.pages import DOCS
 

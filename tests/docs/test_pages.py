@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import __version__
 from pipeline.cli import COMMANDS
-from pipeline.codes import CODES, FAILED_CODES
+from pipeline.model.codes import CODES, FAILED_CODES
 from tests.docs.pages import DOCS, PAGES, ROOT
 
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md")])

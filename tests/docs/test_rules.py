@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.codes import CODES
-from pipeline.request import GUARDS
+from pipeline.model.codes import CODES
+from pipeline.run.request import GUARDS
 from tests.docs.pages import DOCS, ROOT
 
 TEXT = (DOCS / "rules.md").read_text(encoding="utf-8")

@@ -9,10 +9,12 @@ from typing import Any
 import polars as pl
 
 from pipeline.extract import Extraction, find_files
-from pipeline.extract.csv_dump import CsvReader
+from pipeline.extract.csv.reader import CsvReader
 from pipeline.extract.reading import Found, Task
-from pipeline.job import Source
-from pipeline.records import Batch, Expected, SourceFile
+from pipeline.model.columns import Expected
+from pipeline.model.files import SourceFile
+from pipeline.model.job import Source
+from pipeline.model.rows import Batch
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"

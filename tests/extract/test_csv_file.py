@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.errors import InputError, JobError
 from pipeline.extract import Extraction, find_files
-from pipeline.records import REJECT_COLUMNS, Expected
+from pipeline.model.columns import Expected
+from pipeline.model.rows import REJECT_COLUMNS
 from tests.extract.reading import extract, frame_of, malformed_of, rows_of, source
 
 AB = Expected(("a", "b"))

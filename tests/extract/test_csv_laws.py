@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.extract import _csv
-from pipeline.records import Expected
+from pipeline.extract.csv import _csv
+from pipeline.model.columns import Expected
 from tests.extract.reading import extract, frame_of, malformed_of, read_csv_bytes
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0") | st.sampled_from(",;\t|:\"'\r\n a"))

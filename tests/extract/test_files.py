@@ -13,7 +13,7 @@ import zstandard
 
 from pipeline.errors import InputError, JobError
 from pipeline.extract import Extraction, find_files
-from pipeline.records import Expected
+from pipeline.model.columns import Expected
 from tests.extract.reading import extract, rows_of, source
 
 AB = Expected(("a", "b"))

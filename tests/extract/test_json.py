@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.extract.json_dump import read_json, read_ndjson
+from pipeline.extract.json.dump import read_json, read_ndjson
 from pipeline.extract.reading import Found, Task
 from pipeline.extract.refusal import Refused
-from pipeline.records import Batch, Expected, JsonNumber, SourceFile
+from pipeline.model.columns import Expected
+from pipeline.model.files import SourceFile
+from pipeline.model.rows import Batch, JsonNumber
 from tests.extract.reading import blocks_of, extract, malformed_of, rows_of, source
 
 AB = Expected(("a", "b"))

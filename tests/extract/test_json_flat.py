@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.extract import _json
-from pipeline.extract.json_dump import read_json, read_ndjson
-from pipeline.extract.json_text import Decoder
-from pipeline.extract.nested import Layout, lay_out
+from pipeline.extract.json import _json
+from pipeline.extract.json.dump import read_json, read_ndjson
+from pipeline.extract.json.nested import Layout, lay_out
+from pipeline.extract.json.text import Decoder
 from pipeline.extract.reading import Found, Task
 from pipeline.extract.refusal import Refused
-from pipeline.records import Expected, SourceFile
+from pipeline.model.columns import Expected
+from pipeline.model.files import SourceFile
 from tests.extract.reading import blocks_of, extract, malformed_of, rows_of, source
 
 COLUMNS = ("a", "b", "é", "o.x")

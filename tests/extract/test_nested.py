@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.extract.nested import Layout, lay_out
-from pipeline.records import Expected, JsonNumber
+from pipeline.extract.json.nested import Layout, lay_out
+from pipeline.model.columns import Expected
+from pipeline.model.rows import JsonNumber
 
 COLUMNS = ("id", "city", "likes.news", "Orders.no", "Orders.ship.zip", "Visits.no")
 EXPECTED = Expected(COLUMNS, ignored=frozenset({"junk", "Orders.lines"}), track_absent=True)

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.records import Expected
+from pipeline.model.columns import Expected
 from tests.extract.reading import extract, malformed_of, read_csv_bytes, rows_of
 
 COLUMNS = ("no", "name", "note", "city")

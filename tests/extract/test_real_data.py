@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.extract import Extraction, find_files
-from pipeline.records import Expected
+from pipeline.model.columns import Expected
 from tests.extract.reading import DATA, source
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no real data beside the repository")

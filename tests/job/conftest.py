@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config.read import read_job
 from pipeline.errors import JobError, Problem
-from pipeline.jobfile import read_job
 
 SMALLEST = """\
 job: customers

@@ -8,8 +8,8 @@ import typing
 import pytest
 from pydantic import BaseModel
 
+from pipeline.config.problems import MUST_BE_SAID, SECTIONS, keys_of
 from pipeline.errors import Problem
-from pipeline.jobfile.faults import MUST_BE_SAID, SECTIONS, keys_of
 from tests.job.conftest import SMALLEST
 
 

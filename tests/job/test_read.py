@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config.read import read_job
 from pipeline.errors import JobError, Problem
-from pipeline.job import ColumnTarget, Limit
-from pipeline.jobfile import read_job
+from pipeline.model.job import ColumnTarget, Limit
 from tests.job.conftest import SMALLEST
 
 FULL = """\

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.config.read import read_job
+from pipeline.config.rules import NOT_YET
 from pipeline.errors import Problem
-from pipeline.job import Limit
-from pipeline.jobfile import read_job
-from pipeline.jobfile.rules import NOT_YET
+from pipeline.model.job import Limit
 from tests.job.conftest import SMALLEST
 
 NOT_YET_SAID = {"load.in_flight": "2"}

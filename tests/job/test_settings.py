@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.config.read import read_job
 from pipeline.errors import Problem
-from pipeline.job import ColumnTarget
-from pipeline.jobfile import read_job
+from pipeline.model.job import ColumnTarget
 from tests.job.conftest import SMALLEST
 
 ADVICE = "write --set key.path=VALUE; a part with dots is quoted: --set 'columns.\"Orders.OrderID\"=Order.OrderID'"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.job import Limit, format_of
-from pipeline.jobfile import read_job
+from pipeline.config.read import read_job
+from pipeline.model.job import Limit, format_of
 from tests.job.conftest import SMALLEST
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.codes import CODES
+from pipeline.model.codes import CODES
 from tests.journeys.conftest import ROOT, Journey, Ran, call
 
 CONFIGS = ROOT / "configs"

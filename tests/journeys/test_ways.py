@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.errors import Exit
 from pipeline.load.choice import refuses_imports
-from pipeline.loader import PROFILE_CHUNK_ROWS
+from pipeline.run.loading import PROFILE_CHUNK_ROWS
 from tests.journeys.conftest import Journey
 from tests.journeys.shop import chunk_of, customers, opened, run
 

@@ -12,14 +12,16 @@ from typing import Any
 import polars as pl
 
 from pipeline.copernica import Call, Client, Database, Options, Outside
-from pipeline.job import Poll
-from pipeline.load.chunk import Chunk, places_of
-from pipeline.load.chunks import Limits, cut, rows_json
+from pipeline.load.cut import Limits, cut, rows_json
 from pipeline.load.imports import Clock, Imports, ImportSettings
 from pipeline.load.loop import entry_of
-from pipeline.load.outcome import ChunkLog, Ending, Outcome
-from pipeline.load.profiles import Failed, Profiles, ProfileSettings
-from pipeline.records import STAGED, Keys, Lane, Sets
+from pipeline.load.methods import ChunkLog
+from pipeline.load.profiles.method import Failed, Profiles, ProfileSettings
+from pipeline.model.chunk import Chunk, places_of
+from pipeline.model.columns import Keys, Lane, Sets
+from pipeline.model.job import Poll
+from pipeline.model.outcome import Ending, Outcome
+from pipeline.model.rows import STAGED
 from pipeline.sandbox import Sandbox
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.settle import Rules, settle

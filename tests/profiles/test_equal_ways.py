@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.load.outcome import Ending
+from pipeline.model.outcome import Ending
 from pipeline.sandbox import Sandbox
 from pipeline.validate.keys import maybe_same
 from tests.profiles.shop import Row, Shop, Terms

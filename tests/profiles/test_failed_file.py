@@ -8,8 +8,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from pipeline.codes import CODES, FAILED_CODES
-from pipeline.records import REJECT_COLUMNS
+from pipeline.model.codes import CODES, FAILED_CODES
+from pipeline.model.rows import REJECT_COLUMNS
 from pipeline.report.failed import FailedWriter
 from tests.profiles.shop import Shop, Terms, staged
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from pipeline.copernica import Call, Client, Options, Outside
-from pipeline.load.outcome import Ending
-from pipeline.load.profile_log import RowState
-from pipeline.load.profile_sending import MOST_TRIES
+from pipeline.load.profiles.sending import MOST_TRIES
+from pipeline.model.outcome import Ending
+from pipeline.model.row_state import RowState
 from tests.profiles.shop import Shop, Terms
 
 Opens = Callable[[str], Shop]

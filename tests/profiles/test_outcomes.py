@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.load.loop import entry_of
-from pipeline.load.outcome import ChunkLog, Ending
-from pipeline.load.profile_log import RowState
+from pipeline.load.methods import ChunkLog
+from pipeline.model.outcome import Ending
+from pipeline.model.row_state import RowState
 from tests.profiles.shop import Kept, Shop, Terms, chunk_of, staged
 from tests.profiles.wrapped import Wrapped
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.copernica import ApiError, LostError, NotSentError
-from pipeline.load.profile_log import RowEntry, RowState
-from pipeline.load.profile_lookup import KEPT_S, Kept
-from pipeline.load.profile_rows import RowReader, SubprofileRow
-from pipeline.load.profile_sending import PresentError, surely
-from pipeline.state.chunks import ChunkEntry
+from pipeline.load.profiles.lookup import KEPT_S, Kept
+from pipeline.load.profiles.rows import RowReader, SubprofileRow
+from pipeline.load.profiles.sending import PresentError, surely
+from pipeline.model.row_state import RowEntry, RowState
+from pipeline.state.chunk_records import ChunkEntry
 from pipeline.state.ledger import Ledger
-from pipeline.state.operations import RowRecords
+from pipeline.state.row_records import RowRecords
 from tests.profiles.shop import Shop, Terms, columns_of, keys_of, sets_of, staged
 
 ROWS: list[dict[str, str | None]] = [

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.job import Poll
 from pipeline.load.imports import STILL_POLLS, STILL_S, Clock, Imports, ImportSettings, waits
 from pipeline.load.loop import entry_of
-from pipeline.load.outcome import Ending, Outcome
+from pipeline.model.job import Poll
+from pipeline.model.outcome import Ending, Outcome
 from pipeline.sandbox import Sandbox
 from tests.profiles.shop import Shop, Terms, chunk_of
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from pipeline.load.loop import entry_of, recorded
-from pipeline.load.outcome import ChunkLog, Ending
-from pipeline.load.profile_log import RowState
-from pipeline.state.chunks import ChunkState
+from pipeline.load.methods import ChunkLog
+from pipeline.model.outcome import Ending
+from pipeline.model.row_state import RowState
+from pipeline.state.chunk_records import ChunkState
 from tests.profiles.shop import Loaded, Shop, Terms, chunk_of
 from tests.profiles.wrapped import CrashAt, CrashError, Wrapped
 

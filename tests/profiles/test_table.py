@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.load.outcome import Ending
-from pipeline.load.profile_log import RowState
+from pipeline.model.outcome import Ending
+from pipeline.model.row_state import RowState
 from tests.profiles.shop import Shop, Terms
 
 ALL = ("v1", "v2", "v3", "v4")

@@ -9,8 +9,9 @@ import pytest
 
 from pipeline.copernica import Field
 from pipeline.errors import ApiRefusedError, Exit
-from pipeline.load.outcome import ChunkLog, Ending
-from pipeline.load.profile_canary import Canary, absent_value
+from pipeline.load.methods import ChunkLog
+from pipeline.load.profiles.canary import Canary, absent_value
+from pipeline.model.outcome import Ending
 from tests.profiles.shop import Loaded, Shop, Terms
 from tests.profiles.wrapped import Wrapped
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.records import FAULTS_SCHEMA, MALFORMED_SCHEMA, Batch, Origin, SourceFile
+from pipeline.model.files import SourceFile
+from pipeline.model.rows import FAULTS_SCHEMA, MALFORMED_SCHEMA, Batch, Origin
 
 
 def source(name: str = "a.csv", index: int = 0) -> SourceFile:

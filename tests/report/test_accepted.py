@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.records import SourceFile
+from pipeline.model.files import SourceFile
 from pipeline.report.accepted import AcceptedWriter
 from tests.report.conftest import csv_batch, source
 

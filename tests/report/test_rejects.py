@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from pipeline.records import JsonNumber, SourceFile
+from pipeline.model.files import SourceFile
+from pipeline.model.rows import JsonNumber
 from pipeline.report.rejects import RejectsWriter
 from tests.report.conftest import csv_batch, faults, json_batch, source
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import JobError
-from pipeline.job import Job
+from pipeline.model.job import Job
 from pipeline.validate.schema import load_schema
 from pipeline.validate.spec import TargetSchema
 

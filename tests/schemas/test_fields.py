@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from pipeline.fields import Choice, Date, DateTime, Decimal, Email, Integer, Interest, Phone, Text, YesNo, column
-from pipeline.records import FieldSpec
+from pipeline.model.columns import FieldSpec
 from tests.schemas.conftest import Load
 
 MODEL = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import Problem
-from pipeline.records import LiveField
+from pipeline.model.columns import LiveField
 from pipeline.validate.fit import Fit, fit
 from tests.schemas.conftest import Load, job_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import Problem
-from pipeline.job import Job
+from pipeline.model.job import Job
 from pipeline.validate.fit import check_schema_for_job
 from tests.schemas.conftest import Load, job_of
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline.errors import Exit, JobError, Problem
-from pipeline.records import FieldSpec
+from pipeline.model.columns import FieldSpec
 from pipeline.validate.schema import load_schema
 from tests.schemas.conftest import Load
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.load import _body
-from pipeline.load.chunks import rows_json
+from pipeline.load.cut import rows_json
 
 TEXT = st.none() | st.text(max_size=40)
 NAMES = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=4, unique=True)

@@ -7,7 +7,7 @@ from threading import Barrier, Event
 
 import pytest
 
-from pipeline.overlap import WORKERS, side_by_side
+from pipeline.threads import WORKERS, side_by_side
 
 
 def test_results_come_in_the_order_of_the_items() -> None:

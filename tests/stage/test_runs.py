@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.records import Keys
-from pipeline.stage import runs
-from pipeline.stage.runs import Runs
+from pipeline.model.columns import Keys
+from pipeline.stage import key_runs as runs
+from pipeline.stage.key_runs import Runs
 from pipeline.stage.sample import Sampler
 from pipeline.stage.settle import Rules
 from pipeline.stage.stager import Stager

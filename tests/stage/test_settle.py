@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.load.chunks import Limits, cut
-from pipeline.records import STAGED, Keys, Sets
+from pipeline.load.cut import Limits, cut
+from pipeline.model.columns import Keys, Sets
+from pipeline.model.rows import STAGED
 from pipeline.stage.sample import Sampler
 from pipeline.stage.settle import Rules, settle
 from pipeline.stage.stager import Stager

@@ -8,8 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.job import Job
-from pipeline.records import MALFORMED_SCHEMA, Batch, FieldSpec, LiveField, SourceFile
+from pipeline.model.columns import FieldSpec, LiveField
+from pipeline.model.files import SourceFile
+from pipeline.model.job import Job
+from pipeline.model.rows import MALFORMED_SCHEMA, Batch
 from pipeline.validate.batch import Validator
 from pipeline.validate.link import Link
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import JobError
-from pipeline.records import FAULTS_SCHEMA, STAGED, LiveField
+from pipeline.model.columns import LiveField
+from pipeline.model.rows import FAULTS_SCHEMA, STAGED
 from pipeline.validate.checks import SchemaChecks
 from pipeline.validate.link import Link
 from pipeline.validate.schema import load_schema

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.codes import CODES
+from pipeline.model.codes import CODES
 
 PIPELINE = Path(__file__).parents[2] / "pipeline"
 NAME = re.compile("[a-z]+(_[a-z]+)*")
@@ -43,7 +43,7 @@ def given_as_codes(tree: ast.AST) -> Iterator[str]:
 
 def trees() -> Iterator[ast.AST]:
     for folder in ("extract", "validate"):
-        for path in sorted((PIPELINE / folder).glob("*.py")):
+        for path in sorted((PIPELINE / folder).rglob("*.py")):
             yield ast.parse(path.read_text())
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.records import Batch
+from pipeline.model.rows import Batch
 from tests.validate.making import batch, job, spec, validator
 
 CORNER = Path(__file__).parents[3] / "shared" / "data" / "corner"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.records import LiveField
+from pipeline.model.columns import LiveField
 from pipeline.validate.batch import Validator
 from tests.validate.making import batch, job, spec, validator
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.job import Source
+from pipeline.model.job import Source
 from pipeline.validate.parse import parser
 from tests.validate.making import spec
 

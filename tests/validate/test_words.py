@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from pipeline.job import Source
+from pipeline.model.job import Source
 from pipeline.validate.parse import parser
 from tests.validate.making import spec
 

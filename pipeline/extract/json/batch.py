@@ -1,0 +1,238 @@
+"""Gather JSON objects into batches: rows, malformed ones, and where each row came from (pure)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from pipeline.errors import Problem, shown
+from pipeline.extract.decoding import unmarked, without_nul
+from pipeline.extract.json import _json
+from pipeline.extract.json.kept import Made, origin_of
+from pipeline.extract.json.nested import Laid, Layout, Row, lay_out
+from pipeline.extract.json.text import Fault
+from pipeline.extract.malformed import malformed_frame
+from pipeline.extract.reading import BATCH_BYTES, Found, Task
+from pipeline.model.rows import OURS, Batch
+
+MOST_RAW_CHARS = 1 << 16
+# Python objects take several times the text that they came from.
+_BATCH_TEXT = BATCH_BYTES // 4
+# A dump in which everything is unknown has one cause; more paths would only hide it.
+_MOST_REFUSED_PATHS = 200
+
+
+# Where an element stands: the physical line on which it starts, and its text in text[start:end]. A bare tuple, since one
+# is made for every element.
+Place = tuple[int, str, int, int]
+
+
+def _raw(place: Place) -> str:
+    r"""Give the text of an element, marks of undecodable bytes and NUL as `\xNN`, cut after 64 Ki characters."""
+    _, text, start, end = place
+    most = min(end, start + MOST_RAW_CHARS)
+    raw = without_nul(unmarked(text[start:most]))
+    return raw if most == end else f"{raw}… ({end - start:,} characters)"
+
+
+@dataclass
+class _Batch:
+    """What Python made of the batch so far: objects with their rows, malformed elements, missing keys by column.
+
+    `chars` counts the text of these; that of the flat objects is counted where they are read.
+    """
+
+    made: list[Made] = field(default_factory=list)
+    malformed: list[tuple[int, int, str, str, str]] = field(default_factory=list)
+    absent: dict[str, list[int]] = field(default_factory=dict)
+    chars: int = 0
+
+
+class JsonBatches:
+    """Take elements in file order and make batches of them; the rows of one object stay together.
+
+    Flat objects are read by `lines` and `elements` without a Python object, all others come by `add` and `set_aside`.
+    Batches that are done wait in `ready`; `full` says that the rows of the limit are there.
+    """
+
+    def __init__(self, task: Task, found: Found) -> None:
+        self._task = task
+        self._limit = sys.maxsize if task.limit is None else task.limit
+        self._counts = found.counts
+        self._problems = found.problems
+        self._layout = Layout.of(task.expected, task.lists)
+        self._rows = _flat_rows(self._layout, task)
+        self._batch = _Batch()
+        self._refused: set[str] = set()
+        self.ready: list[Batch] = []
+        found.header = self._layout.columns
+
+    @property
+    def full(self) -> bool:
+        """Say whether the rows of the limit are there."""
+        return self._counts.records >= self._limit
+
+    def lines(self, data: bytes, at: int) -> tuple[int, int]:
+        """Read flat objects, one per line, from `at` on; gives why it stopped and where, as `_json.Rows.lines`."""
+        counts = self._counts
+        rows = self._rows.count
+        event, at, line, record, *_ = self._rows.lines(data, at, counts.lines + 1, counts.elements, *self._room())
+        flat, lines = self._rows.count - rows, line - 1 - counts.lines
+        counts.lines = line - 1
+        counts.elements = record
+        counts.records += flat
+        counts.record_lines += flat
+        counts.blank_lines += lines - flat
+        if event == _json.FULL and not self.full:
+            self._end_batch()
+        return event, at
+
+    def elements(self, data: bytes, at: int, line: int) -> _json.Stand:
+        """Read flat objects of an array from `at` on, which is on `line`; gives what `_json.Rows.elements` gives."""
+        counts = self._counts
+        stand = self._rows.elements(data, at, line, counts.elements, *self._room())
+        counts.records += stand[3] - counts.elements
+        counts.elements = stand[3]
+        if stand[0] == _json.FULL and not self.full:
+            self._end_batch()
+        return stand
+
+    def _room(self) -> tuple[int, int]:
+        """Give how many rows and bytes the batch may have that is being read."""
+        rows = self._task.batch_rows - len(self._batch.malformed)
+        return min(rows, self._rows.count + self._limit - self._counts.records), _BATCH_TEXT - self._batch.chars
+
+    def take(self) -> list[Batch]:
+        """Take the batches that are done."""
+        done, self.ready = self.ready, []
+        return done
+
+    def take_rest(self) -> list[Batch]:
+        """Take the batches that are done and the one that was begun."""
+        if self._rows.count or self._batch.malformed:
+            self._end_batch()
+        return self.take()
+
+    def add(self, value: Any, place: Place, fault: Fault | None) -> None:
+        """Take one element that was decoded, or that `fault` makes malformed."""
+        self._counts.elements += 1
+        raw = None
+        if fault is None and not OURS.isdisjoint(value):
+            value, raw, fault = _without_ours(value)
+        laid = None
+        if fault is None:
+            laid, fault = self._lay_out(value, place[0])
+        if fault is not None or laid is None:
+            self._malformed(place[0], fault or ("", ""), raw or _raw(place))
+        else:
+            self._put(value, laid.rows, place)
+
+    def set_aside(self, line: int, fault: Fault, raw: str) -> None:
+        """Take an element that could not be decoded."""
+        self._counts.elements += 1
+        self._malformed(line, fault, raw)
+
+    def set_aside_long(self, line: int, fault: Fault, head: str, length: int) -> None:
+        """Take an element of `length` bytes that was not decoded; `head` is how it begins, and may go on behind it."""
+        begin = head[:MOST_RAW_CHARS].encode("utf-8", "surrogateescape")
+        raw = without_nul(unmarked(begin[:length].decode("utf-8", "surrogateescape")))
+        self.set_aside(line, fault, raw if length <= len(begin) else f"{raw}… ({length:,} bytes)")
+
+    def _lay_out(self, obj: dict[str, Any], line: int) -> tuple[Laid | None, Fault | None]:
+        laid = lay_out(obj, self._layout)
+        if laid.unknown or laid.unfit:
+            self._refuse(laid, line)
+        if laid.double is not None:
+            return None, ("duplicate_key", f"two keys give the column {shown(laid.double)}")
+        return laid, None
+
+    def _refuse(self, laid: Laid, line: int) -> None:
+        where = f"{self._task.file.name}, line {line}, record {self._counts.elements}"
+        for path in laid.unknown:
+            what = f"key not known to the job: {shown(path, 80)}"
+            self._refuse_path(path, Problem(what, where, "name it under columns or ignore"))
+        for path, why in laid.unfit:
+            do = "name it under ignore, or flatten it in the export"
+            self._refuse_path(path, Problem(f"{shown(path, 80)} is {why}", where, do))
+
+    def _refuse_path(self, path: str, problem: Problem) -> None:
+        if path not in self._refused and len(self._refused) < _MOST_REFUSED_PATHS:
+            self._refused.add(path)
+            self._problems.append(problem)
+
+    def _malformed(self, line: int, fault: Fault, raw: str) -> None:
+        self._make_room(1)
+        self._counts.records += 1
+        self._batch.chars += len(raw)
+        self._batch.malformed.append((line, self._counts.elements, *fault, raw))
+
+    def _put(self, obj: dict[str, Any], rows: Sequence[Row], place: Place) -> None:
+        left = self._limit - self._counts.records
+        rows = rows if len(rows) <= left else rows[:left]
+        self._make_room(len(rows))
+        first, batch, columns = self._rows.count, self._batch, self._layout.columns
+        values = [([row.values.get(name) for name in columns], row.element or 0) for row in rows]
+        self._rows.put(values, place[0], self._counts.elements)
+        batch.made.append(Made(first, [row.of_list for row in rows], obj))
+        batch.chars += place[3] - place[2]
+        for at, row in enumerate(rows, first):
+            for name in row.absent:
+                batch.absent.setdefault(name, []).append(at)
+        self._counts.records += len(rows)
+
+    def _make_room(self, rows: int) -> None:
+        batch = self._batch
+        there = self._rows.count + len(batch.malformed)
+        if there and (there + rows > self._task.batch_rows or batch.chars + self._rows.bytes >= _BATCH_TEXT):
+            self._end_batch()
+
+    def _end_batch(self) -> None:
+        done, self._batch = self._batch, _Batch()
+        table, raw, ends = self._rows.take()
+        frame = pl.DataFrame(table)
+        frame.columns = [*self._layout.columns, "_line", "_record", "_element"]
+        batch = Batch(
+            self._task.file,
+            # 0 stands for the rows that are no element of a list.
+            frame.with_columns(pl.when(pl.col("_element") > 0).then(pl.col("_element"))),
+            malformed_frame(done.malformed),
+            _absent(done.absent, self._layout, frame.height) if self._layout.track_absent else None,
+            origin_of(raw, ends, done.made),
+        )
+        self.ready.append(batch)
+
+
+def _flat_rows(layout: Layout, task: Task) -> _json.Rows:
+    """Begin the reading of flat objects; a key is known as it stands and as it is written in ASCII."""
+    ignored = tuple(layout.ignored - OURS)
+    return _json.Rows(
+        columns=tuple(name.encode() for name in layout.columns),
+        ignored=tuple(name.encode() for name in ignored),
+        escaped=tuple(json.dumps(name)[1:-1].encode() for name in (*layout.columns, *ignored)),
+        need_all=layout.track_absent,
+        max_record_bytes=task.max_record_bytes,
+    )
+
+
+def _absent(missing: Mapping[str, Sequence[int]], layout: Layout, rows: int) -> pl.DataFrame:
+    """Lay out which rows lack the key of which column; rows that were read as flat objects lack none."""
+    at = pl.int_range(rows, dtype=pl.UInt32, eager=True)
+    return pl.DataFrame({name: at.is_in(pl.Series(missing.get(name, ()), dtype=pl.UInt32)) for name in layout.columns})
+
+
+def _without_ours(obj: Mapping[str, Any]) -> tuple[dict[str, Any], str | None, Fault | None]:
+    """Take the keys of a rejects file out; an object that holds nothing but its raw text is malformed again.
+
+    Gives the object, the raw text of the one that is malformed, and its fault.
+    """
+    rest = {key: value for key, value in obj.items() if key not in OURS}
+    raw = obj.get("_raw")
+    blank = all(value is None or value in ("", [], {}) for value in rest.values())
+    if blank and isinstance(raw, str) and raw:
+        return rest, raw, ("unreadable_before", "still holds only the raw text of an element that could not be read")
+    return rest, None, None

@@ -1,0 +1,71 @@
+"""Find the keys of a run that occur more than once in a whole database, in bounded memory (edge: API client, files)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.copernica import Profile
+from pipeline.guards.record_counts import Survey
+from pipeline.guards.staged import StagedRows
+from pipeline.stage.partitions import Partitions
+from pipeline.validate.keys import fold, hashed
+
+# Hashes are spread over so many files, of which one is in memory at a time: 16 bytes a profile.
+_PARTITIONS = 64
+_BATCH_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class Found:
+    """How many keys occur more than once, and the ids of the profiles that have the first of them."""
+
+    keys: int
+    first: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Doubles:
+    """Compare the keys of the database with those of the run; `folder` holds hashes of keys meanwhile."""
+
+    folder: Path
+
+    def among(self, survey: Survey, staged: StagedRows) -> Found:
+        """Page the database once, and count the staged keys that more than one profile has (maybe the same, rule 15)."""
+        live = Partitions(self.folder / "live", _PARTITIONS)
+        profiles = survey.client.profiles(survey.database, data_only=True)
+        for batch in iter(lambda: list(islice(profiles, _BATCH_ROWS)), []):
+            live.add(_hashes(batch, staged.keys.profile))
+        ours = Partitions(self.folder / "ours", _PARTITIONS)
+        for frame in staged.profile_keys():
+            ours.add(frame.select("_key"))
+        found = Found(0, ())
+        for there, here in _paired(live, ours):
+            doubled = there.filter(pl.col("_key").is_duplicated()).join(here, on="_key", how="semi")
+            if doubled.height:
+                of_first = doubled.filter(pl.col("_key") == doubled["_key"][0])["_id"].to_list()
+                found = Found(found.keys + doubled["_key"].n_unique(), found.first or tuple(of_first))
+        return found
+
+
+def _hashes(profiles: list[Profile], names: tuple[str, ...]) -> pl.DataFrame:
+    """Hash the keys of profiles as those of staged rows are."""
+    texts = [fold(pl.Series([one.fields.get(name, "") for one in profiles], dtype=pl.String)) for name in names]
+    ids = pl.Series("_id", [one.id for one in profiles], dtype=pl.UInt64)
+    return pl.DataFrame([hashed(texts).alias("_key"), ids])
+
+
+def _paired(left: Partitions, right: Partitions) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Give the partitions that both have, which hold the same hashes."""
+    others = right.frames()
+    other = next(others, None)
+    for frame in left.frames():
+        home = frame["_key"][0] % _PARTITIONS
+        while other is not None and other["_key"][0] % _PARTITIONS < home:
+            other = next(others, None)
+        if other is not None and other["_key"][0] % _PARTITIONS == home:
+            yield frame, other

@@ -1,0 +1,1 @@
+"""Hold the values that pass between the packages."""

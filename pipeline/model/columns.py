@@ -1,0 +1,150 @@
+"""Name the columns of a job: what the dump has, what the schema and the live structure require, keys and sets (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The dump columns that a job knows; a JSON path such as `likes.news` is a column of that name.
+
+    `required` must be in every CSV header; `optional` may be; `ignored` is passed over (for JSON with everything below
+    it). Any other column or key refuses its file. With `track_absent` a missing JSON key is told apart from null (data
+    rule 9).
+    """
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    ignored: frozenset[str] = frozenset()
+    track_absent: bool = False
+
+
+Kind = Literal["text", "integer", "decimal", "date", "datetime", "yesno", "choice"]
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """What the schema says of one target column, as far as parsing and sending need it (data rule 10).
+
+    `dtype` is the natural polars type that pandera checks. `max_length` in characters. `choices` exact texts.
+    `yes_no` the two texts sent for true and false. `empty` the text sent in place of an empty value, None for "" (data
+    rule 11). `exponents` allows `1e5` in decimals.
+    """
+
+    name: str
+    kind: Kind
+    dtype: pl.DataType
+    nullable: bool
+    required: bool = True
+    max_length: int | None = None
+    choices: tuple[str, ...] = ()
+    yes_no: tuple[str, str] | None = None
+    empty: str | None = None
+    exponents: bool = False
+
+    @property
+    def collection(self) -> str | None:
+        """Give the collection of a dotted target, None for a profile field or an interest (data rule 20)."""
+        head, dot, _ = self.name.partition(".")
+        return head if dot and head != "interest" else None
+
+    @property
+    def interest(self) -> str | None:
+        """Give the interest's name for `interest.NAME`, else None."""
+        head, dot, tail = self.name.partition(".")
+        return tail if dot and head == "interest" else None
+
+
+@dataclass(frozen=True)
+class LiveField:
+    """What the live structure says of a target column: type, length in characters, choices of a select (else empty)."""
+
+    type: str
+    length: int | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Give meaning to the bits of `_set`: first one bit per collection, then one per interest column (data rules 17, 18).
+
+    A set bit says that the row carries the collection, or that its interest is known. `columns_of` gives the target
+    columns that rows of a set are sent with, in the one column order of the run.
+    """
+
+    columns: tuple[str, ...]
+    collections: tuple[str, ...]
+    interests: tuple[str, ...] = field(default=())
+
+    def bit(self, name: str) -> int:
+        """Give the bit of a collection, or of an interest column such as `interest.news`."""
+        return 1 << (*self.collections, *self.interests).index(name)
+
+    @property
+    def all(self) -> int:
+        """Give the set that carries everything."""
+        return (1 << len(self.collections) + len(self.interests)) - 1
+
+    def columns_of(self, carried: int) -> tuple[str, ...]:
+        """List the columns that rows with this `_set` are sent with."""
+        return tuple(column for column in self.columns if self._sends(column, carried))
+
+    def collections_of(self, carried: int) -> tuple[str, ...]:
+        """List the collections that rows with this `_set` carry."""
+        return tuple(name for name in self.collections if carried & self.bit(name))
+
+    def _sends(self, column: str, carried: int) -> bool:
+        head, dot, _ = column.partition(".")
+        if not dot:
+            return True
+        return bool(carried & self.bit(column if head == "interest" else head))
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The key fields of the job, told apart by level: of the profile, and per collection of its subprofiles.
+
+    All are target columns (`CustomerID`, `Order.OrderID`), in the order of the job file.
+    """
+
+    profile: tuple[str, ...]
+    collections: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, key_fields: Sequence[str]) -> Keys:
+        """Tell the job's `key_fields` apart by level."""
+        collections: dict[str, tuple[str, ...]] = {}
+        for name in key_fields:
+            collection, dot, _ = name.partition(".")
+            if dot:
+                collections[collection] = (*collections.get(collection, ()), name)
+        return cls(tuple(name for name in key_fields if "." not in name), collections)
+
+    def of_set(self, collections: Sequence[str]) -> tuple[str, ...]:
+        """Give the key fields for rows that carry these collections, profile keys first (data rule 18)."""
+        return (*self.profile, *(key for name in collections for key in self.collections.get(name, ())))
+
+
+@dataclass(frozen=True, order=True)
+class Lane:
+    """The rows of one phase and one set of carried columns; lanes are sent in this order (data rules 18, 19)."""
+
+    phase: int
+    carried: int
+
+    @property
+    def folder_name(self) -> str:
+        """Name the lane's folder so that names sort as lanes do."""
+        return f"{self.phase:08d}-{self.carried:016x}"
+
+    @classmethod
+    def of_folder(cls, name: str) -> Lane:
+        """Read a lane back from its folder's name."""
+        phase, _, carried = name.partition("-")
+        return cls(int(phase), int(carried, 16))

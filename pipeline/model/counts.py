@@ -1,0 +1,114 @@
+"""Count what becomes of the rows while they are read, staged and read back (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pipeline.errors import AccountingError, Problem
+from pipeline.model.files import FileFacts
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Place = tuple[int, int]
+"""File position in the run's list (from 0) and physical line (from 1)."""
+
+
+# How many places of profile conflicts are named.
+MOST_PLACES = 5
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A partition as it will be sent: `rows` in file order with `_phase` UInt32, and what was counted on the way.
+
+    `conflict_places` names the first rows of some profile keys in conflict.
+    """
+
+    rows: pl.DataFrame
+    collapsed: int
+    superseded: int
+    conflicts: int
+    conflict_places: tuple[Place, ...]
+
+
+@dataclass
+class Staged:
+    """What settling the partitions found, over the whole run (data rules 3, 21)."""
+
+    accepted: int = 0
+    collapsed: int = 0
+    superseded: int = 0
+    conflicts: int = 0
+    conflict_places: tuple[Place, ...] = ()
+    profiles: int = 0
+    carrying: dict[str, int] = field(default_factory=dict)
+
+    def add(self, settled: Settled) -> None:
+        """Add one partition.
+
+        `profiles` counts distinct profile keys (maybe the same; without a key every row is one), `carrying` the rows of
+        each set of carried columns, by the set in decimal digits.
+        """
+        self.accepted += settled.rows.height
+        keys = settled.rows["_key"]
+        self.profiles += int((keys != keys.shift()).sum()) + 1 if keys.len() and keys[0] else keys.len()
+        for carried, rows in settled.rows["_set"].value_counts().iter_rows():
+            self.carrying[str(carried)] = self.carrying.get(str(carried), 0) + rows
+        self.collapsed += settled.collapsed
+        self.superseded += settled.superseded
+        self.conflicts += settled.conflicts
+        self.conflict_places = (*self.conflict_places, *settled.conflict_places)[:MOST_PLACES]
+
+
+class Rebuild(StrEnum):
+    """What became of the rebuilding of selections (data rule 24)."""
+
+    NOT_ASKED = "not asked"
+    DONE = "done"
+    NOT_DONE = "not done"
+    GIVEN_UP = "given up"
+    NOT_POSSIBLE = "not possible"
+
+
+@dataclass
+class Intake:
+    """What was counted while the input was read, each where it happened (data rules 1, 2).
+
+    `read` comes from the extractor's own counts per file, the others from the rows that went by.
+    """
+
+    malformed: int = 0
+    rejected: int = 0
+    rejected_by_target: int = 0
+    valid: int = 0
+    facts: tuple[FileFacts, ...] = ()
+    codes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def read(self) -> int:
+        """Give the rows read, malformed ones included; a row is what an element of a list is laid out to (data rule 1)."""
+        return sum(facts.records for facts in self.facts)
+
+    def check(self) -> None:
+        """Compare the sums; one that is off is a bug and stops the run before anything is sent."""
+        if self.read != self.malformed + self.rejected + self.valid:
+            raise AccountingError(
+                Problem(
+                    f"{self.read} records were read, but {self.malformed} malformed, {self.rejected} rejected and"
+                    f" {self.valid} valid ones were counted",
+                    do="nothing was sent; please report this with the run's log",
+                )
+            )
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What reading back showed; `places` names what differs: the columns, never the values."""
+
+    checked: int = 0
+    equal: int = 0
+    different: int = 0
+    places: tuple[str, ...] = ()

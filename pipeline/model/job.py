@@ -1,0 +1,335 @@
+"""Hold the job file as frozen models (pure).
+
+The models know shape, defaults and what a single value may be; `pipeline.config.read` reads YAML into them and names the
+place of each fault. Paths and globs stay as written, relative to the folder of the job file.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_serializer,
+)
+
+_SIZE_UNITS = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
+
+
+# The texts of the ValueErrors below end up behind "write …": they are noun phrases.
+_SIZE = "a number of bytes, or a size such as 4 MiB"
+_DAYS = "a number of days such as 0d or 7d"
+_LIMIT = "a count such as 25 or a share such as 1%"
+_SHARE = "a share such as 80%"
+
+
+def _size_bytes(value: Any) -> int:
+    """Turn `4 MiB` into bytes; a plain integer is bytes already."""
+    match = re.fullmatch(r"\s*([0-9]+)\s*([A-Za-z]*)\s*", _number_or_text(value))
+    unit = None if match is None else _SIZE_UNITS.get(match[2].lower())
+    if match is None or unit is None or int(match[1]) == 0:
+        raise ValueError(_SIZE)
+    return int(match[1]) * unit
+
+
+def _days(value: Any) -> int:
+    """Turn `7d` into days."""
+    match = re.fullmatch(r"\s*([0-9]+)\s*d?\s*", _number_or_text(value))
+    if match is None:
+        raise ValueError(_DAYS)
+    return int(match[1])
+
+
+def _limit(value: Any) -> Limit:
+    """Turn `1%` or `25` into a Limit."""
+    if isinstance(value, Limit):
+        return value
+    text = _number_or_text(value).strip()
+    if re.fullmatch(r"[0-9]+", text):
+        return Limit(count=int(text))
+    share = _percent(text)
+    if share is None:
+        raise ValueError(_LIMIT)
+    return Limit(share=share)
+
+
+def _share(value: Any) -> float:
+    """Turn `80%` or `0.8` into a share."""
+    text = str(value) if isinstance(value, float) else _number_or_text(value).strip()
+    share = float(text) if re.fullmatch(r"[01](\.[0-9]+)?", text) else _percent(text)
+    if share is None or share > 1:
+        raise ValueError(_SHARE)
+    return share
+
+
+def _percent(text: str) -> float | None:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*%", text)
+    # By way of Decimal, so that 0.7% is the float nearest to 0.007 and not one below it.
+    share = None if match is None else Decimal(match[1]) / 100
+    return None if share is None or share > 1 else float(share)
+
+
+def _number_or_text(value: Any) -> str:
+    """Give the text of a whole number or a text; "" for everything else, which fits no pattern."""
+    return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+
+
+def _delimiter(value: Any) -> Any:
+    """Take the word `tab` for the tab character."""
+    return "\t" if value == "tab" else value
+
+
+class Frozen(BaseModel):
+    """Refuse unknown keys and changes; texts are never made from numbers or booleans."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Limit(Frozen):
+    """A guard's limit: a `count` of rows, or a `share` of them between 0 and 1."""
+
+    count: Annotated[int, Field(ge=0)] | None = None
+    share: Annotated[float, Field(ge=0, le=1)] | None = None
+
+    def allows(self, found: int, of: int) -> bool:
+        """Say whether `found` rows out of `of` are within the limit."""
+        if self.count is not None:
+            return found <= self.count
+        # In decimals: 0.29 of 100 rows allows 29, where floats say 28.999….
+        return found <= Decimal(repr(self.share or 0.0)) * of
+
+    @model_serializer
+    def _as_written(self) -> int | str:
+        """Write a limit as a job file does, so that the copy of a job in the ledger reads back as the job."""
+        return self.count if self.count is not None else f"{Decimal(repr(self.share or 0.0)) * 100:f}%"
+
+    def __str__(self) -> str:
+        return str(self.count) if self.count is not None else f"{(self.share or 0) * 100:g}%"
+
+
+SizeBytes = Annotated[int, BeforeValidator(_size_bytes)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# YAML gives lists; frozen models hold tuples.
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
+
+
+def _thousands(value: str) -> str:
+    if len(value) != 1 or value.isalnum() or value in "+-":
+        raise ValueError("one character that is no letter, digit or sign")
+    return value
+
+
+def _job_name(value: str) -> str:
+    # The name becomes part of paths and of the labels of imports.
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
+        raise ValueError("a name of at most 64 letters, digits, dots, hyphens and underscores")
+    return value
+
+
+def _schema_path(value: str) -> str:
+    path, _, name = value.rpartition(":")
+    if not path or not name.isidentifier():
+        raise ValueError("a Python file and a name in it, such as ../schemas/customers.py:Customers")
+    return value
+
+
+Thousands = Annotated[str, AfterValidator(_thousands)]
+Delimiter = Annotated[Literal[",", ";", "\t", "|", ":"], BeforeValidator(_delimiter)]
+Format = Literal["csv", "json", "ndjson"]
+
+_FORMATS: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+}
+
+
+def format_of(name: str) -> Format | None:
+    """Tell the format of a dump by the extension of its name, before .gz or .zst; None where it says nothing."""
+    stem = re.sub(r"\.(gz|zst)$", "", name.lower())
+    return _FORMATS.get(re.sub(r"^.*(?=\.[^./\\]*$)", "", stem, flags=re.DOTALL))
+
+
+class Reading(Frozen):
+    """How the text of a cell is read; in `source` for all columns, in `columns` for one (there None: as the source)."""
+
+    null_values: Texts | None = None
+    decimal: Literal[".", ","] | None = None
+    thousands: Thousands | None = None
+    dates: Texts | None = None
+    timezone: Text | None = None
+    true_values: Texts | None = None
+    false_values: Texts | None = None
+    fractions: Literal["zero", "cut"] | None = None
+    trim: bool | None = None
+
+
+class ColumnTarget(Reading):
+    """Where one dump column goes (`to`), and how its cells are read where that differs from the source."""
+
+    to: Text
+
+
+def _column_target(value: Any) -> Any:
+    return {"to": value} if isinstance(value, str) else value
+
+
+class Source(Frozen):
+    """The dump files and their dialect; nothing of it is guessed at run time."""
+
+    files: Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]
+    format: Format | None = None
+    delimiter: Delimiter | None = None
+    quote: Literal['"', "'"] = '"'
+    header: Literal["first"] | Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] = "first"
+    encoding: Text = "utf-8"
+    null_values: Texts = ()
+    decimal: Literal[".", ","] = "."
+    thousands: Thousands | None = None
+    dates: Texts = ()
+    timezone: Text = "Europe/Amsterdam"
+    true_values: Texts = ()
+    false_values: Texts = ()
+    fractions: Literal["zero", "cut"] = "zero"
+    trim: bool = False
+    missing_keys: Literal["empty"] | None = None
+    skip_lines: Annotated[int, Field(ge=0)] = 0
+    max_record_bytes: SizeBytes = 1024**2
+    only_new: bool = False
+
+
+class Target(Frozen):
+    """Where the rows go and what an import does with them."""
+
+    api: Literal["v1", "v2", "v3", "v4"]
+    database: Text
+    account: Text | None = None
+    action: Literal["add", "update", "update or add", "ignore or add", "delete"]
+    key_fields: Texts
+    ignore_empty_fields: bool
+    delete_target: Literal["profile", "subprofile"] | None = None
+    on_several_matches: Literal["fail", "all"] = "fail"
+    followups: bool
+    rebuild: bool
+
+
+class Poll(Frozen):
+    """When an import is asked for its state; `first_s` auto is half of the last import's time, 0 for the first."""
+
+    first_s: Literal["auto"] | Seconds = "auto"
+    factor: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.6
+    most_s: PositiveSeconds = 60
+    give_up_s: Seconds = 14400
+
+
+class Load(Frozen):
+    """How staged rows travel; sizes in bytes, times in seconds."""
+
+    mode: Literal["imports", "profiles", "auto"]
+    chunk_rows: Annotated[int, Field(ge=1)] = 10_000
+    chunk_bytes: SizeBytes = 4 * 1024**2
+    max_row_bytes: SizeBytes = 16 * 1024**2
+    in_flight: Annotated[int, Field(ge=1)] = 1
+    workers: Annotated[int, Field(ge=1, le=32)] = 4
+    max_calls_per_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    poll: Poll = Poll()
+    settle_after_s: Seconds = 3600
+    max_settle_calls: Annotated[int, Field(ge=0)] = 2000
+    verify_sample: Annotated[int, Field(ge=0)] = 10
+
+
+class Http(Frozen):
+    """Timeouts of the wire and the waiting that retries may cost in one run, in seconds."""
+
+    connect_s: PositiveSeconds = 10
+    read_s: PositiveSeconds = 60
+    import_read_s: PositiveSeconds = 300
+    retry_budget_s: Seconds = 900
+
+
+AsLimit = Annotated[Limit, BeforeValidator(_limit)]
+
+
+class Guards(Frozen):
+    """Limits that stop a run before it does harm (data rules 4, 35)."""
+
+    max_rejects: AsLimit = Limit(share=0.01)
+    min_records: Annotated[int, Field(ge=0)] = 1
+    min_share_of_last: Annotated[float, BeforeValidator(_share)] | None = None
+    max_calls: Annotated[int, Field(ge=1)] | None = None
+    max_deletes: AsLimit | None = None
+    max_unmatched: AsLimit | None = None
+    unique_keys: Literal["off", "sample", "all"] = "sample"
+
+
+class State(Frozen):
+    """How long staged personal data of a confirmed run is kept, in days."""
+
+    keep_staged: Annotated[int, BeforeValidator(_days)] = 0
+
+
+Columns = Annotated[dict[Text, Annotated[ColumnTarget, BeforeValidator(_column_target)]], Field(default_factory=dict)]
+
+
+class Job(Frozen):
+    """One job: which dumps become which rows of which database."""
+
+    job: Annotated[str, AfterValidator(_job_name)]
+    source: Source
+    columns: Columns
+    ignore: Texts = ()
+    constants: Annotated[dict[Text, str], Field(default_factory=dict)]
+    schema_path: Annotated[str, AfterValidator(_schema_path), Field(alias="schema")]
+    target: Target
+    load: Load
+    http: Http = Http()
+    guards: Guards = Guards()
+    state: State = State()
+    # The job file itself; set by the reader, never a key of the file.
+    path: Annotated[Path, Field(exclude=True)]
+
+    @property
+    def folder(self) -> Path:
+        """Give the folder that relative paths of the job file start from."""
+        return self.path.parent
+
+    def reading(self, column: str) -> Source | ColumnReading:
+        """Give how the cells of a dump column are read: its own words where it has them, else the source's."""
+        own = self.columns.get(column)
+        return self.source if own is None else ColumnReading.of(self.source, own)
+
+
+class ColumnReading(Frozen):
+    """The reading words of one column with all defaults of the source filled in."""
+
+    null_values: Texts
+    decimal: Literal[".", ","]
+    thousands: str | None
+    dates: Texts
+    timezone: str
+    true_values: Texts
+    false_values: Texts
+    fractions: Literal["zero", "cut"]
+    trim: bool
+
+    @classmethod
+    def of(cls, source: Source, own: Reading) -> ColumnReading:
+        """Take each word from `own` where it is said, else from `source`."""
+        words = {
+            name: getattr(source, name) if getattr(own, name) is None else getattr(own, name)
+            for name in cls.model_fields
+        }
+        return cls(**words)

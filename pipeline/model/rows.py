@@ -1,0 +1,100 @@
+"""Name the values that pass between the stages: batches, checked batches, the row layout of staged data (pure).
+
+Extract hands over `Batch`es, validate turns each into a `Checked` one, and everything behind it works on frames in the
+staged layout: the target columns as canonical text (null where empty), then the columns named in `STAGED`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from pipeline.model.files import SourceFile
+
+# Trailing columns of a rejects file, in this order; ignored when such a file is read again (design of the rejects file).
+REJECT_COLUMNS = ("_file", "_line", "_record", "_code", "_column", "_message", "_raw")
+# The same for JSON sources, whose rows may be an element of a list of the object.
+REJECT_KEYS = ("_file", "_line", "_record", "_element", "_code", "_column", "_message", "_raw")
+# No dump has columns of these names: they are passed over wherever they stand (data rule 7).
+OURS = frozenset(REJECT_KEYS)
+
+# What follows the target columns in accepted and staged frames:
+STAGED: Mapping[str, pl.DataType] = {
+    "_file": pl.UInt32(),  # position of the file in the run's list, from 0
+    "_line": pl.UInt64(),  # physical line on which the record starts, from 1; the header is line 1
+    "_record": pl.UInt64(),  # position of the record (JSON: of the object) in its file, from 1, malformed ones included
+    "_element": pl.UInt32(),  # JSON: position of the element in its list, from 1; null otherwise
+    "_set": pl.UInt64(),  # which columns the row carries: see Sets (data rules 17, 18)
+    "_key": pl.UInt64(),  # hash of the profile key under "maybe the same" (data rule 15); 0 where the job has no key
+    "_full": pl.UInt64(),  # hash of the full key under "same" (data rules 3, 15)
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the rows of a JSON batch came from: the parsed objects, and per row which object and which list element.
+
+    `object_of_row[i]` indexes `objects`; `list_of_row[i]` is the path of the list whose element the row is (None for a
+    row without one). Numbers inside `objects` are instances of `JsonNumber`. `raw` gives the text of an object as it
+    stood, as UTF-8 on one line, or None; only objects without lists and without keys of ours have one.
+    """
+
+    objects: Sequence[dict[str, Any]]
+    object_of_row: Sequence[int]
+    list_of_row: Sequence[str | None]
+    raw: Callable[[int], bytes | None] = lambda _at: None
+
+
+class JsonNumber(str):
+    """The text of a JSON number as it stood in the file (data rule 8)."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some records of one file, in file order.
+
+    `frame`: the dump columns as text (CSV: all of the header, original values, never null; JSON: the known columns that
+    occur, null for null and for missing), then `_line` UInt64, `_record` UInt64, `_element` UInt32.
+    `malformed`: `_line` UInt64, `_record` UInt64, `_code` String, `_message` String, `_raw` String, one row per malformed
+    record. `absent` (JSON with `track_absent` only): Boolean per dump column, True where the key was missing.
+    `origin`: JSON only.
+    """
+
+    file: SourceFile
+    frame: pl.DataFrame
+    malformed: pl.DataFrame
+    absent: pl.DataFrame | None = None
+    origin: Origin | None = None
+
+
+MALFORMED_SCHEMA: Mapping[str, pl.DataType] = {
+    "_line": pl.UInt64(),
+    "_record": pl.UInt64(),
+    "_code": pl.String(),
+    "_message": pl.String(),
+    "_raw": pl.String(),
+}
+
+FAULTS_SCHEMA: Mapping[str, pl.DataType] = {
+    "_row": pl.UInt32(),  # position in the batch's frame
+    "_code": pl.String(),  # several faults of one row joined by " | ", key faults first, one fault per column
+    "_column": pl.String(),  # the dump columns, in the same order
+    "_message": pl.String(),
+    "_by_target": pl.Boolean(),  # only the live field's length or choices refuse the row (data rule 12)
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A batch after validation: `accepted` in the staged layout and order of the batch, `faults` (FAULTS_SCHEMA) of the rest.
+
+    Every row of the batch's frame is in exactly one of the two.
+    """
+
+    accepted: pl.DataFrame
+    faults: pl.DataFrame

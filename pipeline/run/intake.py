@@ -1,0 +1,63 @@
+"""Take the input in: extract, link and validate every record, set rejects aside, hand accepted rows on (wiring)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import polars as pl
+
+from pipeline.errors import InputError, Problem
+from pipeline.model.columns import LiveField
+from pipeline.model.counts import Intake
+from pipeline.model.files import FileFacts, SourceFile
+from pipeline.model.rows import Batch
+from pipeline.report.progress import Reporter
+from pipeline.report.rejects import RejectsWriter
+from pipeline.run.prepare import PreparedJob
+from pipeline.threads import side_by_side
+
+
+def take_in(
+    plan: PreparedJob,
+    live: Mapping[str, LiveField] | None,
+    rejects: RejectsWriter,
+    keep: Callable[[Batch, pl.DataFrame], None],
+    *,
+    limit: int | None,
+    reporter: Reporter,
+) -> Intake:
+    """Read all files; `keep` gets the accepted rows of every batch, `rejects` the rest.
+
+    Raises InputError when a file is refused, after all files were looked at.
+    """
+    intake = Intake()
+    extraction = plan.extraction(limit)
+    validator = plan.validator(live)
+    seen_bytes = 0
+    with reporter.stage("read and validate", extraction.bytes_total) as advance:
+        for batch, checked in side_by_side(lambda batch: (batch, validator.check(batch)), extraction):
+            rejects.write(batch, checked.faults)
+            keep(batch, checked.accepted)
+            intake.malformed += batch.malformed.height
+            intake.rejected += checked.faults.height
+            intake.rejected_by_target += int(checked.faults["_by_target"].sum())
+            intake.valid += checked.accepted.height
+            advance(extraction.bytes_read - seen_bytes)
+            seen_bytes = extraction.bytes_read
+    intake.facts = extraction.facts
+    intake.codes = dict(rejects.codes)
+    intake.check()
+    return intake
+
+
+def refuse_changed(facts: Sequence[FileFacts], known: Sequence[tuple[SourceFile, str | None]]) -> None:
+    """Raise InputError where what was read is not what an earlier process of the run had read (digests in `known`)."""
+    before = {file.index: sha256 for file, sha256 in known}
+    problems = [changed_problem(now.file) for now in facts if before.get(now.file.index) not in (None, now.sha256)]
+    if problems:
+        raise InputError(*problems)
+
+
+def changed_problem(file: SourceFile) -> Problem:
+    """Say that a dump is not what it was when the run began."""
+    return Problem("is not the file that the run began with", file.name, "put that one back, or run the job again")

@@ -1,0 +1,74 @@
+"""Prepare a job for work: schema, link and files, everything that needs no network (wiring)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import InputError, JobError
+from pipeline.extract import Extraction, grouped, look_for
+from pipeline.model.columns import Keys, LiveField
+from pipeline.model.files import SourceFile
+from pipeline.model.job import Job, format_of
+from pipeline.stage.settle import Rules
+from pipeline.validate.batch import Validator
+from pipeline.validate.checks import SchemaChecks
+from pipeline.validate.fit import check_schema_for_job
+from pipeline.validate.link import Link
+from pipeline.validate.schema import load_schema
+from pipeline.validate.spec import TargetSchema
+
+
+@dataclass(frozen=True)
+class PreparedJob:
+    """A job with its schema, the link from dump columns to target columns, and the files of this run."""
+
+    job: Job
+    schema: TargetSchema
+    link: Link
+    files: tuple[SourceFile, ...]
+
+    @property
+    def rules(self) -> Rules:
+        """Give what settling and sending need to know of the job."""
+        target = self.job.target
+        return Rules(target.action, Keys.of(target.key_fields), self.link.sets, target.ignore_empty_fields)
+
+    @property
+    def rejects_suffix(self) -> str:
+        """Give the extension of the rejects file: `.csv`, or `.ndjson` where any file is JSON, which holds both."""
+        said = self.job.source.format
+        formats = {said or format_of(file.name) for file in self.files}
+        return ".ndjson" if formats & {"json", "ndjson"} else ".csv"
+
+    def extraction(self, limit: int | None = None, *, batch_rows: int = 100_000) -> Extraction:
+        """Give a fresh reading of the files."""
+        source, link = self.job.source, self.link
+        return Extraction(self.files, source, link.expected, batch_rows=batch_rows, limit=limit, lists=link.lists)
+
+    def validator(self, live: Mapping[str, LiveField] | None) -> Validator:
+        """Give a validator; `live` None means that no live structure is known (`validate`)."""
+        checks = SchemaChecks(self.schema, self.link.columns)
+        return Validator(self.job, self.link, self.schema.specs, checks, live)
+
+
+def prepare(job: Job, files: Sequence[str] | None) -> PreparedJob:
+    """Load the schema, link it to the job and find the files; `files` as written on the command line, or the job's own.
+
+    Raises JobError for a schema that does not fit the job and InputError for files that cannot be read. With `files` None
+    the plan is made without any (`check`). Where some are refused at first sight, the start of the others is read, too, so
+    that all such files are named at once (data rule 7).
+    """
+    schema = load_schema(job.schema_path, job.folder)
+    problems = check_schema_for_job(job, schema)
+    if problems:
+        raise JobError(*problems)
+    link = Link.compile(job, schema.specs)
+    if files is None:
+        return PreparedJob(job, schema, link, ())
+    found, problems = look_for(files, Path.cwd()) if files else look_for(job.source.files, job.folder)
+    plan = PreparedJob(job, schema, link, found)
+    if problems:
+        raise InputError(*grouped((*problems, *plan.extraction(batch_rows=1).refusals_at_start())))
+    return plan

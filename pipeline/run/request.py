@@ -1,0 +1,70 @@
+"""Name what a command asks of the conductor: one value per command that works on a job (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from pipeline.model.job import Job
+
+# The guards that `--force` can pass by (data rule 36); everything else has no override.
+Guard = Literal[
+    "already_loaded",
+    "key_without_index",
+    "max_calls",
+    "max_deletes",
+    "max_rejects",
+    "max_unmatched",
+    "min_records",
+    "min_share_of_last",
+    "unfinished_run",
+    "unique_keys",
+]
+GUARDS: tuple[str, ...] = get_args(Guard)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A whole run: `files` replace the job's own where given (as written, relative to the working folder).
+
+    `limit` takes the first rows only, None takes all; `forced` holds names of `GUARDS`; `wait_s` is how long to wait for
+    locks that another run holds.
+    """
+
+    job: Job
+    files: tuple[str, ...]
+    limit: int | None
+    forced: frozenset[str]
+    state_dir: Path
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class ValidateRequest:
+    """Extract and validate without network; `accepted` and `rejects` are .csv or .ndjson files to write.
+
+    `origin` adds `_file, _line, _record` to the accepted rows.
+    """
+
+    job: Job
+    files: tuple[str, ...]
+    accepted: Path | None
+    rejects: Path | None
+    origin: bool
+
+
+@dataclass(frozen=True)
+class ResumeRequest:
+    """Finish a run that stopped: `run` by its id, None for the newest unfinished one.
+
+    `unknown` and `failed` are what a person has decided for chunks in trouble, None for nothing; `max_settle_calls` takes
+    the place of the job's own.
+    """
+
+    run: str | None
+    unknown: Literal["sent", "resend"] | None
+    failed: Literal["profiles", "skip"] | None
+    max_settle_calls: int | None
+    state_dir: Path
+    wait_s: float = 0.0

@@ -1,0 +1,86 @@
+"""Conduct a run: extract, link, validate, stage, chunk, load, verify, report (wiring).
+
+`run` reads like the way of the data: each call is one stage, and nothing is sent before the whole input was seen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Event
+from urllib.parse import urlsplit
+
+from pipeline.config.environment import read_environment
+from pipeline.guards import only_new
+from pipeline.load.choice import choose
+from pipeline.load.loop import Decisions
+from pipeline.report.progress import Reporter
+from pipeline.report.summary import Summary
+from pipeline.run.context import RunId, Site
+from pipeline.run.prepare import PreparedJob, prepare
+from pipeline.run.request import RunRequest
+from pipeline.run.signals import interrupts
+from pipeline.run.stages import Conductor
+from pipeline.run.target import check_fit, connected, meet
+from pipeline.state.folder import RunFolder, drop_expired, private_files
+from pipeline.state.ledger import Ledger, RunEntry
+from pipeline.state.lock import Patience, database_lock, job_lock
+from pipeline.state.storage import storage_faults
+
+
+def run(request: RunRequest, reporter: Reporter) -> Summary:
+    """Do the whole job once; raises PipelineError for what stops it before the run has begun."""
+    stop = Event()
+    job = request.job
+    environment = read_environment(os.environ)
+    with ExitStack() as stack:
+        stack.enter_context(private_files())
+        stack.enter_context(interrupts(stop))
+        stack.enter_context(storage_faults(request.state_dir))
+        patience = Patience(request.wait_s, stop)
+        stack.enter_context(job_lock(request.state_dir, job.job, patience))
+        found = prepare(job, request.files)
+        ledger = stack.enter_context(closing(Ledger(request.state_dir)))
+        plan = replace(found, files=only_new(job, found.files, ledger))
+        client = stack.enter_context(connected(job, environment, stop))
+        target = meet(
+            client, job, lambda number: stack.enter_context(database_lock(environment.api_url, number, patience))
+        )
+        check_fit(plan, target)
+        site = Site(target, choose(job, plan.link.columns), ledger, reporter, stop)
+        conductor = Conductor(site, begin(request, plan, site, str(urlsplit(environment.api_url).netloc)))
+        conductor.tally.skipped_files = len(found.files) - len(plan.files)
+        with conductor.stages():
+            if plan.files:
+                manifest = conductor.stage(plan)
+                loader = conductor.guard(manifest)
+                conductor.load(loader, Decisions())
+                conductor.verify(manifest.sample)
+        return conductor.end()
+
+
+def begin(request: RunRequest, plan: PreparedJob, site: Site, api_host: str) -> RunId:
+    """Put the run, its job and its files into the ledger before anything is read."""
+    job, target = plan.job, site.target
+    drop_expired(request.state_dir, datetime.now(UTC))
+    folder = RunFolder.new(request.state_dir, job.job, datetime.now(UTC))
+    copy = json.dumps({**job.model_dump(mode="json", by_alias=True), "path": str(job.path.absolute())})
+    entry = RunEntry(
+        run=folder.run,
+        job=job.job,
+        job_file=str(job.path),
+        job_copy=copy,
+        limit=request.limit,
+        own_files=not request.files,
+        forced=tuple(request.forced),
+        api_host=api_host,
+        account=target.identity.id,
+        database_id=target.database.id,
+        structure={name: target.live[name] for name in plan.link.columns},
+        way=site.choice.way,
+    )
+    site.ledger.begin(entry, plan.files)
+    return RunId(folder.run, job, plan.files, request.limit, request.forced, folder, cut_for=entry.way)

@@ -1,0 +1,277 @@
+"""Take one run through its stages: take in, settle, guard, load, verify, end (wiring).
+
+A new run begins at the dumps, a resumed one where the ledger and the run's folder say that it stopped.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import structlog
+
+from pipeline.copernica import ApiError, CancelledError
+from pipeline.errors import AccountingError, Exit, InputError, InterruptedRunError, PipelineError, Problem
+from pipeline.guards import Sending, check_input, check_sending, close_overtaken, last_usable, standing
+from pipeline.load.loop import Decisions, recorded
+from pipeline.load.readback import Lookups
+from pipeline.load.verify import verify
+from pipeline.model.counts import Intake
+from pipeline.model.job import Job
+from pipeline.model.rows import Batch
+from pipeline.report.rejects import RejectsWriter
+from pipeline.report.summary import Summary
+from pipeline.run.context import RunId, Site
+from pipeline.run.intake import refuse_changed, take_in
+from pipeline.run.loading import Loader, terms_of
+from pipeline.run.prepare import PreparedJob
+from pipeline.run.result import Tally
+from pipeline.run.summarise import RunFacts, summarise
+from pipeline.stage.manifest import Manifest
+from pipeline.stage.partitions import partition_count
+from pipeline.stage.sample import Expectation, Sampler
+from pipeline.stage.stager import Stager
+from pipeline.state.ledger import RunState
+from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
+from pipeline.threads import behind
+
+READ_BACK = "resume reads the sample back"
+# What is read back at least after a delete (data rule 27).
+DELETE_SAMPLE = 10
+
+
+@dataclass
+class Conductor:
+    """One run; the methods are its stages, in order."""
+
+    site: Site
+    id: RunId
+    tally: Tally = field(default_factory=Tally)
+    rejects: Path | None = None
+    loader: Loader | None = None
+    started_s: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def stages(self) -> Iterator[None]:
+        """Take what stops the run for its refusal."""
+        try:
+            with self._storage():
+                yield
+        except PipelineError as error:
+            if error.exit_code is Exit.BUG:
+                structlog.get_logger().critical("run.bug", exc_info=True)
+            self._stopped_by(error)
+        except KeyboardInterrupt:
+            self._stopped_by(InterruptedRunError(Problem("interrupted a second time, so it stopped at once")))
+
+    def _stopped_by(self, error: PipelineError) -> None:
+        """Keep why the run stopped; where it broke off while rows went out, now or before, the ledger says how far it came."""
+        self.tally.refusal = error
+        if not self.tally.load.chunks and self.tally.staged.accepted:
+            with suppress(OSError, sqlite3.Error):
+                self.tally.load = recorded(self.site.ledger.chunks(self.id.run))
+
+    def _storage(self) -> AbstractContextManager[None]:
+        ledger = self.site.ledger
+        return storage_faults(ledger.state_dir, lambda: ledger.sent_anything(self.id.run))
+
+    @property
+    def resume_command(self) -> str:
+        """Give the command that goes on with this run."""
+        return f"copernica-import resume {self.id.run} --state-dir {shlex.quote(str(self.site.ledger.state_dir))}"
+
+    def stage(self, plan: PreparedJob) -> Manifest:
+        """Read the dumps, set rejects aside, settle and lay out accepted rows; nothing was sent when this ends."""
+        writer = RejectsWriter((self.id.folder.path / "rejects").with_suffix(plan.rejects_suffix))
+        stager = self._stager(plan)
+        with writer:
+            intake = self._take_in(plan, writer, stager)
+        self.rejects = writer.path
+        with self.site.reporter.stage("stage", None):
+            stager.finish()
+        # Both or none: half an account does not add up.
+        self.tally.intake, self.tally.staged = intake, stager.staged
+        self.tally.check()
+        self._warn_of_conflicts()
+        rejects = None if writer.path is None else str(writer.path)
+        manifest = Manifest(plan.rules.sets, self.tally.intake, self.tally.staged, stager.sampler.chosen(), rejects)
+        manifest.write(self.id.folder.staged)
+        self._record_staged()
+        return manifest
+
+    def _record_staged(self) -> None:
+        staged = self.tally.staged
+        self.site.ledger.staged(self.id.run, staged.accepted, staged.accepted + staged.collapsed)
+
+    def _stager(self, plan: PreparedJob) -> Stager:
+        seed, size, rules = zlib.crc32(self.id.run.encode()), self._sample_size, plan.rules
+        return Stager(
+            self.id.folder.staged,
+            partition_count(sum(file.size_bytes for file in plan.files)),
+            rules,
+            lambda: Sampler(size, seed, rules.sets, rules.keys, rules.first_stands),
+            whole=self.site.choice.way == "profiles",
+        )
+
+    @property
+    def _sample_size(self) -> int:
+        """Give how many keys are read back: at least ten for `delete`, which a database may turn into nothing (rule 27)."""
+        size = self.id.job.load.verify_sample
+        return max(size, DELETE_SAMPLE) if self.id.job.target.action == "delete" else size
+
+    def _take_in(self, plan: PreparedJob, writer: RejectsWriter, stager: Stager) -> Intake:
+        """Extract, link and validate all files; accepted rows are staged meanwhile."""
+
+        def keep(_batch: Batch, accepted: pl.DataFrame) -> None:
+            if self.site.stop.is_set():
+                raise InterruptedRunError(Problem("interrupted while the input was read", do="nothing was sent"))
+            stage(accepted)
+
+        with behind(stager.add) as stage:
+            intake = take_in(
+                plan, self.site.target.live, writer, keep, limit=self.id.limit, reporter=self.site.reporter
+            )
+        refuse_changed(intake.facts, self.site.ledger.files(self.id.run))
+        self.site.ledger.read(self.id.run, intake.facts)
+        return intake
+
+    def _warn_of_conflicts(self) -> None:
+        staged = self.tally.staged
+        if staged.conflicts:
+            places = [f"{self.id.files[file].name} line {line}" for file, line in sorted(staged.conflict_places)]
+            job = self.id.job
+            apart = job.target.action == "add" and not any("." in key for key in job.target.key_fields)
+            first = job.target.action in ("add", "ignore or add")
+            stands = "each makes a profile" if apart else "the first one stands" if first else "the last one wins"
+            what = f"rows of one profile disagree in its columns; {stands}"
+            structlog.get_logger().warning("profile.conflict", what=what, profiles=staged.conflicts, first=places)
+
+    def go_on_from(self, manifest: Manifest) -> None:
+        """Take the account over from an earlier process that had staged everything."""
+        self.tally.intake, self.tally.staged = manifest.intake, manifest.staged
+        self._record_staged()
+        self.rejects = None if manifest.rejects is None else Path(manifest.rejects)
+
+    def guard(self, manifest: Manifest) -> Loader:
+        """Ask the guards of the input, then those before the first send; gives what may load then.
+
+        Raises InputError or ApiRefusedError.
+        """
+        check_guards(self.id.job, self.tally, self.id.forced, last_usable(self.site.ledger, self.id.run))
+        sending = Sending(
+            run=self.id.run,
+            job=self.id.job,
+            way=self.site.choice.way,
+            files=manifest.intake.facts,
+            staged=self.id.folder.staged,
+            counts=manifest.staged,
+            sets=manifest.sets,
+            forced=self.id.forced,
+        )
+        watch = check_sending(sending, self.site.target.client, self.site.target.database, self.site.ledger)
+        return Loader(self.site, self.id, manifest, watch)
+
+    def load(self, loader: Loader, decisions: Decisions) -> None:
+        """Send what is staged, in chunks."""
+        self.loader = loader
+        self.tally.load = loader.load(decisions)
+        self.tally.problems.extend(loader.watch.problems(self.tally.load))
+        self.tally.halts = frozenset(what for _, what in loader.watch.said)
+        self.tally.rebuild = loader.rebuild(self.tally.load)
+
+    def verify(self, sample: tuple[Expectation, ...]) -> None:
+        """Read a sample back once everything is confirmed (data rule 27)."""
+        if not self.tally.all_confirmed:
+            return
+        if self.site.stop.is_set():
+            raise InterruptedRunError(Problem("interrupted before the sample was read back", "verify", READ_BACK))
+        terms = terms_of(self.site, self.id.job)
+        try:
+            self.tally.verified = verify(sample, Lookups(self.site.target.client, terms), terms)
+        except CancelledError as error:
+            raise InterruptedRunError(Problem(error.message, "verify", READ_BACK)) from None
+        except ApiError as error:
+            self.tally.problems.append(Problem(f"the sample could not be read back: {error.message}", "verify"))
+            if self.loader is not None:
+                self.tally.problems.extend(self.loader.watch.spent())
+
+    def end(self) -> Summary:
+        """Write the summary and the end of the run; staged data goes unless something is left to be gone on with."""
+        client = self.site.target.client
+        facts = RunFacts(
+            run=self.id.run,
+            job=self.id.job,
+            files=self.id.files,
+            rejects=self.rejects,
+            codes=self.tally.intake.codes,
+            seconds=time.monotonic() - self.started_s,
+            way=(self.loader or self.site).choice.way,
+            way_reason=(self.loader or self.site).choice.reason,
+            forced=tuple(sorted(self.id.forced)),
+            api_calls=client.calls,
+            writes=client.writes,
+            bytes_sent=client.bytes_sent,
+            imports=self.loader.imports if self.loader else 0,
+            resume=self.resume_command,
+            failed=self.id.folder.path / "failed.csv",
+            resumed=self.id.resumed,
+        )
+        summary = summarise(facts, self.tally)
+        try:
+            summary.check_sums()
+        except AccountingError as error:
+            structlog.get_logger().critical("accounting.off", exc_info=True)
+            self.tally.refusal = error
+            summary = summarise(facts, self.tally)
+        try:
+            with self._storage():
+                self._record(summary)
+        except (StorageError, StorageStoppedError) as error:
+            self.tally.refusal = self.tally.refusal or error
+            summary = summarise(facts, self.tally)
+        rows, places = summary.records, {"run": summary.run, "exit_code": int(summary.exit_code)}
+        structlog.get_logger().info(f"run.{summary.status}", **places, read=rows.read, confirmed=rows.confirmed)
+        return summary
+
+    def _record(self, summary: Summary) -> None:
+        """Write how the run ended.
+
+        One that has sent something, or was refused while somebody went on with it, stays unfinished; one that the disk
+        stopped may be gone on with, though nothing was sent.
+        """
+        staged, state = self.id.folder.staged, RunState(summary.status)
+        if state is RunState.REFUSED and (self.id.resumed or self.site.ledger.sent_anything(self.id.run)):
+            state = RunState.INCOMPLETE
+        if isinstance(self.tally.refusal, StorageError):
+            state = RunState.INTERRUPTED
+            if Manifest.read(staged) is None:
+                self.id.folder.drop_staged()  # makes room for what follows
+        self.id.folder.write_summary(summary.to_dict())
+        self.site.ledger.end(self.id.run, state, summary.to_dict())
+        if state is RunState.DONE:
+            self.id.folder.end_staged(self.id.job.state.keep_staged, datetime.now(UTC))
+            close_overtaken(self.site.ledger, self.id.run)
+        elif state is RunState.REFUSED:
+            self.id.folder.drop_staged()
+
+
+def check_guards(job: Job, tally: Tally, forced: frozenset[str], last: int | None = None) -> None:
+    """Compare what was read with the job's limits; raises InputError for guards that refuse and are not forced."""
+    refusals = check_input(
+        job.guards,
+        read=tally.intake.read,
+        bad=tally.intake.malformed + tally.intake.rejected,
+        usable=tally.staged.accepted + tally.staged.collapsed,
+        last_usable=last,
+    )
+    problems = standing(refusals, forced)
+    if problems:
+        raise InputError(*problems)

@@ -1,0 +1,138 @@
+"""Meet the live database: account and structure (edge: the API client)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
+from typing import TypeVar
+
+import structlog
+
+from pipeline.config.environment import Environment
+from pipeline.copernica import (
+    ApiError,
+    AuthError,
+    CancelledError,
+    Client,
+    Database,
+    Identity,
+    NotSentError,
+    Options,
+    Outside,
+    RefusedError,
+)
+from pipeline.copernica.answers import EXCHANGE
+from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
+from pipeline.model.columns import LiveField
+from pipeline.model.job import Job
+from pipeline.run.prepare import PreparedJob
+from pipeline.validate.fit import fit
+
+T = TypeVar("T")
+
+
+# How long a run waits for an API that does not answer before its first call: nothing is lost by starting it again.
+FIRST_WAIT_S = 20.0
+
+
+@dataclass(frozen=True)
+class LiveTarget:
+    """The database that a run goes to, as it is now; `live` by target column (`City`, `Order.Total`, `interest.news`)."""
+
+    client: Client
+    identity: Identity
+    database: Database
+    live: Mapping[str, LiveField]
+
+
+@contextmanager
+def connected(job: Job, environment: Environment, stop: Event | None = None) -> Iterator[Client]:
+    """Make the client of a run and close it at the end; no request is sent yet. Its calls are limited by the guards."""
+    options = Options(
+        connect_s=job.http.connect_s,
+        read_s=job.http.read_s,
+        import_read_s=job.http.import_read_s,
+        retry_budget_s=job.http.retry_budget_s,
+        max_calls_per_s=job.load.max_calls_per_s,
+    )
+    with Client(
+        environment.token.reveal(),
+        job.target.api,
+        environment.api_url,
+        environment.auth_url,
+        options,
+        Outside(cancelled=stop),
+    ) as client:
+        yield client
+
+
+def meet(client: Client, job: Job, lock: Callable[[int], object] = lambda _: None) -> LiveTarget:
+    """Read account and structure; raises ApiRefusedError for a wrong token, account or database, or a dead server.
+
+    `lock` is called with the id of the database before its structure is read: who holds it may be changing the structure.
+    """
+    client.limit_waiting(min(FIRST_WAIT_S, job.http.retry_budget_s))
+    identity = asked("the token", client.identity, "give the token the right to read the account")
+    if job.target.account is not None and identity.id != job.target.account:
+        raise ApiRefusedError(
+            Problem(
+                f"the token belongs to account {identity.id} ({identity.name}), the job is for {job.target.account}",
+                where="target.account",
+                do="use the token of that account",
+            )
+        )
+    name = job.target.database
+    advice = f"see target.database: does account {identity.id} ({identity.name}) have it, spelled like that?"
+    number = asked(f"database {name!r}", lambda: client.database_id(name), advice)
+    lock(number)
+    database = asked(f"database {name!r}", lambda: client.structure(number), advice)
+    client.limit_waiting(job.http.retry_budget_s)
+    return LiveTarget(client, identity, database, live_fields(database))
+
+
+def live_fields(database: Database) -> dict[str, LiveField]:
+    """Lay out everything that a column may be called, by exact spelling."""
+    found = {name: LiveField(field.type, field.length, field.choices) for name, field in database.fields.items()}
+    for name in database.interests:
+        found[f"interest.{name}"] = LiveField("interest")
+    for name, collection in database.collections.items():
+        for inner, field in collection.fields.items():
+            found[f"{name}.{inner}"] = LiveField(field.type, field.length, field.choices)
+    return found
+
+
+def asked(what: str, question: Callable[[], T], advice: str) -> T:
+    """Ask the API before anything is sent; a failure refuses the run in the words of the client.
+
+    `advice` says what to do where Copernica answers no. Raises InterruptedRunError when the wait for it was interrupted.
+    """
+    try:
+        return question()
+    except CancelledError as error:
+        raise InterruptedRunError(Problem(error.message, where=what, do="nothing was sent")) from None
+    except ApiError as error:
+        raise ApiRefusedError(Problem(error.message, where=what, do=_way_on(error, advice))) from None
+
+
+def _way_on(error: ApiError, advice: str) -> str:
+    match error:
+        case NotSentError():
+            url = "COPERNICA_AUTH_URL" if error.message.startswith(EXCHANGE) else "COPERNICA_API_URL"
+            return f"is the server up, and {url} right?"
+        case AuthError():
+            return "copy the token again into COPERNICA_TOKEN, or make a new one in Copernica"
+        case RefusedError():
+            return advice
+        case _:
+            return "nothing was sent; run the job again later"
+
+
+def check_fit(plan: PreparedJob, target: LiveTarget) -> None:
+    """Compare job and schema with the live structure; raises ApiRefusedError with all problems (data rules 11-16)."""
+    found = fit(plan.job, plan.schema, plan.link.columns, target.live)
+    if found.problems:
+        raise ApiRefusedError(*found.problems)
+    for warning in found.warnings:
+        structlog.get_logger().warning("structure.fits_loosely", what=warning.what, where=warning.where)

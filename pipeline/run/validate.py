@@ -1,0 +1,53 @@
+"""Extract and validate only, without network (wiring)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import polars as pl
+
+from pipeline.errors import InputError
+from pipeline.model.rows import Batch
+from pipeline.report.accepted import AcceptedWriter
+from pipeline.report.progress import Reporter
+from pipeline.report.rejects import RejectsWriter
+from pipeline.report.summary import Summary
+from pipeline.run.intake import take_in
+from pipeline.run.prepare import PreparedJob, prepare
+from pipeline.run.request import ValidateRequest
+from pipeline.run.result import Tally
+from pipeline.run.stages import check_guards
+from pipeline.run.summarise import RunFacts, summarise_validation
+
+
+def validate(request: ValidateRequest, reporter: Reporter) -> Summary:
+    """Extract and validate only, without network (data rule 2).
+
+    The rejects file is written whatever the guards say, so that it can be mended; accepted rows only where they hold.
+    """
+    started_s = time.monotonic()
+    plan = prepare(request.job, request.files)
+    tally = Tally()
+    rejects = RejectsWriter(request.rejects)
+    try:
+        with accepted_writer(request, plan) as keep:
+            with rejects:
+                tally.intake = take_in(plan, None, rejects, keep, limit=None, reporter=reporter)
+            tally.staged.accepted = tally.intake.valid
+            check_guards(plan.job, tally, frozenset())
+    except InputError as error:
+        tally.refusal = error
+    facts = RunFacts(None, plan.job, plan.files, rejects.path, rejects.codes, seconds=time.monotonic() - started_s)
+    return summarise_validation(facts, tally)
+
+
+@contextmanager
+def accepted_writer(request: ValidateRequest, plan: PreparedJob) -> Iterator[Callable[[Batch, pl.DataFrame], None]]:
+    """Give what takes the accepted rows: a file that appears when the block ends well, or nothing."""
+    if request.accepted is None:
+        yield lambda _batch, _rows: None
+        return
+    with AcceptedWriter(request.accepted, plan.link.columns, origin=request.origin) as writer:
+        yield writer.write

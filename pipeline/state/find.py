@@ -1,0 +1,29 @@
+"""Open the ledger of a state folder and find a run in it (edge: SQLite)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.errors import JobError, Problem
+from pipeline.state.ledger import UNFINISHED, Ledger, RunRow
+
+
+def open_ledger(state_dir: Path) -> Ledger:
+    """Open a ledger that is there; raises JobError where no run was ever made."""
+    if not (state_dir / "ledger.sqlite").exists():
+        do = "name the state folder with --state-dir (it is beside the job file), or run the job"
+        raise JobError(Problem("there is no run here", str(state_dir), do))
+    return Ledger(state_dir)
+
+
+def find(ledger: Ledger, run: str | None) -> RunRow:
+    """Find a run by its id, or the newest unfinished one, or else the newest; raises JobError where there is none."""
+    if run is not None:
+        found = ledger.run(run)
+        if found is None:
+            raise JobError(Problem(f"there is no run {run}", do="copernica-import runs lists them"))
+        return found
+    rows = ledger.runs()
+    if not rows:
+        raise JobError(Problem("there is no run here", do="run a job first"))
+    return next((row for row in rows if row.state in UNFINISHED), rows[0])
