@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,12 @@ class Sandbox:
     def advance(self, seconds: float) -> None:
         """Move the virtual clock ahead; imports that were delayed until then start."""
         self.world.clock.advance(seconds)
+        self.world.imports.wake()
+
+    def set_clock(self, now: datetime, frozen: bool = False) -> None:
+        """Set the virtual clock to the naive Amsterdam time `now`; frozen, it moves only by `advance`."""
+        self.world.clock.set(now)
+        self.world.clock.freeze(frozen)
         self.world.imports.wake()
 
     def reset(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, formatdate
+from html import escape
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,14 +22,14 @@ from pipeline.sandbox import control, dispatch
 from pipeline.sandbox.answers import Answer, ApiError
 from pipeline.sandbox.calls import Call
 from pipeline.sandbox.connections import Connections
-from pipeline.sandbox.faults import Hit, Rule
+from pipeline.sandbox.faults import ANSWER_KINDS, Hit, Rule
 from pipeline.sandbox.wire import Request, elements_of, nested
 from pipeline.sandbox.world import World
 
 _VERSION = re.compile(r"v([1-4])")
 _SECRET_PARAMETER = re.compile(r"(access_token=)[^&]*")
 _METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
-_REASON = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout", 429: "Too Many Requests"}
+_REASON = {200: "OK", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout", 429: "Too Many Requests"}
 
 
 class Gate:
@@ -52,9 +53,10 @@ class Gate:
         # Written before the work, so that a request that is cut or still under way is in the journal too.
         self._world.journal.write(entry, request.notes)
         response = await self._faulted(http, request, hit, entry)
-        if not isinstance(response, _Nothing):
-            # Of the virtual clock: whoever waits by the time of the API host can be tested without waiting.
-            response.headers["Date"] = formatdate(self._world.clock.epoch_s(), usegmt=True)
+        if not isinstance(response, _Nothing) and self._world.switches["date_header"] != "absent":
+            # Of the virtual clock by default: waiting by the time of the API host is tested without waiting.
+            virtual = self._world.switches["date_header"] == "virtual"
+            response.headers["Date"] = formatdate(self._world.clock.epoch_s() if virtual else None, usegmt=True)
         return response
 
     def _entry(self, http: HttpRequest, path: str) -> dict[str, Any]:
@@ -77,10 +79,12 @@ class Gate:
             if rule.for_s:
                 self._connections.close_for(rule.for_s)
             return await self._cut(http)
-        if rule.kind in ("400", "429", "502", "503", "504"):
-            await _body(http)
-            refused = ApiError(rule.message or "Invalid request")
-            answer = refused.answer() if rule.kind == "400" else self._broken(int(rule.kind), rule)
+        if rule.kind in ANSWER_KINDS:
+            if rule.done:
+                await self._worked(http, request, hit, entry)
+            else:
+                await _body(http)
+            answer = self._replaced(ANSWER_KINDS[rule.kind], rule)
             entry["status"] = answer.status
             return _sent(answer)
         if rule.kind == "expire":
@@ -93,7 +97,10 @@ class Gate:
             return await self._cut(http)
         return _sent(answer)
 
-    def _broken(self, status: int, rule: Rule) -> Answer:
+    def _replaced(self, status: int, rule: Rule) -> Answer:
+        """Return the answer that a fault puts in place of the right one: Copernica's error for 400, else a page."""
+        if status == 400:
+            return ApiError(rule.message or "Invalid request").answer()
         headers = [("Content-Type", "text/html")]
         if rule.retry_after is not None:
             # The client's clock is the real one, so the date is too.
@@ -101,8 +108,10 @@ class Gate:
             headers.append(
                 ("Retry-After", format_datetime(at, usegmt=True) if rule.http_date else str(rule.retry_after))
             )
-        title = f"<head><title>Loadbalancer Error</title></head><body><h1>{status} {_REASON[status]}</h1></body>"
-        page = f"<html>{title}</html>"
+        title, words = "Loadbalancer Error", f"{status} {_REASON[status]}"
+        if rule.kind == "html":
+            title = words = rule.message or "Maintenance"
+        page = f"<html><head><title>{escape(title)}</title></head><body><h1>{escape(words)}</h1></body></html>"
         return Answer(status, headers, page.encode())
 
     async def _cut(self, http: HttpRequest) -> Response:

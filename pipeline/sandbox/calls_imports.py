@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.sandbox.answers import Answer, ApiError, as_json, created
 from pipeline.sandbox.calls import NO_DATABASE, Call
 from pipeline.sandbox.import_plan import Options, plan_import
+from pipeline.sandbox.wire import number_of
 
 
 def create_import(call: Call) -> Answer:
@@ -12,9 +13,8 @@ def create_import(call: Call) -> Answer:
     world, body = call.world, call.request.body
     if world.switches["imports"] == "refuse":
         raise ApiError("You are not allowed to import files")
-    number = body.get("database")
-    is_id = isinstance(number, (int, str)) and not isinstance(number, bool) and str(number).isdigit()
-    database = world.store.catalogue.databases.get(int(str(number))) if is_id else None
+    number = number_of(body.get("database"))
+    database = None if number is None else world.store.catalogue.databases.get(number)
     if database is None:
         raise ApiError(NO_DATABASE)
     options = Options(str(world.switches["row_order"]), str(world.switches["unknown_columns"]))
@@ -25,7 +25,8 @@ def create_import(call: Call) -> Answer:
 
 def get_import(call: Call) -> Answer:
     """GET import/ID; every poll counts for a scripted number of polls."""
-    status = call.world.imports.poll(call.request.elements[1])
+    number = number_of(call.request.elements[1])
+    status = None if number is None else call.world.imports.poll(number, call.hit.shown())
     if status is None:
         raise ApiError("No import with supplied ID")
     return as_json(status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
@@ -12,21 +13,25 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.errors import JobError, Problem
-from pipeline.sandbox.imports import Script
+from pipeline.sandbox.imports import Script, Shown
 from pipeline.sandbox.yaml_file import read_yaml
 
 Kind = Literal[
-    "refuse", "400", "429", "502", "503", "504", "slow", "empty", "cut", "expire", "hang", "delay", "fail", "polls"
-]
+    "refuse", "400", "429", "502", "503", "504", "html", "slow", "empty", "cut", "expire",
+    "hang", "delay", "fail", "polls", "false_counters", "late_counters", "extra_lines",
+]  # fmt: skip
 _INTERRUPTED = "The import was interrupted"
+# Answers in place of the right one, with the HTTP status.
+ANSWER_KINDS: dict[str, int] = {"400": 400, "429": 429, "502": 502, "503": 503, "504": 504, "html": 200}
 IMPORT_KINDS = frozenset({"hang", "delay", "fail", "polls"})
+POLL_KINDS = frozenset({"false_counters", "late_counters", "extra_lines"})
 
 
 class Rule(BaseModel):
     """Describe one fault; docs/sandbox.md explains each key.
 
     `method` and `path` (a pattern with * and ?) choose requests; of these `nth` (one number or several, from 1),
-    `every`, `share` with `seed` or all are hit, at most `times`.
+    `every`, `share` with `seed` or all are hit, each time together with the `burst` - 1 that follow, at most `times`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +43,7 @@ class Rule(BaseModel):
     every: int = Field(default=1, ge=1)
     share: float | None = Field(default=None, ge=0, le=1)
     seed: int = 0
+    burst: int = Field(default=1, ge=1)
     times: int | None = Field(default=None, ge=0)
     retry_after: int | None = None
     http_date: bool = False
@@ -47,6 +53,8 @@ class Rule(BaseModel):
     message: str | None = None
     finish: bool = True
     polls: int = Field(default=3, ge=0)
+    lines: int = 1
+    done: bool = False
 
     @field_validator("kind", mode="before")
     @classmethod
@@ -62,19 +70,20 @@ class Rule(BaseModel):
     def _timed(self) -> Rule:
         if self.kind in ("slow", "delay") and not self.seconds:
             raise ValueError(f"kind {self.kind} needs seconds")
+        if self.done and self.kind not in ANSWER_KINDS:
+            raise ValueError(f"kind {self.kind} takes no done; cut is a lost answer after the effect, empty before it")
         return self
 
 
-class Hit(BaseModel):
-    """Carry what happens to one request: at most one fault of the connection, and a script for its import."""
-
-    model_config = ConfigDict(frozen=True)
+@dataclass(frozen=True)
+class Hit:
+    """The faults of one request: at most one of the connection, and those of the import it creates or polls."""
 
     rule: Rule | None = None
-    imports: list[Rule] = []
+    imports: tuple[Rule, ...] = ()
 
     def script(self, rows: int) -> Script:
-        """Give the script of an import of so many rows."""
+        """Return the script of an import with that many rows."""
         found: dict[str, Any] = {}
         for rule in self.imports:
             if rule.kind == "hang":
@@ -88,9 +97,15 @@ class Hit(BaseModel):
                 found |= {"fail_after": after, "message": rule.message or _INTERRUPTED, "finish": rule.finish}
         return Script(**found)
 
+    def shown(self) -> Shown:
+        """Return how the answer to a poll differs from the truth."""
+        kinds = {rule.kind for rule in self.imports}
+        extra = sum(rule.lines for rule in self.imports if rule.kind == "extra_lines")
+        return Shown("false_counters" in kinds, "late_counters" in kinds, extra)
+
     def named(self) -> list[str]:
         """List the kinds, for the journal."""
-        return [rule.kind for rule in ([self.rule] if self.rule else []) + self.imports]
+        return [rule.kind for rule in (*((self.rule,) if self.rule else ()), *self.imports)]
 
 
 class Faults:
@@ -106,6 +121,7 @@ class Faults:
             self._rules = list(rules)
             self._seen = [0] * len(rules)
             self._hits = [0] * len(rules)
+            self._burst = [0] * len(rules)
             self._random = [random.Random(rule.seed) for rule in rules]  # noqa: S311 (a repeatable script)
 
     def hit(self, method: str, path: str) -> Hit:
@@ -116,14 +132,14 @@ class Faults:
             for number, rule in enumerate(self._rules):
                 if not _meant(rule, method, path) or not self._strikes(number, rule):
                     continue
-                if rule.kind in IMPORT_KINDS:
+                if rule.kind in IMPORT_KINDS | POLL_KINDS:
                     imports.append(rule)
                 elif chosen is None:
                     chosen = rule
                 else:
                     continue
                 self._hits[number] += 1
-        return Hit(rule=chosen, imports=imports)
+        return Hit(chosen, tuple(imports))
 
     def as_json(self) -> list[dict[str, Any]]:
         """List the rules with the requests they saw and hit."""
@@ -138,16 +154,24 @@ class Faults:
         seen = self._seen[number]
         if rule.times is not None and self._hits[number] >= rule.times:
             return False
+        if self._burst[number]:
+            self._burst[number] -= 1
+            return True
         if rule.nth:
-            return seen in rule.nth
-        if rule.share is not None:
-            return self._random[number].random() < rule.share
-        return seen % rule.every == 0
+            struck = seen in rule.nth
+        elif rule.share is not None:
+            struck = self._random[number].random() < rule.share
+        else:
+            struck = seen % rule.every == 0
+        self._burst[number] = rule.burst - 1 if struck else 0
+        return struck
 
 
 def _meant(rule: Rule, method: str, path: str) -> bool:
-    # What a fault does to an import can only be asked of the request that makes one.
+    # These kinds concern only the request that creates an import, or the one that polls it.
     if rule.kind in IMPORT_KINDS and (method not in ("POST", "PUT") or not path.rstrip("/").endswith("/imports")):
+        return False
+    if rule.kind in POLL_KINDS and (method != "GET" or "/import/" not in path):
         return False
     return fnmatchcase(method, rule.method.upper()) and fnmatchcase(path, rule.path)
 

@@ -39,6 +39,15 @@ class Script:
     polls: int = 0
 
 
+@dataclass(frozen=True)
+class Shown:
+    """How a fault changes the answer to one poll: counters `false`, counters of the poll before, totallines too many."""
+
+    no_counters: bool = False
+    late: bool = False
+    extra_lines: int = 0
+
+
 @dataclass
 class Job:
     """Hold one import; `state` is waiting, running, finished, failed or parked."""
@@ -54,6 +63,7 @@ class Job:
     lastrun: str = ""
     lasterror: str = ""
     polled: int = 0
+    shown: int = 0
     cancelled: bool = False
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -106,18 +116,21 @@ class Imports:
                 self._thread.start()
             self._changed.notify_all()
 
-    def poll(self, number: str) -> dict[str, object] | None:
+    def poll(self, number: int, shown: Shown) -> dict[str, object] | None:
         """Answer `GET import/ID` (API sheet 12): counters as texts, lastrun false until it is final."""
-        job = self._jobs.get(int(number)) if number.isdigit() else None
+        job = self._jobs.get(number)
         if job is None:
-            past = self._past.get(int(number)) if number.isdigit() else None
-            return _status(past, str(past["state"])) if past else None
+            past = self._past.get(number)
+            return _status(past, shown) if past else None
         job.polled += 1
         document = job.document()
         if job.polled < job.script.polls and job.state in ("finished", "failed"):
             seen = min(job.processed, job.total * job.polled // job.script.polls)
             document.update(processed=seen, lastrun="", lasterror="", state="running")
-        return _status(document, str(document["state"]))
+        before, job.shown = job.shown, int(str(document["processed"]))
+        if shown.late:
+            document["processed"] = before
+        return _status(document, shown)
 
     def reports(self) -> list[dict[str, Any]]:
         """List the internal reports by id."""
@@ -221,14 +234,14 @@ def _cut_off(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _status(document: dict[str, Any], state: str) -> dict[str, object]:
+def _status(document: dict[str, Any], shown: Shown) -> dict[str, object]:
     return {
         "ID": str(document["id"]),
         "name": document["name"],
         "type": document["action"],
-        "status": _STATUS.get(state, "failed"),
-        "totallines": str(document["rows"]),
-        "processedLines": str(document["processed"]),
+        "status": _STATUS.get(str(document["state"]), "failed"),
+        "totallines": not shown.no_counters and str(document["rows"] + shown.extra_lines),
+        "processedLines": not shown.no_counters and str(document["processed"]),
         "lastrun": document["lastrun"] or False,
         "nextrun": False,
         "lasterror": document["lasterror"] or False,

@@ -32,6 +32,7 @@ CHOICES: dict[str, tuple[str | bool | int, ...]] = {
     "profileids": ("paged", "all"),
     "bad_jwt_status": (400, 401, 403),
     "delete_unknown": (400, 204),
+    "date_header": ("virtual", "real", "absent"),
 }
 # Fields whose selectors the API acts as if it did not know: a list of names.
 LOOKUPS_DROP = "lookups_drop"

@@ -99,6 +99,14 @@ def boolean(value: object) -> bool:
     return text in ("true", "yes") or (_NUMBER.fullmatch(text) is not None and abs(float(text)) >= 1)
 
 
+def number_of(value: object) -> int | None:
+    """Read an id: ASCII digits that fit 64 bits, or such a JSON number; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        return None
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
 def integer(value: object, default: int) -> int:
     """Read `start` or `limit` (API sheet 3.3): cast like PHP; an empty array counts as absent, another one as 1."""
     if value is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -117,6 +118,27 @@ def test_the_clock_is_advanced_set_and_frozen(sandbox: Sandbox, api: Client) -> 
     assert (profile["created"], profile["fields"]["Since"]) == ("2024-07-01 13:00:00", "2024-07-01 13:00:00")
     assert control(sandbox, "PUT", "clock", {"ahead": 1}).status_code == 400
     assert control(sandbox, "PUT", "clock", {"now": "noon"}).status_code == 400
+
+
+@pytest.mark.parametrize("switch", ["virtual", "real", "absent"])
+def test_the_date_header_follows_the_virtual_clock(sandbox: Sandbox, api: Client, switch: str) -> None:
+    """So do `created` and `modified`; a switch chooses the real clock, or no header."""
+    sandbox.set_switches({"date_header": switch})
+    sandbox.set_clock(datetime(2031, 7, 1, 12, 0, 0), frozen=True)
+    client = Client(sandbox)
+    date = client("GET", "identity").headers.get("Date")
+    if switch == "absent":
+        assert date is None
+    else:
+        assert (date == "Tue, 01 Jul 2031 10:00:00 GMT") == (switch == "virtual")
+    client.made("database/1/profiles", {"fields": {"City": "Delft"}})
+    sandbox.advance(90)
+    client("PUT", "profile/1", {"fields": {"City": "Delft"}})
+    assert client.get("profile/1")["modified"] == "2031-07-01 12:00:00"
+    client("PUT", "profile/1", {"fields": {"City": "Breda"}})
+    sandbox.advance(90)
+    assert client.get("profile/1")["modified"] == "2031-07-01 12:01:30"
+    client.close()
 
 
 def test_contents_shows_what_is_there_by_id(sandbox: Sandbox, api: Client) -> None:

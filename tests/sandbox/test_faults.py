@@ -32,6 +32,9 @@ def hits(rule: dict[str, Any], requests_: int = 12) -> list[int]:
         ({"every": 5}, [5, 10]),
         ({"every": 5, "times": 1}, [5]),
         ({"times": 2}, [1, 2]),
+        ({"every": 5, "burst": 3}, [5, 6, 7, 10, 11, 12]),
+        ({"nth": [2, 6], "burst": 2}, [2, 3, 6, 7]),
+        ({"nth": 2, "burst": 99, "times": 4}, [2, 3, 4, 5]),
         ({"share": 0.0}, []),
         ({"share": 1.0}, list(range(1, 13))),
         ({"method": "post"}, []),
@@ -68,6 +71,7 @@ def test_of_two_rules_the_first_strikes() -> None:
         ([{"kind": "cut"}, {"kind": "slow"}], "kind slow needs seconds"),
         ([{"kind": "cut", "when": 1}], "rule 1 when"),
         ([{"kind": "cut", "share": 2}], "rule 1 share"),
+        ([{"kind": "cut", "done": True}], "kind cut takes no done"),
     ],
 )
 def test_a_wrong_rule_is_named(rules: Any, message: str) -> None:
@@ -85,6 +89,49 @@ def test_a_load_balancer_answers_with_html(sandbox: Sandbox, api: Client, status
     assert "Loadbalancer Error" in answer.text
     assert sandbox.contents("1")["profiles"] == []
     assert sandbox.journal()[-1]["fault"] == [str(status)]
+
+
+@pytest.mark.parametrize("kind", [400, 429, 502, 503, 504, "html"])
+@pytest.mark.parametrize("done", [False, True])
+def test_a_wrong_answer_may_come_before_or_after_the_effect(
+    sandbox: Sandbox, api: Client, kind: object, done: bool
+) -> None:
+    """With done: true the answer does not show what happened, as a gateway that gave up waiting."""
+    sandbox.set_faults([{"kind": kind, "method": "POST", "path": "*/profiles", "done": done}])
+    answer = api("POST", "database/1/profiles", {})
+    assert (answer.status_code, "X-Created" in answer.headers) == (200 if kind == "html" else kind, False)
+    assert len(sandbox.contents("1")["profiles"]) == int(done)
+    assert sandbox.journal()[-1]["status"] == answer.status_code
+
+
+def test_a_success_may_be_a_page(sandbox: Sandbox, api: Client) -> None:
+    """POST imports answered with 200 and HTML: no import exists, the words are escaped."""
+    sandbox.set_faults([{"kind": "html", "path": "*/imports", "times": 1, "message": "<Maintenance>"}])
+    answer = api("POST", "imports", {"database": 1, "action": "add", "source": ROWS})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html")
+    assert "&lt;Maintenance&gt;" in answer.text
+    assert sandbox.imports() == []
+    assert posted(api) == "1"
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [
+    ("GET", "identity", None), ("GET", "database/1", None), ("GET", "database/1/profiles", None),
+    ("PUT", "profile/1", {"fields": {"City": "Delft"}}), ("PUT", "database/1/profiles", {"fields": {"City": "Delft"}}),
+    ("DELETE", "profile/1", None), ("POST", "imports", {"database": 1, "action": "add", "source": ROWS}),
+    ("POST", "profile/1/subprofiles/Orders", {"No": "1"}), ("POST", "profile/1/interests", ["news"]),
+])  # fmt: skip
+@pytest.mark.parametrize("kind", ["refuse", "empty", "cut"])
+def test_every_request_can_lose_its_answer(
+    sandbox: Sandbox, api: Client, kind: str, method: str, path: str, body: Any
+) -> None:
+    """Whatever it is: without an effect, or with it."""
+    api.made("database/1/profiles", {"fields": {"CustNo": "1"}})
+    before = sandbox.contents("1")
+    sandbox.set_faults([{"kind": kind}])
+    with pytest.raises(requests.ConnectionError):
+        api(method, path, body, **({"fields[]": "CustNo==1"} if path.endswith("/profiles") else {}))
+    assert sandbox.settle()
+    assert (sandbox.contents("1") == before) == (kind != "cut" or method == "GET")
 
 
 def test_429_tells_when_to_come_back(sandbox: Sandbox, api: Client) -> None:
@@ -192,6 +239,48 @@ def test_an_import_may_need_polls_to_look_final(sandbox: Sandbox, api: Client) -
     seen = [api.get(f"import/{number}") for _ in range(4)]
     assert [one["processedLines"] for one in seen] == ["2", "5", "7", "10"]
     assert [one["lastrun"] is False for one in seen] == [True, True, True, False]
+
+
+def test_a_poll_may_show_no_counters(sandbox: Sandbox, api: Client) -> None:
+    """`false` in place of the texts; the next poll is right."""
+    sandbox.set_faults([{"kind": "false_counters", "times": 1}])
+    number = posted(api)
+    assert sandbox.settle()
+    odd, right = api.get(f"import/{number}"), api.get(f"import/{number}")
+    assert (odd["totallines"], odd["processedLines"], odd["lastrun"]) == (False, False, right["lastrun"])
+    assert (right["totallines"], right["processedLines"]) == ("10", "10")
+
+
+def test_counters_may_be_one_poll_behind_lastrun(sandbox: Sandbox, api: Client) -> None:
+    """The poll that first shows the end has the counters of the poll before."""
+    sandbox.set_faults([{"kind": "late_counters"}, {"kind": "delay", "seconds": 60}])
+    number = posted(api)
+    early = api.get(f"import/{number}")
+    sandbox.advance(61)
+    assert sandbox.settle()
+    late, right = api.get(f"import/{number}"), api.get(f"import/{number}")
+    assert [(one["processedLines"], one["lastrun"] is False) for one in (early, late, right)] == [
+        ("0", True), ("0", False), ("10", False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("more", "shown"), [({}, "11"), ({"lines": -2}, "8")])
+def test_a_poll_may_count_lines_too_many(sandbox: Sandbox, api: Client, more: dict[str, Any], shown: str) -> None:
+    """As with a header counted as a row."""
+    sandbox.set_faults([{"kind": "extra_lines", **more}])
+    status = api.get(f"import/{posted(api)}")
+    assert status["totallines"] == shown
+
+
+@pytest.mark.parametrize("kind", [400, 503, "html"])
+def test_a_poll_may_be_answered_wrongly_once(sandbox: Sandbox, api: Client, kind: object) -> None:
+    """The import is not touched by it."""
+    sandbox.set_faults([{"kind": kind, "path": "*/import/*", "times": 1, "message": "Try again"}])
+    number = posted(api)
+    assert sandbox.settle()
+    odd = api("GET", f"import/{number}")
+    assert odd.status_code == (200 if kind == "html" else kind)
+    assert api.get(f"import/{number}")["processedLines"] == "10"
 
 
 def test_a_lost_answer_of_an_import_leaves_it_running(sandbox: Sandbox, api: Client) -> None:
