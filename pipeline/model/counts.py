@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import AccountingError, Problem
 from pipeline.model.files import FileFacts
@@ -73,6 +73,27 @@ class Rebuild(StrEnum):
     NOT_POSSIBLE = "not possible"
 
 
+@dataclass(frozen=True)
+class SetAside:
+    """The rejects of one code in one column of the dump, over all files; a record with several faults counts in each.
+
+    `column` is empty for records that could not be split. `places` are (file, line) of the first of them, `masked` the
+    shapes of some of their values: every letter as x, every digit as 9.
+    """
+
+    code: str
+    column: str
+    count: int
+    places: tuple[tuple[str, int], ...] = ()
+    masked: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry of `set_aside` in the run summary."""
+        file, line = self.places[0] if self.places else (None, None)
+        example = {"file": file, "line": line}
+        return {"code": self.code, "column": self.column, "count": self.count, "example": example}
+
+
 @dataclass
 class Intake:
     """What was counted while the input was read, each where it happened (data rules 1, 2).
@@ -85,7 +106,7 @@ class Intake:
     rejected_by_target: int = 0
     valid: int = 0
     facts: tuple[FileFacts, ...] = ()
-    codes: dict[str, int] = field(default_factory=dict)
+    set_aside: tuple[SetAside, ...] = ()
 
     @property
     def read(self) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.state.advice import command
 from pipeline.state.chunk_records import ChunkRow, ChunkState
 from pipeline.state.ledger import UNFINISHED, RunRow, RunState
 
@@ -53,7 +53,7 @@ def describe(row: RunRow, chunks: Sequence[ChunkRow], state_dir: Path, holder: s
     if row.state is RunState.RUNNING and holder:
         lines += ["", f"It is running ({holder})."]
     elif row.state in UNFINISHED:
-        lines += ["", f"To go on: copernica-import resume {row.id} --state-dir {shlex.quote(str(state_dir))}"]
+        lines += ["", f"To go on: {command('resume', row.id, state_dir=state_dir)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -13,9 +13,11 @@ from types import TracebackType
 import polars as pl
 
 from pipeline.errors import Problem, UsageError
+from pipeline.model.counts import SetAside
 from pipeline.model.rows import OURS, REJECT_COLUMNS, REJECT_KEYS, Batch, Origin
 from pipeline.report.json_lines import line_of, only_element
 from pipeline.report.part_file import PartFile
+from pipeline.report.reject_tally import RejectTally
 
 
 class RejectsWriter:
@@ -29,21 +31,24 @@ class RejectsWriter:
 
     def __init__(self, place: Path | None) -> None:
         self.path: Path | None = None
-        # Rows by their first code.
-        self.codes: dict[str, int] = {}
+        self._tally = RejectTally()
         self._place = place
         self._part = None if place is None or not place.suffix else PartFile(place)
         self._columns: list[str] = []
         self._has_header = False
         self._last_input: Path | None = None
 
+    @property
+    def set_aside(self) -> tuple[SetAside, ...]:
+        """Return what was set aside, by code and column, the most frequent first."""
+        return self._tally.set_aside
+
     def write(self, batch: Batch, faults: pl.DataFrame) -> None:
         """Add what a batch sets aside: its malformed records and the rows that `faults` (FAULTS_SCHEMA) names.
 
         Every batch is to be given, also one without rejects: the first one sets the order of the columns.
         """
-        self._count(batch.malformed["_code"])
-        self._count(faults["_code"])
+        self._tally.add(batch, faults)
         if self._place is not None:
             self._add(self._part_for(batch, self._place), batch, faults)
 
@@ -91,11 +96,6 @@ class RejectsWriter:
                 what = f"rejects of the JSON file {batch.file.name} are no CSV"
                 raise UsageError(Problem(what, str(self._part.path), "name a file that ends in .ndjson"))
         return self._part
-
-    def _count(self, codes: pl.Series) -> None:
-        first = codes.str.split(" | ").list.first()
-        for code, count in first.value_counts().iter_rows():
-            self.codes[code] = self.codes.get(code, 0) + count
 
     def _widen(self, part: PartFile, new: list[str]) -> None:
         """Give the rows written so far the columns that only a later file has; runs once per such file."""

@@ -10,8 +10,16 @@ from typing import Any, Literal
 
 from pipeline.errors import AccountingError, Problem
 from pipeline.model.codes import CODES
+from pipeline.model.counts import SetAside
 
 Status = Literal["running", "validated", "done", "refused", "incomplete", "interrupted"]
+
+# How many reject codes the text names; the document has them all.
+MOST_SET_ASIDE = 20
+# The counts of the one line, in the order of the way of the data.
+_IN_LINE = (
+    "malformed", "rejected", "collapsed", "accepted", "unchanged", "confirmed", "failed", "unknown", "unsent",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,7 @@ class Records:
     accepted: int = 0
     superseded: int | None = None
     profile_conflicts: int | None = None
+    unchanged: int = 0
     confirmed: int = 0
     unmatched: int | None = None
     failed: int = 0
@@ -61,10 +70,10 @@ class Verify:
 class Summary:
     """What a run did and how it ended.
 
-    `chunks` counts chunks by state; `total` is all of them. `forced` names guards. `way` is imports or profiles, None
-    where nothing was to be sent, `way_reason` why it was taken (data rule 25). `seconds` is wall time. Not part of the
-    document: `codes` (rejects by first code), and `go_on`, the line that says what to do next. `problems` say why the run
-    ended as it did; a refused run carries them in the document as `errors`.
+    `open` says whether time or another attempt can still change the outcome; `problems` why it ended as it did, `go_on`
+    what to do next. `gone` and `drifted` are None where nobody looked for such keys. `chunks` counts chunks by state;
+    `total` is all of them. `forced` names guards. `way` is imports or profiles, None where nothing was to be sent,
+    `way_reason` why it was taken (data rule 25). `seconds` is wall time.
     """
 
     run: str | None
@@ -72,6 +81,10 @@ class Summary:
     status: Status
     exit_code: int
     records: Records
+    open: bool = False
+    set_aside: tuple[SetAside, ...] = ()
+    gone: int | None = None
+    drifted: int | None = None
     files: tuple[FileCount, ...] = ()
     chunks: Mapping[str, int] = field(default_factory=dict)
     imports: int = 0
@@ -86,7 +99,6 @@ class Summary:
     seconds: float = 0.0
     rejects: Path | None = None
     report: Path | None = None
-    codes: Mapping[str, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     go_on: str = ""
 
@@ -98,6 +110,12 @@ class Summary:
             "status": self.status,
             "exit_code": int(self.exit_code),
             "records": self.records.to_dict(),
+            "open": self.open,
+            "set_aside": [one.to_dict() for one in self.set_aside],
+            "gone": self.gone,
+            "drifted": self.drifted,
+            "problems": errors_of(self.problems),
+            "go_on": self.go_on,
             "files": [dataclasses.asdict(file) for file in self.files],
             "chunks": dict(self.chunks),
             "imports": self.imports,
@@ -110,8 +128,8 @@ class Summary:
             "way_reason": self.way_reason,
             "forced": sorted(self.forced),
             "seconds": round(self.seconds, 3),
-            "rejects": None if self.rejects is None else str(self.rejects),
-            "report": None if self.report is None else str(self.report),
+            "rejects": _place(self.rejects),
+            "report": _place(self.report),
         }
         if self.status == "refused":
             document["errors"] = errors_of(self.problems)
@@ -121,7 +139,7 @@ class Summary:
         """Compare both sums of data rule 2; raises AccountingError where one is off."""
         rows = self.records
         first = rows.malformed + rows.rejected + rows.collapsed + rows.accepted
-        second = rows.confirmed + rows.failed + rows.unknown + rows.unsent
+        second = rows.unchanged + rows.confirmed + rows.failed + rows.unknown + rows.unsent
         wrong = []
         if rows.read != first:
             wrong.append(f"{rows.read} records read, {first} accounted for")
@@ -138,13 +156,27 @@ class Summary:
             )
 
     def text(self) -> str:
-        """Give the report for a person; its last line says how to go on where the run is not done."""
-        return "\n".join((*_headline(self), *_counts(self), *_codes(self), *_places(self), *_last(self))) + "\n"
+        """Return the summary for a person; its last line is what to do next."""
+        return "\n".join((*_headline(self), *_counts(self), *_set_aside(self), *_places(self), *_last(self))) + "\n"
+
+    def line(self) -> str:
+        """Return the summary as one line: job, verdict, exit code, counts and run."""
+        return one_line(self.to_dict())
 
 
 def counted(number: int, one: str) -> str:
     """Give a number with its noun, in the plural but for one."""
     return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
+
+
+def one_line(document: Mapping[str, Any]) -> str:
+    """Return a run summary (its document) as one line: job, verdict, exit code, the counts that are not 0, and the run."""
+    records = document.get("records") or {}
+    counts = [f"{records[name]:,} {name}" for name in _IN_LINE if records.get(name)]
+    counts = [f"{records.get('read', 0):,} read", *counts]
+    run = "" if document.get("run") is None else f"; run {document['run']}"
+    verdict = f"{document['status']}{', still open' if document.get('open') else ''}"
+    return f"{document['job']}: {verdict} (exit {document['exit_code']}): {', '.join(counts)}{run}"
 
 
 def errors_of(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
@@ -156,7 +188,7 @@ def _headline(summary: Summary) -> Iterator[str]:
     run = "" if summary.run is None else f", run {summary.run}"
     yield f"{summary.job}{run}: {summary.status} in {summary.seconds:.1f} s (exit {int(summary.exit_code)})"
     if summary.forced:
-        yield "guards passed by: " + ", ".join(sorted(summary.forced))
+        yield "guards overridden: " + ", ".join(sorted(summary.forced))
     yield ""
 
 
@@ -175,6 +207,7 @@ def _counts(summary: Summary) -> Iterator[str]:
             rows.accepted,
             _aside({"superseded": rows.superseded, conflicts: rows.profile_conflicts}),
         ),
+        ("    unchanged", rows.unchanged or None, "equal to what was confirmed before, not sent"),
         ("    confirmed", rows.confirmed if sent else None, _aside({"unmatched": rows.unmatched})),
         ("    failed", rows.failed or None, ""),
         ("    unknown", rows.unknown or None, ""),
@@ -197,14 +230,17 @@ def _aside(counts: Mapping[str, int | None]) -> str:
     return ", ".join(f"{count:,} {title}" for title, count in counts.items() if count)
 
 
-def _codes(summary: Summary) -> Iterator[str]:
-    if not summary.codes:
+def _set_aside(summary: Summary) -> Iterator[str]:
+    if not summary.set_aside:
         return
     yield ""
     yield "set aside"
-    for code, count in sorted(summary.codes.items(), key=lambda pair: (-pair[1], pair[0])):
-        title = CODES[code].title if code in CODES else ""
-        yield f"  {code:<17}{count:>8,}  {title}".rstrip()
+    for one in summary.set_aside[:MOST_SET_ASIDE]:
+        title = CODES[one.code].title if one.code in CODES else ""
+        first = f"first in {one.places[0][0]} line {one.places[0][1]}" if one.places else ""
+        yield f"  {one.code:<17}{one.count:>8,}  " + ", ".join(filter(None, (one.column, title, first)))
+    if len(summary.set_aside) > MOST_SET_ASIDE:
+        yield f"  … and {counted(len(summary.set_aside) - MOST_SET_ASIDE, 'more code')} and column"
 
 
 def _places(summary: Summary) -> Iterator[str]:
@@ -213,7 +249,11 @@ def _places(summary: Summary) -> Iterator[str]:
         yield ""
     for title, path in places:
         if path is not None:
-            yield f"{title + ':':<9}{path}"
+            yield f"{title + ':':<9}{_place(path)}"
+
+
+def _place(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())
 
 
 def _last(summary: Summary) -> Iterator[str]:

@@ -45,7 +45,7 @@ def take_in(
             advance(extraction.bytes_read - seen_bytes)
             seen_bytes = extraction.bytes_read
     intake.facts = extraction.facts
-    intake.codes = dict(rejects.codes)
+    intake.set_aside = rejects.set_aside
     intake.check()
     return intake
 

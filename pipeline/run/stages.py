@@ -5,7 +5,6 @@ A new run begins at the dumps, a resumed one where the ledger and the run's fold
 
 from __future__ import annotations
 
-import shlex
 import sqlite3
 import time
 import zlib
@@ -39,6 +38,7 @@ from pipeline.stage.manifest import Manifest
 from pipeline.stage.partitions import partition_count
 from pipeline.stage.sample import Expectation, Sampler
 from pipeline.stage.stager import Stager
+from pipeline.state.advice import command
 from pipeline.state.ledger import RunState
 from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
 from pipeline.threads import behind
@@ -86,7 +86,7 @@ class Conductor:
     @property
     def resume_command(self) -> str:
         """Give the command that goes on with this run."""
-        return f"copernica-import resume {self.id.run} --state-dir {shlex.quote(str(self.site.ledger.state_dir))}"
+        return command("resume", self.id.run, state_dir=self.site.ledger.state_dir)
 
     def stage(self, plan: PreparedJob) -> Manifest:
         """Read the dumps, set rejects aside, settle and lay out accepted rows; nothing was sent when this ends."""
@@ -211,7 +211,6 @@ class Conductor:
             job=self.id.job,
             files=self.id.files,
             rejects=self.rejects,
-            codes=self.tally.intake.codes,
             seconds=time.monotonic() - self.started_s,
             way=(self.loader or self.site).choice.way,
             way_reason=(self.loader or self.site).choice.reason,

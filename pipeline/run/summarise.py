@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,7 +32,6 @@ class RunFacts:
     job: Job
     files: Sequence[SourceFile]
     rejects: Path | None
-    codes: Mapping[str, int]
     seconds: float
     way: str | None = None
     way_reason: str | None = None
@@ -53,6 +52,7 @@ def summarise(facts: RunFacts, tally: Tally) -> Summary:
         job=facts.job.job,
         status=tally.status,
         exit_code=tally.exit_code,
+        open=tally.status in ("incomplete", "interrupted"),
         records=tally.records,
         files=_files(tally),
         chunks={**tally.load.chunks, "total": sum(tally.load.chunks.values())},
@@ -67,7 +67,7 @@ def summarise(facts: RunFacts, tally: Tally) -> Summary:
         forced=facts.forced,
         seconds=facts.seconds,
         rejects=facts.rejects,
-        codes=facts.codes,
+        set_aside=tally.intake.set_aside,
         problems=tuple(problems(facts, tally)),
         go_on=go_on(facts, tally),
     )
@@ -85,7 +85,7 @@ def summarise_validation(facts: RunFacts, tally: Tally) -> Summary:
         files=_files(tally),
         seconds=facts.seconds,
         rejects=facts.rejects,
-        codes=facts.codes,
+        set_aside=tally.intake.set_aside,
         problems=tuple(_for_validation(problem, facts.rejects) for problem in problems(facts, tally)),
         go_on="" if refused else _after_validation(facts, tally),
     )

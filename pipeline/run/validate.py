@@ -39,7 +39,7 @@ def validate(request: ValidateRequest, reporter: Reporter) -> Summary:
             check_guards(plan.job, tally, frozenset())
     except InputError as error:
         tally.refusal = error
-    facts = RunFacts(None, plan.job, plan.files, rejects.path, rejects.codes, seconds=time.monotonic() - started_s)
+    facts = RunFacts(None, plan.job, plan.files, rejects.path, seconds=time.monotonic() - started_s)
     return summarise_validation(facts, tally)
 
 

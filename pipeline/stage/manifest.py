@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.model.columns import Sets
-from pipeline.model.counts import Intake, Staged
+from pipeline.model.counts import Intake, SetAside, Staged
 from pipeline.model.files import FileFacts, SourceFile
 from pipeline.stage.sample import Expectation
 from pipeline.state.files import write_whole
@@ -52,7 +52,11 @@ def _intake(found: dict[str, Any]) -> Intake:
         FileFacts(**one | {"file": SourceFile(**one["file"] | {"path": Path(one["file"]["path"])})})
         for one in found["facts"]
     )
-    return Intake(**found | {"facts": facts})
+    return Intake(**found | {"facts": facts, "set_aside": tuple(_set_aside(one) for one in found["set_aside"])})
+
+
+def _set_aside(found: dict[str, Any]) -> SetAside:
+    return SetAside(**found | {"places": tuple(map(tuple, found["places"])), "masked": tuple(found["masked"])})
 
 
 def _expectation(found: dict[str, Any]) -> Expectation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import JobError, Problem
+from pipeline.state.advice import command
 from pipeline.state.ledger import UNFINISHED, Ledger, RunRow
 
 
@@ -21,7 +22,9 @@ def find(ledger: Ledger, run: str | None) -> RunRow:
     if run is not None:
         found = ledger.run(run)
         if found is None:
-            raise JobError(Problem(f"there is no run {run}", do="copernica-import runs lists them"))
+            raise JobError(
+                Problem(f"there is no run {run}", do=f"{command('runs', state_dir=ledger.state_dir)} lists them")
+            )
         return found
     rows = ledger.runs()
     if not rows:

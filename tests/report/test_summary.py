@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import AccountingError, Problem
+from pipeline.model.counts import SetAside
 from pipeline.report.summary import FileCount, Records, Summary, Verify, counted
 
 DONE = Summary(
@@ -37,8 +38,12 @@ DONE = Summary(
     way_reason="the job says so",
     forced=("unique_keys", "max_rejects"),
     seconds=12.3456,
-    rejects=Path("runs/r/rejects.csv"),
-    codes={"field_count": 12, "not_an_integer": 117, "too_long": 3},
+    rejects=Path("/state/runs/r/rejects.csv"),
+    set_aside=(
+        SetAside("not_an_integer", "points", 117, (("a.csv", 17), ("a.csv", 18)), ("9x",)),
+        SetAside("field_count", "", 12, (("a.csv", 5),)),
+        SetAside("too_long", "name", 3),
+    ),
     go_on="mend runs/r/rejects.csv and run it",
 )
 
@@ -59,12 +64,23 @@ def test_the_document_has_exactly_the_keys_of_the_contract():
             "accepted": 42_345,
             "superseded": 30,
             "profile_conflicts": 2,
+            "unchanged": 0,
             "confirmed": 42_345,
             "unmatched": None,
             "failed": 0,
             "unknown": 0,
             "unsent": 0,
         },
+        "open": False,
+        "set_aside": [
+            {"code": "not_an_integer", "column": "points", "count": 117, "example": {"file": "a.csv", "line": 17}},
+            {"code": "field_count", "column": "", "count": 12, "example": {"file": "a.csv", "line": 5}},
+            {"code": "too_long", "column": "name", "count": 3, "example": {"file": None, "line": None}},
+        ],
+        "gone": None,
+        "drifted": None,
+        "problems": [],
+        "go_on": "mend runs/r/rejects.csv and run it",
         "files": [{"path": "a.csv", "sha256": "ab12", "lines": 42_482, "elements": 42_481, "records": 42_481}],
         "chunks": {"total": 5, "confirmed": 5},
         "imports": 5,
@@ -77,7 +93,7 @@ def test_the_document_has_exactly_the_keys_of_the_contract():
         "way_reason": "the job says so",
         "forced": ["max_rejects", "unique_keys"],
         "seconds": 12.346,
-        "rejects": "runs/r/rejects.csv",
+        "rejects": "/state/runs/r/rejects.csv",
         "report": None,
     }
 
@@ -87,14 +103,24 @@ def test_a_refused_run_is_a_refusal_too():
     problem = Problem("too many", "guards.max_rejects", "mend them")
     refused = dataclasses.replace(DONE, status="refused", exit_code=4, problems=(problem,))
     document = refused.to_dict()
-    assert document.pop("errors") == [{"where": "guards.max_rejects", "what": "too many", "do": "mend them"}]
-    assert document == DONE.to_dict() | {"status": "refused", "exit_code": 4}
+    errors = [{"where": "guards.max_rejects", "what": "too many", "do": "mend them"}]
+    assert document.pop("errors") == errors
+    assert document == DONE.to_dict() | {"status": "refused", "exit_code": 4, "problems": errors}
 
 
 def test_sums_that_add_up_pass():
     """Both sums of data rule 2 hold."""
     records = Records(
-        read=10, malformed=1, rejected=2, collapsed=3, accepted=4, confirmed=1, failed=1, unknown=1, unsent=1
+        read=11,
+        malformed=1,
+        rejected=2,
+        collapsed=3,
+        accepted=5,
+        unchanged=1,
+        confirmed=1,
+        failed=1,
+        unknown=1,
+        unsent=1,
     )
     dataclasses.replace(DONE, records=records).check_sums()
     DONE.check_sums()
@@ -124,7 +150,7 @@ def test_the_words_for_a_person_show_counts_codes_places_and_what_comes_next():
     """Counts are aligned, reject codes have their titles, the last line says how to go on."""
     assert DONE.text() == (
         "customers, run customers-1: done in 12.3 s (exit 0)\n"
-        "guards passed by: max_rejects, unique_keys\n"
+        "guards overridden: max_rejects, unique_keys\n"
         "\n"
         "read                 42,481\n"
         "  malformed              12\n"
@@ -139,11 +165,11 @@ def test_the_words_for_a_person_show_counts_codes_places_and_what_comes_next():
         "way                 imports  the job says so\n"
         "\n"
         "set aside\n"
-        "  not_an_integer        117  No integer\n"
-        "  field_count            12  Wrong number of fields\n"
-        "  too_long                3  Too long\n"
+        "  not_an_integer        117  points, No integer, first in a.csv line 17\n"
+        "  field_count            12  Wrong number of fields, first in a.csv line 5\n"
+        "  too_long                3  name, Too long\n"
         "\n"
-        "rejects: runs/r/rejects.csv\n"
+        "rejects: /state/runs/r/rejects.csv\n"
         "\n"
         "mend runs/r/rejects.csv and run it\n"
     )
@@ -185,3 +211,14 @@ def test_the_words_of_a_run_that_stopped_name_what_is_open():
         "",
         "run it again",
     ]
+
+
+def test_one_line_says_job_verdict_exit_code_and_counts():
+    """The first thing that a person sees of a bad night; counts of nothing are left out."""
+    assert DONE.line() == (
+        "customers: done (exit 0): 42,481 read, 12 malformed, 120 rejected, 4 collapsed, 42,345 accepted,"
+        " 42,345 confirmed; run customers-1"
+    )
+    stopped = Summary("r", "j", "incomplete", 6, Records(read=2, accepted=2, confirmed=1, unknown=1), open=True)
+    assert stopped.line() == "j: incomplete, still open (exit 6): 2 read, 2 accepted, 1 confirmed, 1 unknown; run r"
+    assert Summary(None, "j", "validated", 0, Records()).line() == "j: validated (exit 0): 0 read"

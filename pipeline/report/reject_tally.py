@@ -1,0 +1,77 @@
+"""Count rejects by code and column while they are written, and keep a few places and masked values of each (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from pipeline.model.counts import SetAside
+from pipeline.model.rows import Batch
+
+# How many places and masked values are kept of each code and column.
+MOST_PLACES = 5
+MOST_MASKED = 3
+MOST_MASKED_CHARS = 40
+
+_JOINED = " | "
+
+
+class RejectTally:
+    """The rejects of a run by code and column; its size depends on the columns of the job alone."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], SetAside] = {}
+
+    @property
+    def set_aside(self) -> tuple[SetAside, ...]:
+        """Return what was counted, the most frequent first."""
+        return tuple(sorted(self._found.values(), key=lambda one: (-one.count, one.code, one.column)))
+
+    def add(self, batch: Batch, faults: pl.DataFrame) -> None:
+        """Count the malformed records of a batch and the rows that `faults` (FAULTS_SCHEMA) names."""
+        malformed = batch.malformed.select("_code", pl.lit("").alias("_column"), "_line")
+        for code, column, count, lines in _grouped(malformed):
+            self._count(batch, code, column, count, lines)
+        if not faults.height:
+            return
+        codes = pl.col("_code").str.split(_JOINED)
+        of_row = batch.frame["_line"][faults["_row"]]
+        rows = faults.select("_row", codes, _columns(codes, pl.col("_column")).alias("_column"), of_row)
+        rows = rows.explode("_code", "_column")
+        for code, column, count, lines in _grouped(rows):
+            self._count(batch, code, column, count, lines)
+            if column in batch.frame.columns and len(self._found[code, column].masked) < MOST_MASKED:
+                at = rows.filter(pl.col("_code") == code, pl.col("_column") == column)["_row"]
+                self._keep_masked(code, column, batch.frame[column][at.head(MOST_MASKED)])
+
+    def _count(self, batch: Batch, code: str, column: str, count: int, lines: list[int]) -> None:
+        known = self._found.get((code, column), SetAside(code, column, 0))
+        places = (*known.places, *((batch.file.name, line) for line in lines))[:MOST_PLACES]
+        self._found[code, column] = replace(known, count=known.count + count, places=places)
+
+    def _keep_masked(self, code: str, column: str, values: pl.Series) -> None:
+        known = self._found[code, column]
+        shapes = [masked(value) for value in values if value]
+        self._found[code, column] = replace(known, masked=tuple(dict.fromkeys((*known.masked, *shapes)))[:MOST_MASKED])
+
+
+def masked(value: str) -> str:
+    """Return the shape of a value: letters as x or X, digits as 9, anything else as it is; shortened."""
+    shape = "".join(
+        "9" if one.isdigit() else "X" if one.isupper() else "x" if one.isalpha() else one
+        for one in value[:MOST_MASKED_CHARS]
+    )
+    return shape if len(value) <= MOST_MASKED_CHARS else shape[:-1] + "…"
+
+
+def _columns(codes: pl.Expr, columns: pl.Expr) -> pl.Expr:
+    """Split the columns of each row's faults; where a name holds the separator itself none of them is named."""
+    split = columns.fill_null("").str.split(_JOINED)
+    return pl.when(split.list.len() == codes.list.len()).then(split).otherwise(pl.lit("").repeat_by(codes.list.len()))
+
+
+def _grouped(rows: pl.DataFrame) -> list[tuple[str, str, int, list[int]]]:
+    """Count rows by code and column, with the first lines of each, in the order in which they come first."""
+    grouped = rows.group_by("_code", "_column", maintain_order=True)
+    return list(grouped.agg(pl.len(), pl.col("_line").head(MOST_PLACES).alias("_lines")).iter_rows())
