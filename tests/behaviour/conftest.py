@@ -34,7 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def sandbox() -> Iterator[Sandbox]:
+def sandbox(sockets: None) -> Iterator[Sandbox]:
     """Give an empty sandbox; the suite makes its databases in it, one for each version."""
     with Sandbox(structure={"account": {"id": "34", "name": "Sandbox"}, "databases": []}) as sandbox:
         yield sandbox

@@ -3,11 +3,15 @@
 import dataclasses
 from pathlib import Path
 
+import pytest
+
 from benchmarks.bench import Result, Setting, bench, dump
 from benchmarks.cases import BY_NAME, Call
 from benchmarks.data import COLUMNS, damaged
 from benchmarks.measure import Measured
 from benchmarks.report import figures
+
+pytestmark = pytest.mark.usefixtures("sockets")
 
 
 def test_limit_delivers_every_row_to_the_sink(tmp_path: Path):

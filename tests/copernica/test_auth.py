@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.copernica.auth import Exchange, QueryToken, jwt_in, renew_at_s
 from pipeline.copernica.failures import AuthError
-from tests.copernica.conftest import jwt
+from tests.support.client import jwt
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,10 @@ from pipeline.copernica import (
     RefusedError,
     Selector,
 )
-from tests.copernica.conftest import TOKEN, World, jwt
 from tests.copernica.server import CLOSE, RESET, SILENT, Reply, Script, Seen, Server, answer, in_turn
+from tests.support.client import TOKEN, World, jwt
+
+pytestmark = pytest.mark.usefixtures("sockets")
 
 Serve = Callable[[Script], Server]
 Connect = Callable[..., Client]

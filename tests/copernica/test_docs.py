@@ -6,10 +6,14 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 from pipeline.copernica import Options, failures
 from pipeline.copernica.retry import RULES
 from pipeline.copernica.versions import VERSIONS
 from pipeline.copernica.wire import Kind
+
+pytestmark = pytest.mark.usefixtures("sockets")
 
 PAGE = Path(__file__).parents[2] / "docs" / "client.md"
 

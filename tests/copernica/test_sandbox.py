@@ -22,13 +22,13 @@ from pipeline.copernica import (
     UnsupportedError,
 )
 from pipeline.sandbox import Sandbox
-from tests.copernica.conftest import World
+from tests.support.client import World
 
 VERSIONS = ["v1", "v2", "v3", "v4"]
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
+def server(sockets: None) -> Iterator[Sandbox]:
     with Sandbox() as running:
         yield running
 

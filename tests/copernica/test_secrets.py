@@ -9,8 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.copernica import ApiError, Client, ImportRequest, RefusedError
-from tests.copernica.conftest import TOKEN, jwt
 from tests.copernica.server import CLOSE, RESET, SILENT, Reply, Script, Server, answer
+from tests.support.client import TOKEN, jwt
+
+pytestmark = pytest.mark.usefixtures("sockets")
 
 URL = f"https://api.copernica.com/profile/1?access_token={TOKEN}"
 FAULTS: dict[str, Reply] = {

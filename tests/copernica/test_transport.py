@@ -16,8 +16,10 @@ import pytest
 from pipeline.copernica.answers import Failure, Fault
 from pipeline.copernica.transport import Outgoing, Transport
 from pipeline.copernica.wire import Connection, Response
-from tests.copernica.conftest import World
 from tests.copernica.server import CLOSE, RESET, SILENT, Reply, Script, Server, answer, in_turn
+from tests.support.client import World
+
+pytestmark = pytest.mark.usefixtures("sockets")
 
 Serve = Callable[[Script], Server]
 

@@ -17,7 +17,7 @@ from pipeline.cli import COMMANDS
 from pipeline.errors import Exit
 from pipeline.sandbox import Sandbox
 from tests.docs.pages import ROOT, help_of
-from tests.journeys.conftest import call
+from tests.support.command import call
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent
@@ -112,7 +112,7 @@ def test_the_targets_that_the_readme_names_are_listed() -> None:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[dict[str, str]]:
+def sandbox(sockets: None) -> Iterator[dict[str, str]]:
     with Sandbox(structure=ROOT / "configs" / "sandbox.yaml") as running:
         yield {
             "COPERNICA_API_URL": running.api_url,

@@ -16,9 +16,6 @@ from pipeline.model.files import SourceFile
 from pipeline.model.job import Source
 from pipeline.model.rows import Batch
 
-ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT.parent / "shared" / "data"
-
 
 def blocks_of(data: bytes, size: int) -> Iterator[bytes]:
     """Cut bytes into blocks."""

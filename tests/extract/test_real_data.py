@@ -10,9 +10,11 @@ import pytest
 
 from pipeline.extract import Extraction, find_files
 from pipeline.model.columns import Expected
-from tests.extract.reading import DATA, source
+from tests.extract.reading import source
+from tests.support.places import SHARED as DATA
+from tests.support.places import needs_shared_data
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no real data beside the repository")
+needs_shared_data()
 
 
 def _counts(pattern: str, columns: tuple[str, ...], **options: Any) -> tuple[int, int, int, int]:

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from pipeline.sandbox import Sandbox
-from tests.copernica.conftest import World
-from tests.journeys.conftest import journey, unprovoked
-
-__all__ = ["journey"]
-
-STRUCTURE: dict[str, Any] = {
-    "databases": [
-        {
-            "name": "Shop",
-            "fields": [
-                {"name": "Nr", "type": "text", "length": 20, "index": True},
-                {"name": "City", "type": "text", "length": 50},
-            ],
-            "interests": [{"name": "news"}],
-            "collections": [{"name": "Order", "fields": [{"name": "No", "type": "text", "length": 20}]}],
-        }
-    ]
-}
+from tests.support.client import World
+from tests.support.journey import unprovoked
+from tests.support.shop import STRUCTURE
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Sandbox]:
+def running(sockets: None) -> Iterator[Sandbox]:
     """Give the one sandbox of this folder; use `sandbox` instead."""
     with Sandbox(structure=STRUCTURE) as sandbox:
         yield sandbox

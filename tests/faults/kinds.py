@@ -117,7 +117,7 @@ REQUESTS: dict[str, Request] = {
     ),
     "set-up": Request(
         Kind.SET_UP, "POST", "/v4/database/*/fields",
-        lambda at: at.client.set_up.field(at.database.id, NewField("Extra")), lambda at: at.fields() - 2,
+        lambda at: at.client.set_up.field(at.database.id, NewField("Extra")), lambda at: at.fields() - 3,
     ),
     "token": Request(Kind.READ, "POST", "/authenticate", lambda at: at.client.identity(), lambda at: 1),
 }  # fmt: skip

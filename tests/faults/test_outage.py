@@ -11,9 +11,10 @@ import pytest
 
 from pipeline.copernica import BudgetSpentError, Client, Database, LostError, Options, Outside
 from pipeline.sandbox import Sandbox
-from tests.copernica.conftest import World
-from tests.faults.conftest import STRUCTURE
-from tests.journeys.conftest import Journey, Ran
+from tests.support.client import World
+from tests.support.command import Ran
+from tests.support.journey import Journey
+from tests.support.shop import SCHEMA, STRUCTURE
 
 BUDGET_S = 60.0
 
@@ -111,15 +112,6 @@ def test_one_lost_answer_delays_nothing(sandbox: Sandbox, client: Client, shop: 
             client.create_profile(shop, {"Nr": str(number)})
     assert world.waits == []
 
-
-SCHEMA = """
-import pandera.polars as pa
-from pipeline.fields import Text
-
-class Shop(pa.DataFrameModel):
-    Nr: str = Text(20)
-    City: str = Text(50, nullable=True)
-"""
 
 JOB = """
 job: shop

@@ -24,8 +24,8 @@ from pipeline.copernica import (
 )
 from pipeline.copernica.wire import Kind
 from pipeline.sandbox import Sandbox
-from tests.copernica.conftest import World
 from tests.faults.kinds import REQUESTS, Request, Stand
+from tests.support.client import World
 
 # Of a request that is answered in time, and of one that a slow answer lets down.
 READ_S, SHORT_S = 20.0, 0.5

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from random import Random
 
 from tests.fuzz import json_of
 from tests.fuzz.bytes_of import damaged, encoded, packed, soup
 from tests.fuzz.case import JOB, Case
-
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared" / "data"
+from tests.support.places import ROOT, SHARED
 
 SCHEMA = b"""\
 import datetime

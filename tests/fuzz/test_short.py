@@ -15,6 +15,8 @@ from tests.fuzz.case import JOB, Case, play
 from tests.fuzz.make import SCHEMA, TEMPLATE, case_of
 from tests.fuzz.sent import STRUCTURE, send
 
+pytestmark = pytest.mark.usefixtures("sockets")
+
 
 @pytest.mark.parametrize("first", range(0, 90, 15))
 def test_hostile_input_ends_in_a_documented_way(tmp_path: Path, first: int):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.guards.conftest import ORDERS, Shop
-from tests.journeys.conftest import Ran, call
+from tests.support.command import Ran, call
+from tests.support.shop import ORDERS, Shop
 
 UPDATE = ("target.action=update", "load.mode=profiles")
 

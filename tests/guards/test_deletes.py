@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.guards.conftest import DELETE, ORDERS, STRUCTURE, Shop, open_shop
-from tests.journeys.conftest import Journey, call
+from tests.support.command import call
+from tests.support.journey import Journey
+from tests.support.shop import DELETE, ORDERS, STRUCTURE, Shop, open_shop
 
 SUBPROFILES = (*ORDERS, "target.action=delete", "target.delete_target=subprofile")
 WAYS = ("imports", "profiles")

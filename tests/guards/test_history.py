@@ -7,8 +7,8 @@ import json
 import pytest
 
 from pipeline.state.ledger import Ledger, RunEntry
-from tests.guards.conftest import Shop
-from tests.journeys.conftest import Ran, call
+from tests.support.command import Ran, call
+from tests.support.shop import Shop
 
 ADD = "target.action=add"
 

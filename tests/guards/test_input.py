@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.guards.conftest import Shop
-from tests.journeys.conftest import Ran
+from tests.support.command import Ran
+from tests.support.shop import Shop
 
 BAD = ("1,Delft", ",Ede", "2,Urk")
 

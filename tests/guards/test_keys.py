@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pipeline.guards.keys import SAMPLED_KEYS
-from tests.guards.conftest import ORDERS, STRUCTURE, Shop, open_shop
-from tests.journeys.conftest import Journey
+from tests.support.journey import Journey
+from tests.support.shop import ORDERS, STRUCTURE, Shop, open_shop
 
 ALL = "guards.unique_keys=all"
 

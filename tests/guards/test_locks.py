@@ -16,8 +16,9 @@ import pytest
 
 from pipeline.errors import InterruptedRunError, JobError, LockedError
 from pipeline.state.lock import Lock, Patience, database_lock, job_lock, user_state
-from tests.guards.conftest import Shop
-from tests.journeys.conftest import ROOT, call
+from tests.support.command import call
+from tests.support.places import ROOT
+from tests.support.shop import Shop
 
 # The winner of a race waits for its import until all others have come and gone.
 LATE = [{"kind": "delay", "method": "POST", "path": "/v4/imports", "seconds": 3600}]

@@ -14,8 +14,9 @@ import pytest
 
 from pipeline.errors import Exit
 from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
-from tests.guards.conftest import Shop
-from tests.journeys.conftest import ROOT, Ran, call
+from tests.support.command import Ran, call
+from tests.support.places import ROOT
+from tests.support.shop import Shop
 
 # A disk that takes no file above some bytes: what the kernel answers then (EFBIG) ends a write as ENOSPC does.
 SMALL_DISK = """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.journeys.conftest import Journey, Ran
+from tests.support.command import Ran
+from tests.support.journey import Journey
 
 STRUCTURE = {
     "databases": [

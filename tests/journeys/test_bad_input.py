@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.conftest import Journey, Ran
+from tests.support.command import Ran
+from tests.support.journey import Journey
 
 STRUCTURE = {
     "databases": [

@@ -16,8 +16,9 @@ import pytest
 from pipeline.__main__ import main
 from pipeline.errors import Exit
 from pipeline.state.lock import Lock
-from tests.journeys.conftest import Journey, call
 from tests.journeys.shop import JOB, SCHEMA, chunk_of, customers, opened, run
+from tests.support.command import call
+from tests.support.journey import Journey
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.conftest import SHARED, Journey
+from tests.support.journey import Journey
+from tests.support.places import SHARED, needs_shared_data
 
-pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is absent")
+needs_shared_data()
 
 CORNER = {
     "databases": [

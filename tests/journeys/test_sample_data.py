@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from pipeline.model.codes import CODES
-from tests.journeys.conftest import ROOT, Journey, Ran, call
+from tests.support.command import Ran, call
+from tests.support.journey import Journey
+from tests.support.places import ROOT
 
 CONFIGS = ROOT / "configs"
 MENDED = ROOT / "sample_data" / "mended-2026-11-17.csv"

@@ -13,8 +13,8 @@ import pytest
 from pipeline.errors import Exit
 from pipeline.load.choice import refuses_imports
 from pipeline.run.loading import PROFILE_CHUNK_ROWS
-from tests.journeys.conftest import Journey
 from tests.journeys.shop import chunk_of, customers, opened, run
+from tests.support.journey import Journey
 
 
 @pytest.fixture

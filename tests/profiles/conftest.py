@@ -12,7 +12,7 @@ from tests.profiles.shop import STRUCTURE, Shop
 
 
 @pytest.fixture(scope="session")
-def shared_sandbox() -> Iterator[Sandbox]:
+def shared_sandbox(sockets: None) -> Iterator[Sandbox]:
     with Sandbox(STRUCTURE) as sandbox:
         yield sandbox
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.journeys.conftest import Journey
-from tests.resume.conftest import Shop, resume, state_of
 from tests.resume.test_ground import ask, interrupt, meanwhile
+from tests.support.journey import Journey
+from tests.support.resumable import Shop, resume, state_of
 
 # The orders of one customer in two chunks of four rows, those of another one in the third.
 DUMP = "Nr,City,Points,interest.news,Order.No,Order.Total\n" + "".join(

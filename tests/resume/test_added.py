@@ -7,9 +7,9 @@ import shutil
 import pytest
 import requests
 
-from tests.journeys.conftest import Journey
-from tests.resume.conftest import Shop, resume, state_of
 from tests.resume.test_crash import start
+from tests.support.journey import Journey
+from tests.support.resumable import Shop, resume, state_of
 
 HEAD = "Nr,City,Points,interest.news,Order.No,Order.Total\n"
 PROFILES, SUBPROFILES = "*/profiles", "*/subprofiles/*"

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.conftest import Journey, Ran
-from tests.resume.conftest import Shop, resume, state_of
+from tests.support.command import Ran
+from tests.support.journey import Journey
+from tests.support.resumable import Shop, resume, state_of
 
 ROOT = Path(__file__).parents[2]
 CRASH = [sys.executable, "-m", "tests.resume.crash"]

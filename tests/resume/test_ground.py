@@ -16,9 +16,10 @@ import pytest
 import requests
 
 from pipeline.state.lock import Patience, database_lock
-from tests.journeys.conftest import Journey, call
-from tests.resume.conftest import Shop, resume, state_of
 from tests.resume.test_crash import start, steps_of
+from tests.support.command import call
+from tests.support.journey import Journey
+from tests.support.resumable import Shop, resume, state_of
 
 LEDGER = Path(".copernica-import") / "ledger.sqlite"
 

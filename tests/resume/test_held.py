@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.state.folder import KEEP_UNTIL
-from tests.resume.conftest import Shop, resume, state_of
+from tests.support.resumable import Shop, resume, state_of
 
 # One customer whose orders fill three chunks of four rows, and whose city follows the file.
 CHAIN = "Nr,City,Points,interest.news,Order.No,Order.Total\n" + "".join(

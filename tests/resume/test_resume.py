@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from pipeline.__main__ import main
-from tests.journeys.conftest import Journey
-from tests.resume.conftest import Shop, resume, run_and_settle, state_of
+from tests.support.journey import Journey
+from tests.support.resumable import Shop, resume, run_and_settle, state_of
 
 
 def test_a_lost_answer_whose_import_ran_is_settled_within_the_run(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.resume.conftest import Shop, resume, state_of
+from tests.support.resumable import Shop, resume, state_of
 
 HEAD = "Nr,City,Points,interest.news,Order.No,Order.Total\n"
 FAILS = [{"kind": "fail", "nth": 1, "after_rows": 0, "message": "Disk full"}]

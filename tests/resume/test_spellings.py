@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.resume.conftest import Shop, run_and_settle, state_of
+from tests.support.resumable import Shop, run_and_settle, state_of
 
 DUMP = """Nr,City,Points,interest.news,Order.No,Order.Total
 Müller,Delft,1,Yes,O1,1

@@ -88,7 +88,7 @@ class Client:
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Sandbox]:
+def running(sockets: None) -> Iterator[Sandbox]:
     """Give the one sandbox of this folder; use `sandbox` instead."""
     with Sandbox(structure=STRUCTURE) as sandbox:
         yield sandbox

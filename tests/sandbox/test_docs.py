@@ -15,6 +15,8 @@ from pipeline.sandbox.faults import Rule
 from pipeline.sandbox.hazards import HAZARDS
 from pipeline.sandbox.switches import CHOICES, LOOKUPS_DROP
 
+pytestmark = pytest.mark.usefixtures("sockets")
+
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
 

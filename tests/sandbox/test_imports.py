@@ -319,6 +319,7 @@ def test_remove_missing_of_nothing_wipes_the_database(sandbox: Sandbox, shop: Cl
     assert counts(sandbox) == {"deleted": 1}
 
 
+@pytest.mark.usefixtures("sockets")
 def test_the_delete_behaviour_holds_for_imports() -> None:
     """The import succeeds and nothing is removed."""
     database = {**STRUCTURE["databases"][0], "delete_behaviour": "nothing"}

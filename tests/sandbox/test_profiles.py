@@ -167,6 +167,7 @@ def test_bulk_removal_takes_ids_in_its_body(sandbox: Sandbox, client_of: Callabl
     assert codes(sandbox) == ["delete_foreign_profile"]
 
 
+@pytest.mark.usefixtures("sockets")
 @pytest.mark.parametrize(("behaviour", "city"), [("nothing", "Delft"), ("unsubscribe", "gone")])
 def test_the_delete_behaviour_may_keep_a_profile(behaviour: str, city: str) -> None:
     """DELETE succeeds, but the profile stays, or is unsubscribed by its rule."""

@@ -10,6 +10,8 @@ import pytest
 from pipeline.sandbox import Sandbox
 from tests.sandbox.conftest import Client
 
+pytestmark = pytest.mark.usefixtures("sockets")
+
 
 def test_an_account_is_built_by_calls_alone() -> None:
     """Without a structure the sandbox starts empty and takes everything by its calls."""

@@ -20,6 +20,8 @@ from pipeline.errors import Exit, JobError
 from pipeline.sandbox import Sandbox
 from tests.sandbox.conftest import STRUCTURE, Client
 
+pytestmark = pytest.mark.usefixtures("sockets")
+
 ROOT = Path(__file__).parents[2]
 START = "from pipeline.cli.sandbox import command; command()"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.sandbox.faults import IMPORT_KINDS
-from tests.secrets.conftest import FORMS, JWT, TOKEN, Makes, Traces
+from tests.support.traces import FORMS, JWT, TOKEN, Makes, Traces
 
 MODES = {"v1": "profiles", "v2": "profiles", "v3": "imports", "v4": "imports"}
 # Requests that change something are struck; with `none` all goes well. Each run is gone on with once, without the fault.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.secrets.conftest import BAD, HEADER, LONG, PRIVATE, Makes, Traces
+from tests.support.traces import BAD, HEADER, LONG, PRIVATE, Makes, Traces
 
 ACCEPTED = f"{PRIVATE},{PRIVATE},{LONG},1,Yes,{LONG}\n"
 # What is said of a value in a message is cut to so many characters.

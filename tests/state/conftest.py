@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from tests.resume.conftest import journey, shop
+from collections.abc import Callable
 
-__all__ = ["journey", "shop"]
+import pytest
+
+from tests.support.journey import Journey
+from tests.support.resumable import Shop, shop_of
+
+
+@pytest.fixture
+def shop(journey: Callable[..., Journey]) -> Shop:
+    """Make the shop with its job."""
+    return shop_of(journey)

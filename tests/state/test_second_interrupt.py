@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.conftest import Journey
-from tests.resume.conftest import Shop, resume, state_of
 from tests.resume.test_ground import meanwhile
+from tests.support.journey import Journey
+from tests.support.resumable import Shop, resume, state_of
 
 DUMP = "Nr,City,Points,interest.news\nA,Ede,1,\nB,Ede,2,\nC,Ede,3,\n"
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
 
 import polars as pl
-import pytest
 
 from pipeline.model.rows import Batch
+from tests.support.places import SHARED, needs_shared_data
 from tests.validate.making import batch, job, spec, validator
 
-CORNER = Path(__file__).parents[3] / "shared" / "data" / "corner"
-pytestmark = pytest.mark.skipif(not CORNER.is_dir(), reason="the shared data is not here")
+needs_shared_data()
+CORNER = SHARED / "corner"
 
 SPECS = [
     spec("CustomerID", nullable=False, max_length=20),
