@@ -41,7 +41,7 @@ sandbox: $(STAMP) ## serve the local Copernica of the sample data on port 8765
 
 nightly: $(STAMP) ## for cron: make nightly JOB=configs/my.yaml [DUMP="file ..."]
 	$(if $(filter file,$(origin JOB)),$(error say which job: make nightly JOB=configs/my.yaml))
-	@$(BIN)/copernica-import run $(JOB) $(DUMP)
+	@$(BIN)/copernica-import run --quiet $(JOB) $(DUMP)
 
 # What is measured lives apart from the tools of its development, and the other tools apart from it.
 BENCH := benchmarks/.venv

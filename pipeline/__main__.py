@@ -8,8 +8,11 @@ from __future__ import annotations
 import gc
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -19,6 +22,7 @@ from pipeline.errors import Exit, PipelineError, Problem
 
 # Importing makes hundreds of thousands of objects that stay: looking through them for garbage again and again is idle.
 GC_THRESHOLD = 100_000
+_JOB = re.compile(r"^job: *['\"]?([\w.-]+)", re.MULTILINE)
 
 
 def main(words: Sequence[str] | None = None, commands: click.Group = cli) -> int:
@@ -26,19 +30,20 @@ def main(words: Sequence[str] | None = None, commands: click.Group = cli) -> int
     words = list(sys.argv[1:] if words is None else words)
     _set_up_for_speed()
     _take_any_text()
-    as_json = "--json" in words[: words.index("--")] if "--" in words else "--json" in words
+    options = words[: words.index("--")] if "--" in words else words
+    as_json, quiet = "--json" in options, words if "--quiet" in options else None
     try:
         return int(commands.main(words, "copernica-import", standalone_mode=False) or 0)
     except PipelineError as error:
         if error.exit_code is Exit.BUG:
             _log(error)
-        return _refuse(error.problems, error.exit_code, as_json)
+        return _refuse(error.problems, error.exit_code, as_json, quiet)
     except click.ClickException as error:
-        return _misused(error, as_json)
+        return _misused(error, as_json, quiet)
     except (click.Abort, KeyboardInterrupt):
-        return _refuse((Problem("interrupted"),), Exit.INTERRUPTED, as_json)
+        return _refuse((Problem("interrupted"),), Exit.INTERRUPTED, as_json, quiet)
     except Exception as error:  # noqa: BLE001 - the one place for a bug of ours
-        return _bug(error, as_json)
+        return _bug(error, as_json, quiet)
 
 
 def _set_up_for_speed() -> None:
@@ -57,7 +62,7 @@ def _take_any_text() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _misused(error: click.ClickException, as_json: bool) -> int:
+def _misused(error: click.ClickException, as_json: bool, quiet: Sequence[str] | None) -> int:
     """Turn wrong words into the shape of every refusal; a command without any words gets its help."""
     context = getattr(error, "ctx", None)
     if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
@@ -65,13 +70,13 @@ def _misused(error: click.ClickException, as_json: bool) -> int:
         return Exit.USAGE
     program = context.command_path if isinstance(context, click.Context) else "copernica-import"
     what = "no command is named" if isinstance(error, click.exceptions.NoArgsIsHelpError) else error.format_message()
-    return _refuse((Problem(what, program, f"see {program} --help"),), Exit.USAGE, as_json)
+    return _refuse((Problem(what, program, f"see {program} --help"),), Exit.USAGE, as_json, quiet)
 
 
-def _bug(error: Exception, as_json: bool) -> int:
+def _bug(error: Exception, as_json: bool, quiet: Sequence[str] | None) -> int:
     _log(error)
     problem = Problem(f"this is a bug ({type(error).__name__})", "", "please report it with the traceback in the log")
-    return _refuse((problem,), Exit.BUG, as_json)
+    return _refuse((problem,), Exit.BUG, as_json, quiet)
 
 
 def _log(error: Exception) -> None:
@@ -79,16 +84,31 @@ def _log(error: Exception) -> None:
     import structlog
 
     from pipeline.config.environment import known_secrets
-    from pipeline.log import configure
+    from pipeline.log import configure, has_file
 
-    configure(known_secrets(os.environ))
+    if not has_file():
+        configure(known_secrets(os.environ))
     structlog.get_logger().error("run.bug", kind=type(error).__name__, exc_info=error)
 
 
-def _refuse(problems: Sequence[Problem], exit_code: Exit, as_json: bool) -> int:
+def _refuse(problems: Sequence[Problem], exit_code: Exit, as_json: bool, quiet: Sequence[str] | None) -> int:
+    """Write why a command ends; `quiet` is the command line of one that writes one line first, else None."""
     from pipeline.cli.output import refuse
 
-    return refuse(problems, exit_code, as_json=as_json)
+    line = ""
+    if quiet is not None:
+        now = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+        line = f"{_job_of(quiet)}: refused (exit {int(exit_code)}) at {now}: 0 read, nothing was sent"
+    return refuse(problems, exit_code, as_json=as_json, line=line)
+
+
+def _job_of(words: Sequence[str]) -> str:
+    """Return the job that a command line names, as far as that can be read; else its first words."""
+    for word in words:
+        with suppress(OSError, ValueError):
+            if word.endswith((".yaml", ".yml")) and (found := _JOB.search(Path(word).read_text(encoding="utf-8"))):
+                return found[1]
+    return " ".join(words[:2])
 
 
 if __name__ == "__main__":

@@ -45,6 +45,43 @@ wait: Decorator = click.option(
     metavar="S",
     help="Wait up to S seconds for another run that holds a lock.",
 )
+
+
+def _quieten(ctx: click.Context, parameter: click.Parameter, quiet: bool) -> bool:  # noqa: ARG001 - click's signature
+    if quiet:
+        from pipeline.config.environment import known_secrets
+        from pipeline.log import configure
+
+        configure(known_secrets(os.environ), quiet=True)
+    return quiet
+
+
+def _log_to(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> None:  # noqa: ARG001 - click's signature
+    if path is not None:
+        from pipeline.log import log_to
+
+        try:
+            log_to(path)
+        except OSError as error:
+            raise click.BadParameter(f"{str(path)!r} cannot be written: {error.strerror}") from None
+
+
+# Before --log: it sets the log up anew.
+quiet: Decorator = click.option(
+    "--quiet",
+    is_flag=True,
+    is_eager=True,
+    callback=_quieten,
+    help="Write nothing when all is well, else only what is wrong, to stderr.",
+)
+log: Decorator = click.option(
+    "--log",
+    type=click.Path(path_type=Path),
+    callback=_log_to,
+    expose_value=False,
+    metavar="FILE",
+    help="Append the log to FILE, beside the run's own log.ndjson.",
+)
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout.")
 
 

@@ -19,6 +19,8 @@ from pipeline.run.request import ResumeRequest
 @click.option("--max-settle-calls", type=click.IntRange(min=0), metavar="N", help="Allow more calls for looking.")
 @options.wait
 @options.state_dir_alone
+@options.quiet
+@options.log
 @options.as_json
 def command(
     run: str | None,
@@ -27,6 +29,7 @@ def command(
     max_settle_calls: int | None,
     wait_s: float,
     state_dir: Path | None,
+    quiet: bool,
     as_json: bool,
 ) -> int:
     """Finish a run that stopped, by default the newest unfinished one.
@@ -40,5 +43,7 @@ def command(
     from pipeline.run.resume import resume
 
     request = ResumeRequest(run, unknown, failed, max_settle_calls, options.state_folder(state_dir), wait_s)
-    found = resume(request, Reporter())
-    return show(found, as_json=as_json) if isinstance(found, Summary) else show_again(found, as_json=as_json)
+    found = resume(request, Reporter(quiet=quiet))
+    if isinstance(found, Summary):
+        return show(found, as_json=as_json, quiet=quiet)
+    return show_again(found, as_json=as_json, quiet=quiet)

@@ -21,11 +21,13 @@ from pipeline.run.request import GUARDS, RunRequest
     type=click.Choice(GUARDS),
     multiple=True,
     metavar="GUARD",
-    help=f"Pass by a guard, on the record. Repeatable. One of {', '.join(GUARDS)}.",
+    help=f"Override a guard, on the record. Repeatable. One of {', '.join(GUARDS)}.",
 )
 @options.wait
 @options.settings
 @options.state_dir
+@options.quiet
+@options.log
 @options.as_json
 def command(
     job: Path,
@@ -35,6 +37,7 @@ def command(
     wait_s: float,
     settings: tuple[str, ...],
     state_dir: Path | None,
+    quiet: bool,
     as_json: bool,
 ) -> int:
     """Do the whole job: read the dumps, check every record, send what is right, read a sample back.
@@ -56,4 +59,4 @@ def command(
         state_dir=options.state_folder(state_dir, job),
         wait_s=wait_s,
     )
-    return show(run(request, Reporter()), as_json=as_json)
+    return show(run(request, Reporter(quiet=quiet)), as_json=as_json, quiet=quiet)

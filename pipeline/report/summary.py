@@ -237,10 +237,11 @@ def _set_aside(summary: Summary) -> Iterator[str]:
     yield "set aside"
     for one in summary.set_aside[:MOST_SET_ASIDE]:
         title = CODES[one.code].title if one.code in CODES else ""
-        first = f"first in {one.places[0][0]} line {one.places[0][1]}" if one.places else ""
-        yield f"  {one.code:<17}{one.count:>8,}  " + ", ".join(filter(None, (one.column, title, first)))
+        first = f"{one.places[0][0]} line {one.places[0][1]}" if one.places else ""
+        words = f"{one.column:<14}  " + ", ".join(filter(None, (title, first)))
+        yield f"  {one.code:<17}{one.count:>8,}  {words}".rstrip()
     if len(summary.set_aside) > MOST_SET_ASIDE:
-        yield f"  … and {counted(len(summary.set_aside) - MOST_SET_ASIDE, 'more code')} and column"
+        yield f"  … and {len(summary.set_aside) - MOST_SET_ASIDE} more"
 
 
 def _places(summary: Summary) -> Iterator[str]:

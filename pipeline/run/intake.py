@@ -42,7 +42,7 @@ def take_in(
             intake.rejected += checked.faults.height
             intake.rejected_by_target += int(checked.faults["_by_target"].sum())
             intake.valid += checked.accepted.height
-            advance(extraction.bytes_read - seen_bytes)
+            advance(extraction.bytes_read - seen_bytes, batch.frame.height + batch.malformed.height)
             seen_bytes = extraction.bytes_read
     intake.facts = extraction.facts
     intake.set_aside = rejects.set_aside

@@ -14,6 +14,7 @@ from pipeline.config.environment import read_environment
 from pipeline.errors import ApiRefusedError, InputError, Problem
 from pipeline.load.choice import Choice, choose
 from pipeline.load.loop import Decisions
+from pipeline.log import keep_log
 from pipeline.model.columns import LiveField
 from pipeline.model.files import SourceFile
 from pipeline.model.job import Job
@@ -63,6 +64,7 @@ def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str,
         refuse_moved(row, target)
         files = tuple(file for file, _ in ledger.files(row.id))
         folder = RunFolder(request.state_dir, row.id)
+        keep_log(folder.log_path, row.id)
         site = Site(target, choice_of(row, job), ledger, reporter, stop)
         run_id = RunId(row.id, job, files, row.limit, frozenset(row.forced), folder, cut_for=row.way, resumed=True)
         conductor = Conductor(site, run_id)

@@ -17,6 +17,7 @@ from pipeline.config.environment import read_environment
 from pipeline.guards import only_new
 from pipeline.load.choice import choose
 from pipeline.load.loop import Decisions
+from pipeline.log import keep_log
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
 from pipeline.run.context import RunId, Site
@@ -67,6 +68,7 @@ def begin(request: RunRequest, plan: PreparedJob, site: Site, api_host: str) -> 
     job, target = plan.job, site.target
     drop_expired(request.state_dir, datetime.now(UTC))
     folder = RunFolder.new(request.state_dir, job.job, datetime.now(UTC))
+    keep_log(folder.log_path, folder.run)
     copy = json.dumps({**job.model_dump(mode="json", by_alias=True), "path": str(job.path.absolute())})
     entry = RunEntry(
         run=folder.run,

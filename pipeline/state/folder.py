@@ -60,6 +60,16 @@ class RunFolder:
         return self.path / "run.json"
 
     @property
+    def log_path(self) -> Path:
+        """Return the path of the run's log: a line of JSON per event, of every command that worked on it."""
+        return self.path / "log.ndjson"
+
+    @property
+    def report_path(self) -> Path:
+        """Return the path of the run's report."""
+        return self.path / "report.html"
+
+    @property
     def staged(self) -> Path:
         """Give the folder of staged rows."""
         return self.path / "staged"

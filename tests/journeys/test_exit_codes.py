@@ -194,7 +194,7 @@ def test_6_rows_that_failed_one_by_one_are_named_with_their_file_and_can_be_gone
     assert f"stand in {failed}" in said
     assert "is not known" not in said
     assert f"mend the rows in {failed} (target columns) and run it with --force unfinished_run" in said
-    assert ran.stderr.splitlines()[-1].split("copernica-import")[-1].startswith(" resume ")
+    assert " resume " in ran.stderr.splitlines()[-1]
     shop.sandbox.set_faults([])
     mended = shop.call("run", shop.folder / "job.yaml", str(failed), "--force", "unfinished_run")
     assert (mended.exit_code, mended.records["confirmed"]) == (Exit.OK, 1), mended.stderr
