@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 import socket
 import time
 from collections.abc import Mapping
@@ -17,12 +16,12 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from pipeline.errors import InterruptedRunError, JobError, LockedError, Problem
+from pipeline.state.host import database_name, host_dir, open_shared
 
 # Between two tries for a lock that is held.
 _PAUSE_S = 0.1
 # A holder writes its name right after it got the lock; so long may an empty file be looked at again.
 _NAMING_S = 1.0
-_STANDARD_PORTS = {"http": 80, "https": 443}
 
 
 class Patience:
@@ -86,8 +85,7 @@ class Lock:
 
     def _opened(self) -> int:
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            return open_shared(self._path)
         except OSError as error:
             raise JobError(
                 Problem(
@@ -117,28 +115,10 @@ def job_lock(state_dir: Path, job: str, patience: Patience) -> Lock:
 
 
 def database_lock(api_url: str, database_id: int, patience: Patience, environ: Mapping[str, str] = os.environ) -> Lock:
-    """Give the lock of one database of one API host, which all state folders of the user share.
-
-    It stands in `$XDG_STATE_HOME` (else `~/.local/state`) under `copernica-import/locks/`. Raises JobError where there
-    is no such place.
-    """
-    parts = urlsplit(api_url)
-    port = parts.port or _STANDARD_PORTS.get(parts.scheme, 0)
-    host = re.sub(r"[^a-z0-9.-]", "_", (parts.hostname or "").lower())
-    path = user_state(environ) / "copernica-import" / "locks" / f"{host}-{port}-database-{database_id}.lock"
+    """Return the lock of one database of one API host, which all runs of the host share; raises JobError for no place."""
+    host = urlsplit(api_url).hostname
+    path = host_dir(environ) / "locks" / f"{database_name(api_url, database_id)}.lock"
     return Lock(path, f"database {database_id} of {host}", patience)
-
-
-def user_state(environ: Mapping[str, str]) -> Path:
-    """Find the user's folder for state; a relative `XDG_STATE_HOME` does not count (XDG base directories)."""
-    said = Path(environ.get("XDG_STATE_HOME") or "")
-    if said.is_absolute():
-        return said
-    try:
-        return Path.home() / ".local" / "state"
-    except RuntimeError:
-        problem = Problem("there is no home folder for the locks", "XDG_STATE_HOME", "set it, or HOME")
-        raise JobError(problem) from None
 
 
 def words_of(holder: bytes) -> str:

@@ -15,7 +15,7 @@ from threading import Event, Timer
 import pytest
 
 from pipeline.errors import InterruptedRunError, JobError, LockedError
-from pipeline.state.lock import Lock, Patience, database_lock, job_lock, user_state
+from pipeline.state.lock import Lock, Patience, database_lock, job_lock
 from tests.support.command import call
 from tests.support.places import ROOT
 from tests.support.shop import Shop
@@ -181,13 +181,6 @@ def test_a_lock_is_private_and_named_after_host_port_and_database(tmp_path: Path
     assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
     with database_lock("https://api.copernica.com:443/", 12, Patience(), said):
         assert len(list(path.parent.iterdir())) == 1
-
-
-def test_the_place_of_locks_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """XDG_STATE_HOME where it is absolute, else ~/.local/state."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert user_state({"XDG_STATE_HOME": "/var/x"}) == Path("/var/x")
-    assert user_state({"XDG_STATE_HOME": "here"}) == user_state({}) == tmp_path / ".local" / "state"
 
 
 def test_a_lock_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,284 @@
+"""Hold one file of a register: runs, their notes with salted hashes of keys, contents that were loaded (edge: SQLite)."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import polars as pl
+
+from pipeline.errors import JobError, Problem
+from pipeline.state.database import Database
+from pipeline.state.host import open_shared, refuse_network
+
+FORMAT = 1
+TABLES = """
+CREATE TABLE about (id TEXT NOT NULL, salt INTEGER NOT NULL, twin TEXT) STRICT;
+CREATE TABLE run (
+    id TEXT PRIMARY KEY, job TEXT NOT NULL, began INTEGER NOT NULL, began_ms INTEGER NOT NULL,
+    open INTEGER NOT NULL DEFAULT 1, sent INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE note (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, ordinal INTEGER NOT NULL, scheme INTEGER NOT NULL,
+    key_fields TEXT NOT NULL, columns TEXT, sent_ms INTEGER NOT NULL, until_ms INTEGER, keys BLOB NOT NULL
+) STRICT;
+CREATE INDEX note_of_chunk ON note (run, ordinal);
+CREATE TABLE content (job TEXT NOT NULL, sha256 TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (job, sha256, run))
+    STRICT, WITHOUT ROWID;
+"""
+
+# A run that is open for so long was forgotten, such as with its state folder. Should it come back after all, what others
+# have sent since is not known any more, and every key counts as sent.
+MOST_OPEN_DAYS = 30
+# How much later than it may still run a request is forgotten, by this host's clock: no clock is that wrong.
+_GRACE_MS = _DAY_MS = 24 * 3600 * 1000
+# Keys that are compared at once: 8 MB.
+_KEYS_AT_ONCE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Note:
+    """A request: its chunk, the key fields that its keys are of, the columns that it writes (None: whole records)."""
+
+    ordinal: int
+    key_fields: tuple[str, ...]
+    columns: list[str] | None
+    sent: int
+    until: int | None
+
+
+class RegisterFile:
+    """One file; times are milliseconds since 1970. What it cannot compare counts as equal: the safe side."""
+
+    def __init__(self, path: Path, db: Database) -> None:
+        self.path, self._db = path, db
+        self._twin: str | None
+        self.id, self._salt, self._twin = db.execute("SELECT id, salt, twin FROM about").fetchone()
+        # polars may hash otherwise in another version; keys of another scheme are not comparable.
+        probe = pl.DataFrame({"a": ["K-1"], "b": ["ë"]}).select(pl.col("a").hash(1) ^ pl.struct("a", "b").hash(1))
+        self._scheme = _signed(probe.to_series().hash(1).item())
+
+    @classmethod
+    def open(cls, path: Path) -> RegisterFile:
+        """Open or make the file; raises JobError where that cannot be done or its format is another."""
+        refuse_network(path.parent, "the register of a database")
+        try:
+            os.close(open_shared(path))
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        except (OSError, sqlite3.Error) as error:
+            raise _refusal(path, error) from None
+        db = Database(connection, RLock())
+        try:
+            _prepare(db, path)
+            return cls(path, db)
+        except sqlite3.Error as error:
+            connection.close()
+            raise _refusal(path, error) from None
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.connection.close()
+
+    @property
+    def twin(self) -> str | None:
+        """Return the id of the other file that this one was used with last."""
+        return self._twin
+
+    @twin.setter
+    def twin(self, other: str) -> None:
+        if other != self._twin:
+            self._db.execute("UPDATE about SET twin = ?", (other,))
+            self._twin = other
+
+    def begin(self, run: str, job: str, contents: Sequence[str]) -> None:
+        """Record an open run."""
+        now = int(time.time() * 1000)
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO run (id, job, began, began_ms)"
+                " VALUES (?, ?, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'note'), 0), ?)",
+                (run, job, now),
+            )
+            self._db.executemany("INSERT OR IGNORE INTO content VALUES (?,?,?)", [(job, one, run) for one in contents])
+            self._forget(now)
+
+    def add(self, run: str, note: Note, keys: pl.Series) -> None:
+        """Record a request of a run."""
+        blob = BytesIO()
+        self._salted(keys).to_frame("key").write_ipc_stream(blob, compression="uncompressed")
+        columns = None if note.columns is None else json.dumps(note.columns)
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT INTO note (run, ordinal, scheme, key_fields, columns, sent_ms, until_ms, keys)"
+                " VALUES (?,?,?,?,?,?,?,?)",
+                (
+                    run, note.ordinal, self._scheme, json.dumps(note.key_fields), columns, note.sent, note.until,
+                    blob.getbuffer(),
+                ),
+            )  # fmt: skip
+            self._db.execute("UPDATE run SET sent = sent + 1 WHERE id = ?", (run,))
+
+    def final(self, run: str, ordinal: int) -> None:
+        """Record that the requests of a chunk can run no more; after a power cut it may have to be recorded again."""
+        # One statement each where nothing is forgotten: what is lost with the power only holds keys for longer.
+        self._db.execute_unsynced("UPDATE note SET until_ms = NULL WHERE run = ? AND ordinal = ?", (run, ordinal))
+        self._db.execute_unsynced(
+            "DELETE FROM note WHERE run = ? AND ordinal = ? AND NOT EXISTS"
+            " (SELECT 1 FROM run AS other WHERE other.id <> note.run AND other.open = 1 AND other.began < note.number)",
+            (run, ordinal),
+        )
+
+    def withdraw(self, run: str, ordinal: int) -> None:
+        """Forget the last request of a chunk."""
+        with self._db.transaction():
+            gone = self._db.execute(
+                "DELETE FROM note WHERE number = (SELECT max(number) FROM note WHERE run = ? AND ordinal = ?)",
+                (run, ordinal),
+            ).rowcount
+            self._db.execute("UPDATE run SET sent = sent - ? WHERE id = ?", (gone, run))
+
+    def end(self, run: str) -> None:
+        """Record that a run is closed, and forget what nobody needs any more."""
+        with self._db.transaction():
+            self._db.execute("UPDATE run SET open = 0 WHERE id = ?", (run,))
+            self._forget(int(time.time() * 1000))
+
+    def _forget(self, now: int) -> None:
+        """Delete requests that can run no more and are newer than no open run, and closed runs without content of their own."""
+        self._db.execute("UPDATE run SET open = -1 WHERE open = 1 AND began_ms < ?", (now - MOST_OPEN_DAYS * _DAY_MS,))
+        self._db.execute(
+            "DELETE FROM note WHERE coalesce(until_ms, 0) < ? AND NOT EXISTS"
+            " (SELECT 1 FROM run AS other WHERE other.id <> note.run AND other.open = 1 AND other.began < note.number)",
+            (now - _GRACE_MS,),
+        )
+        self._db.execute(
+            "DELETE FROM content WHERE run IN (SELECT id FROM run WHERE open = 0 AND sent = 0)",
+        )
+        self._db.execute("DELETE FROM run WHERE open = 0 AND NOT EXISTS (SELECT 1 FROM content WHERE run = run.id)")
+
+    def holding(
+        self, run: str, key_fields: Sequence[str], keys: pl.Series, now: int
+    ) -> Iterator[tuple[int, pl.Series]]:
+        """Yield until when a request of another run may still run, and which keys it holds."""
+        found = self._db.execute(
+            "SELECT until_ms, scheme, key_fields, keys FROM note WHERE run <> ? AND until_ms > ?", (run, now)
+        ).fetchall()
+        salted = self._salted(keys) if found else keys
+        for until, scheme, fields, blob in found:
+            theirs = _read(blob)
+            if (scheme, fields) == (self._scheme, json.dumps(key_fields)):
+                yield until, salted.is_in(theirs.implode())
+            else:
+                yield until, _all_or_none(keys, theirs)
+
+    def sent_since(
+        self, run: str, key_fields: Sequence[str], keys: pl.Series, columns: frozenset[str] | None
+    ) -> Iterator[pl.Series]:
+        """Yield which keys other runs have sent since a run began, a million of theirs at a time."""
+        began, is_open = self._db.execute("SELECT began, open FROM run WHERE id = ?", (run,)).fetchone() or (0, 1)
+        if is_open < 0:
+            yield keys.is_not_null()
+            return
+        salted = self._salted(keys)
+        waiting: list[pl.Series] = []
+        for number, scheme, fields, written in self._notes_since(run, began):
+            if columns is not None and written is not None and columns.isdisjoint(json.loads(written)):
+                continue
+            theirs = _read(self._db.execute("SELECT keys FROM note WHERE number = ?", (number,)).fetchone()[0])
+            if (scheme, fields) != (self._scheme, json.dumps(key_fields)):
+                yield _all_or_none(keys, theirs)
+                continue
+            waiting.append(theirs)
+            if sum(map(len, waiting)) >= _KEYS_AT_ONCE:
+                yield _among(salted, waiting)
+                waiting = []
+        if waiting:
+            yield _among(salted, waiting)
+
+    def _notes_since(self, run: str, began: int) -> list[tuple[Any, ...]]:
+        found = self._db.execute(
+            "SELECT number, scheme, key_fields, columns FROM note WHERE run <> ? AND number > ? ORDER BY number",
+            (run, began),
+        )
+        return found.fetchall()
+
+    def loaded(self, job: str, sha256: str) -> str | None:
+        """Return a run of a job that has sent a file of this content."""
+        found = self._db.execute(
+            "SELECT run.id FROM content JOIN run ON run.id = content.run WHERE content.job = ? AND sha256 = ? AND sent > 0",
+            (job, sha256),
+        ).fetchone()
+        return None if found is None else str(found[0])
+
+    def latest(self) -> int | None:
+        """Return the latest time of a request that is still on record."""
+        found = self._db.execute("SELECT max(sent_ms) FROM note").fetchone()[0]
+        return None if found is None else int(found)
+
+    def _salted(self, keys: pl.Series) -> pl.Series:
+        return keys.hash(self._salt)
+
+
+def _prepare(db: Database, path: Path) -> None:
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    if (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise sqlite3.DatabaseError(found)
+    with db.transaction():
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            for statement in TABLES.split(";"):
+                db.execute(statement)
+            db.execute("INSERT INTO about VALUES (?, ?, NULL)", (secrets.token_hex(8), secrets.randbits(62)))
+            db.execute(f"PRAGMA user_version={FORMAT}")
+    if version not in (0, FORMAT):
+        raise JobError(
+            Problem(
+                f"the register has format {version}, this version reads {FORMAT}",
+                where=str(path),
+                do="use the newest version that runs on this host everywhere",
+            )
+        )
+
+
+def _refusal(path: Path, error: Exception) -> JobError:
+    """Name what keeps a register from being opened; SQLite calls a damaged file by the bare class of its errors."""
+    do = "make its folder writable for whoever runs a job here"
+    if type(error) is sqlite3.DatabaseError:
+        do = (
+            "put it back from a backup; or, once no import of the last hours is still running in Copernica, delete it:"
+            " the next run makes a new one"
+        )
+    return JobError(Problem(f"the register of the database cannot be opened: {error}", str(path), do))
+
+
+def _read(blob: bytes) -> pl.Series:
+    return pl.read_ipc_stream(BytesIO(blob)).to_series()
+
+
+def _all_or_none(keys: pl.Series, theirs: pl.Series) -> pl.Series:
+    """Answer for keys that cannot be compared: each may be among `theirs`, unless there are none."""
+    return keys.is_not_null() if theirs.len() else keys.is_null()
+
+
+def _among(salted: pl.Series, theirs: Sequence[pl.Series]) -> pl.Series:
+    """Find which keys are among millions of others, with a table of the fewer ones."""
+    other = pl.concat(theirs)
+    return salted.is_in(other.filter(other.is_in(salted.implode())).implode())
+
+
+def _signed(bits: int) -> int:
+    """Return 64 bits as the signed number that SQLite holds."""
+    return bits - 2**64 if bits >= 2**63 else bits
