@@ -27,7 +27,7 @@ run: $(STAMP) ## import the sample data into a sandbox that is started and stopp
 		$(BIN)/copernica-import run $(JOB)
 
 test: $(STAMP) ## run the tests
-	$(BIN)/python -m pytest -n 2 $(TEST)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(TEST)
 
 lint: $(STAMP) ## check style and types
 	$(BIN)/ruff check .

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -49,6 +50,14 @@ INTERESTS = ("news", "offers")
 # Of a real import: between two looks, and for how long.
 POLL_S, PATIENCE_S = 3.0, 600.0
 TIMEOUT_S = 60.0
+
+
+def account() -> tuple[str, str]:
+    """Return token and database of the real account, empty where they are not set."""
+    return os.environ.get("COPERNICA_LIVE_TOKEN", ""), os.environ.get("COPERNICA_LIVE_DATABASE", "")
+
+
+Learn = Callable[..., str]
 
 
 @dataclass(frozen=True)

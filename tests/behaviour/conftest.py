@@ -14,7 +14,7 @@ import pytest
 from pipeline.copernica import Client, Options
 from pipeline.copernica.versions import API_URL, AUTH_URL
 from pipeline.sandbox import Sandbox
-from tests.behaviour.api import Api, Place, scratch
+from tests.behaviour.api import Api, Learn, Place, account, scratch
 
 VERSIONS = ("v1", "v2", "v3", "v4")
 # A live run writes into a database of its own, and its name has to say so.
@@ -62,11 +62,6 @@ def sandbox_place(sandbox: Sandbox, version: str) -> Place:
     return Place(sandbox.api_url, sandbox.auth_url, sandbox.token, version, f"Scratch_{version}", sandbox)
 
 
-def account() -> tuple[str, str]:
-    """Give token and database of the real account, empty where they are not said."""
-    return os.environ.get("COPERNICA_LIVE_TOKEN", ""), os.environ.get("COPERNICA_LIVE_DATABASE", "")
-
-
 def live_place() -> Place:
     """Read where the real account is; fails where the database is not a scratch one."""
     token, database = account()
@@ -94,9 +89,6 @@ def api(request: pytest.FixtureRequest, places: Callable[[str], Api]) -> Api:
     if first and api.version < first:
         pytest.skip(f"{api.version} does not have it")
     return api
-
-
-Learn = Callable[..., str]
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ import pytest
 import requests
 
 from pipeline.copernica import AuthError, Client, RefusedError
-from tests.behaviour.api import COLLECTIONS, FIELDS, INTERESTS, MARK, Api
-from tests.behaviour.conftest import Learn, account
+from tests.behaviour.api import COLLECTIONS, FIELDS, INTERESTS, MARK, Api, Learn, account
 
 JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 

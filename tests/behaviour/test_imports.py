@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.behaviour.api import Api
-from tests.behaviour.conftest import Learn
+from tests.behaviour.api import Api, Learn
 
 pytestmark = pytest.mark.since("v3")
 ORDER = ("Nr", "Orders.Nr")

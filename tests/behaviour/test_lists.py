@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.copernica import Selector
-from tests.behaviour.api import Api
-from tests.behaviour.conftest import Learn
+from tests.behaviour.api import Api, Learn
 
 
 def listed(api: Api, *selectors: str, **words: object) -> dict[str, Any]:

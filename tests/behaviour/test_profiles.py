@@ -6,8 +6,7 @@ import pytest
 import requests
 
 from pipeline.copernica import Change, RefusedError, Selector
-from tests.behaviour.api import Api
-from tests.behaviour.conftest import Learn
+from tests.behaviour.api import Api, Learn
 
 
 def put_many(api: Api, *selectors: str, city: str, **options: str) -> requests.Response:

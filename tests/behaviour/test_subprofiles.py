@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.copernica import Change, Collection, Selector
-from tests.behaviour.api import Api
-from tests.behaviour.conftest import Learn
+from tests.behaviour.api import Api, Learn
 
 
 def orders_of(api: Api) -> Collection:

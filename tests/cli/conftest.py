@@ -12,24 +12,7 @@ import pytest
 
 from pipeline.__main__ import main
 from pipeline.cli import cli
-
-JOB = """\
-job: customers
-source:
-  files: [a.csv]
-  delimiter: ","
-schema: customers.py:Customers
-target:
-  api: v4
-  database: Customers
-  action: update or add
-  key_fields: [CustomerID]
-  ignore_empty_fields: true
-  followups: false
-  rebuild: true
-load:
-  mode: imports
-"""
+from tests.support.job import SMALLEST
 
 
 class Called(NamedTuple):
@@ -56,12 +39,5 @@ def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Called]:
 @pytest.fixture
 def job(tmp_path: Path) -> Path:
     path = tmp_path / "job.yaml"
-    path.write_text(JOB)
+    path.write_text(SMALLEST)
     return path
-
-
-@pytest.fixture(autouse=True)
-def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the environment of whoever runs the tests out of them."""
-    for name in ("TOKEN", "TOKEN_FILE", "API_URL", "AUTH_URL", "STATE_DIR"):
-        monkeypatch.delenv(f"COPERNICA_{name}", raising=False)

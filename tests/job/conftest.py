@@ -10,24 +10,6 @@ import pytest
 from pipeline.config.read import read_job
 from pipeline.errors import JobError, Problem
 
-SMALLEST = """\
-job: customers
-source:
-  files: [a.csv]
-  delimiter: ","
-schema: customers.py:Customers
-target:
-  api: v4
-  database: Customers
-  action: update or add
-  key_fields: [CustomerID]
-  ignore_empty_fields: true
-  followups: false
-  rebuild: true
-load:
-  mode: imports
-"""
-
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[str], Path]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from pipeline.config.problems import MUST_BE_SAID, SECTIONS, keys_of
 from pipeline.errors import Problem
-from tests.job.conftest import SMALLEST
+from tests.support.job import SMALLEST
 
 
 def test_faults_of_every_kind_come_together_in_the_order_of_the_file(problems):

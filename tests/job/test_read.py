@@ -9,7 +9,7 @@ import pytest
 from pipeline.config.read import read_job
 from pipeline.errors import JobError, Problem
 from pipeline.model.job import ColumnTarget, Limit
-from tests.job.conftest import SMALLEST
+from tests.support.job import SMALLEST
 
 FULL = """\
 job: customers

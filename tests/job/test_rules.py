@@ -8,7 +8,7 @@ from pipeline.config.read import read_job
 from pipeline.config.rules import NOT_YET
 from pipeline.errors import Problem
 from pipeline.model.job import Limit
-from tests.job.conftest import SMALLEST
+from tests.support.job import SMALLEST
 
 NOT_YET_SAID = {"load.in_flight": "2"}
 

@@ -7,7 +7,7 @@ import pytest
 from pipeline.config.read import read_job
 from pipeline.errors import Problem
 from pipeline.model.job import ColumnTarget
-from tests.job.conftest import SMALLEST
+from tests.support.job import SMALLEST
 
 ADVICE = "write --set key.path=VALUE; a part with dots is quoted: --set 'columns.\"Orders.OrderID\"=Order.OrderID'"
 

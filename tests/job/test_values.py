@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config.read import read_job
 from pipeline.model.job import Limit, format_of
-from tests.job.conftest import SMALLEST
+from tests.support.job import SMALLEST
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.model.files import SourceFile
 from pipeline.report.accepted import AcceptedWriter
-from tests.report.conftest import csv_batch, source
+from tests.support.batches import csv_batch, source
 
 ROWS = pl.DataFrame(
     {"ID": ["1", "2"], "Order.No": [None, 'a"b'], "_line": [2, 3], "_record": [1, 2], "_set": [0, 1]},

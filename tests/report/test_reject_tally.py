@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.model.counts import SetAside
 from pipeline.report.reject_tally import RejectTally, masked
-from tests.report.conftest import csv_batch, faults
+from tests.support.batches import csv_batch, faults
 
 
 def test_each_fault_of_a_row_counts_in_its_own_column():

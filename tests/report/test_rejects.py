@@ -16,7 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.model.files import SourceFile
 from pipeline.model.rows import JsonNumber
 from pipeline.report.rejects import RejectsWriter
-from tests.report.conftest import csv_batch, faults, json_batch, source
+from tests.support.batches import csv_batch, faults, json_batch, source
 
 NO_FAULTS = faults()
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from pipeline.sandbox import Sandbox
-from tests.sandbox.conftest import Client, codes
+from tests.support.api_caller import Client, codes
 
 
 def exchange(sandbox: Sandbox, **arguments: dict[str, str]) -> requests.Response:

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from pipeline.sandbox import Sandbox
-from tests.sandbox.conftest import Client
+from tests.support.api_caller import Client
 
 
 def control(sandbox: Sandbox, method: str, path: str, body: Any = None, **params: str) -> requests.Response:

@@ -11,7 +11,7 @@ import requests
 from pipeline.errors import JobError
 from pipeline.sandbox import Sandbox
 from pipeline.sandbox.faults import Faults, rules_of
-from tests.sandbox.conftest import Client
+from tests.support.api_caller import Client
 
 ROWS = [{"CustNo": str(number)} for number in range(10)]
 

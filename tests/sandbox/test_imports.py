@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.sandbox import Sandbox
-from tests.sandbox.conftest import STRUCTURE, Client, codes
+from tests.support.api_caller import STRUCTURE, Client, codes
 
 ALL = ["add", "update", "update or add", "ignore or add", "delete"]
 

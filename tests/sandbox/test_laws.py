@@ -12,7 +12,7 @@ from pipeline.sandbox import Sandbox
 from pipeline.sandbox.dates import parse
 from pipeline.sandbox.model import TYPES, Field
 from pipeline.sandbox.values import coerce, folded, sortable
-from tests.sandbox.conftest import Client
+from tests.support.api_caller import Client
 
 NOW = datetime(2024, 2, 29, 12, 0, 0)
 KIND = st.sampled_from(TYPES)

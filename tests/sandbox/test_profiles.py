@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.sandbox import Sandbox
-from tests.sandbox.conftest import STRUCTURE, Client, codes
+from tests.support.api_caller import STRUCTURE, Client, codes
 
 
 def fields_of(sandbox: Sandbox, number: int = 0) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.sandbox import Sandbox
-from tests.sandbox.conftest import Client, codes
+from tests.support.api_caller import Client, codes
 
 PEOPLE = [
     {"CustNo": "00001", "Email": "Ann@x.test", "City": "Delft", "Tier": "gold", "Points": "5", "Born": "1980-01-02"},

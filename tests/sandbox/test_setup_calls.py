@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from pipeline.sandbox import Sandbox
-from tests.sandbox.conftest import Client
+from tests.support.api_caller import Client
 
 pytestmark = pytest.mark.usefixtures("sockets")
 

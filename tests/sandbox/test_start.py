@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from pipeline.cli.sandbox import command
 from pipeline.errors import Exit, JobError
 from pipeline.sandbox import Sandbox
-from tests.sandbox.conftest import STRUCTURE, Client
+from tests.support.api_caller import STRUCTURE, Client
 
 pytestmark = pytest.mark.usefixtures("sockets")
 

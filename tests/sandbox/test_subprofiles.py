@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.sandbox import Sandbox
-from tests.sandbox.conftest import Client, codes
+from tests.support.api_caller import Client, codes
 
 
 @pytest.fixture

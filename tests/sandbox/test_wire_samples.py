@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.sandbox import Sandbox
-from tests.sandbox.conftest import Client, codes
+from tests.support.api_caller import Client, codes
 
 
 def test_version_4_creates_and_refuses(sandbox: Sandbox, api: Client) -> None:

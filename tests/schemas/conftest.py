@@ -1,17 +1,15 @@
-"""Write schema modules to a folder and load them; build jobs from a few words."""
+"""Write schema modules to a folder and load them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipeline.errors import JobError
-from pipeline.model.job import Job
 from pipeline.validate.schema import load_schema
 from pipeline.validate.spec import TargetSchema
+from tests.support.schemas import Load, Refuse
 
 IMPORTS = """\
 import datetime, decimal
@@ -19,9 +17,6 @@ import pandera.polars as pa
 import polars as pl
 from pipeline.fields import *
 """
-
-Load = Callable[[str], TargetSchema]
-Refuse = Callable[[str], list[tuple[str, str, str]]]
 
 
 @pytest.fixture
@@ -45,28 +40,3 @@ def refused(load: Load) -> Refuse:
         return [(found.where.removeprefix("feed.py:S"), found.what, found.do) for found in raised.value.problems]
 
     return _refused
-
-
-def job_of(
-    keys: list[str],
-    columns: dict[str, Any] | None = None,
-    constants: dict[str, str] | None = None,
-    ignore: list[str] | None = None,
-    **target: Any,
-) -> Job:
-    """Build a job of these parts; everything else is as harmless as can be."""
-    words = {"api": "v4", "database": "D", "action": "update or add", "ignore_empty_fields": True}
-    words |= {"followups": False, "rebuild": True, "key_fields": keys} | target
-    return Job.model_validate(
-        {
-            "job": "customers",
-            "source": {"files": ["a.csv"], "delimiter": ","},
-            "columns": columns or {},
-            "constants": constants or {},
-            "ignore": ignore or [],
-            "schema": "feed.py:S",
-            "target": words,
-            "load": {"mode": "auto"},
-            "path": Path("job.yaml"),
-        }
-    )

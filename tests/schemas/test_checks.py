@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.errors import Exit, JobError, shown
 from pipeline.validate.checks import FAILURES_SCHEMA, SchemaChecks, quoted
 from pipeline.validate.spec import TargetSchema
-from tests.schemas.conftest import Load
+from tests.support.schemas import Load
 
 ORDERS = """
 S = pa.DataFrameSchema({

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.fields import Choice, Date, DateTime, Decimal, Email, Integer, Interest, Phone, Text, YesNo, column
 from pipeline.model.columns import FieldSpec
-from tests.schemas.conftest import Load
+from tests.support.schemas import Load
 
 MODEL = """
 class S(pa.DataFrameModel):

@@ -7,7 +7,7 @@ import pytest
 from pipeline.errors import Problem
 from pipeline.model.columns import LiveField
 from pipeline.validate.fit import Fit, fit
-from tests.schemas.conftest import Load, job_of
+from tests.support.schemas import Load, job_of
 
 ID = LiveField("text", 20)
 

@@ -7,7 +7,7 @@ import pytest
 from pipeline.errors import Problem
 from pipeline.model.job import Job
 from pipeline.validate.fit import check_schema_for_job
-from tests.schemas.conftest import Load, job_of
+from tests.support.schemas import Load, job_of
 
 SHOP = """
 S = pa.DataFrameSchema({

@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import Exit, JobError, Problem
 from pipeline.model.columns import FieldSpec
 from pipeline.validate.schema import load_schema
-from tests.schemas.conftest import Load
+from tests.support.schemas import Load
 
 
 def _problem(reference: str, folder: Path) -> Problem:

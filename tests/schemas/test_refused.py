@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.schemas.conftest import Load, Refuse
+from tests.support.schemas import Load, Refuse
 
 PER_ROW = "return one boolean per row: data.lazyframe.select(pl.col(data.key) > 0)"
 
