@@ -73,10 +73,12 @@ bench-profiles: $(BENCH_STAMP) ## measure the per-profile way: make bench-profil
 	$(BENCH)/bin/python -m benchmarks.profiles --profiles $(PROFILES)
 
 TIMES ?= 20
+# Where `tests/support/soak.py` leaves something out of a plain run.
+SOAKED := $(shell grep -lr support.soak tests --include=test_*.py)
 MINUTES ?= 10
 
-soak: $(STAMP) ## kill runs at random moments, many times: make soak [TIMES=20]
-	SOAK=$(TIMES) $(BIN)/python -m pytest -n 2 --timeout 7200 tests/resume/test_crash.py -k moment
+soak: $(STAMP) ## kill runs at every step and at random moments, many times: make soak [TIMES=20]
+	SOAK=$(TIMES) $(BIN)/python -m pytest -n 2 --timeout 7200 $(SOAKED)
 
 fuzz: $(STAMP) ## throw damaged and hostile input at the command line: make fuzz [MINUTES=10]
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)

@@ -18,9 +18,16 @@ import pytest
 from tests.support.command import Ran
 from tests.support.journey import Journey
 from tests.support.resumable import Shop, resume, state_of
+from tests.support.soak import SOAK, steps
 
 ROOT = Path(__file__).parents[2]
 CRASH = [sys.executable, "-m", "tests.resume.crash"]
+CASES = [
+    (f"{what}-{when}", mode)
+    for mode in ("imports", "profiles")
+    for what in ("ledger", "wire")
+    for when in ("before", "after")
+]
 
 
 def start(here: Journey, *words: str) -> subprocess.Popen[bytes]:
@@ -70,17 +77,15 @@ def steps_of(here: Journey, job: Path) -> dict[str, int]:
     return json.loads(counts.read_text())
 
 
-@pytest.mark.parametrize("mode", ["imports", "profiles"])
-@pytest.mark.parametrize("where", ["ledger-before", "ledger-after", "wire-before", "wire-after"])
+@pytest.mark.parametrize(("where", "mode"), CASES)
 def test_a_kill_at_any_step_loses_and_doubles_nothing(
     shop: Shop, undisturbed: list[dict[str, Any]], where: str, mode: str
 ) -> None:
-    """Invariants 7 and 8: at every statement of the ledger and every request, before and after, on both ways."""
+    """Invariants 7 and 8: at statements of the ledger and requests, before and after, on both ways; all of them in a soak."""
     here, job = shop(mode=mode, rebuild="false")
     total = steps_of(here, job)[where.partition("-")[0]]
     assert total > 10
-    # Every step of the import way; of the profile way, which repeats itself profile by profile, every third.
-    for step in range(1, total + 1, 1 if mode == "imports" else 3):
+    for step in steps(total, CASES.index((where, mode))):
         here.sandbox.reset()
         shutil.rmtree(here.folder / ".copernica-import")
         code = start(here, where, str(step), "run", str(job)).wait(60)
@@ -99,10 +104,10 @@ FAULTS = [
 
 @pytest.mark.parametrize("mode", ["imports", "profiles"])
 def test_a_kill_at_any_moment_of_a_troubled_run(shop: Shop, undisturbed: list[dict[str, Any]], mode: str) -> None:
-    """The same at random moments (fixed seed) while requests fail; SOAK=n does n times as many."""
+    """The same at random moments (fixed seed) while requests fail: four, or 15 times SOAK."""
     here, job = shop(mode=mode, rebuild="false")
     chance = random.Random(20_261_120)
-    for _ in range(15 * int(os.environ.get("SOAK", "1"))):
+    for _ in range(15 * SOAK or 4):
         here.sandbox.reset()
         shutil.rmtree(here.folder / ".copernica-import", ignore_errors=True)
         here.sandbox.set_faults(FAULTS)

@@ -105,7 +105,7 @@ class Traces:
 
     def files(self) -> dict[Path, bytes]:
         """Give what stands in every file of the state folder and of the user's own state, and their names."""
-        roots = (self.state, self.here.folder / "user-state")
+        roots = (self.state, self.here.folder / "host", self.here.folder / "user-state")
         found = {path: path.read_bytes() for root in roots for path in root.rglob("*") if path.is_file()}
         assert self.state / "ledger.sqlite" in found or not self.state.exists()
         return found
