@@ -15,8 +15,8 @@ COMMANDS = {
     "validate": "Read and check the dumps; send nothing, ask nobody.",
     "check": "Check job file, schema, token and the live database.",
     "resume": "Finish a run that stopped.",
-    "runs": "List the runs of a state folder.",
-    "status": "Say where a run stands.",
+    "runs": "List the runs of a job, or of a state folder.",
+    "status": "Show where a run stands.",
     "sandbox": "Serve a local Copernica to try things on.",
 }
 

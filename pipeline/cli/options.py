@@ -36,7 +36,9 @@ def _state_dir(default: str) -> Decorator:
 
 
 state_dir: Decorator = _state_dir(f"{STATE_FOLDER} beside the job file")
-state_dir_alone: Decorator = _state_dir(f"COPERNICA_STATE_DIR, else {STATE_FOLDER} in the working folder")
+state_dir_alone: Decorator = _state_dir(
+    f"COPERNICA_STATE_DIR, else {STATE_FOLDER} in the working folder, else in configs/ below it"
+)
 wait: Decorator = click.option(
     "--wait",
     "wait_s",
@@ -88,19 +90,31 @@ as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Write
 def state_folder(said: Path | None, job: Path | None = None) -> Path:
     """Find the state folder: what was said, else beside the job file, so that cron and a person meet in the same one.
 
-    For commands without a job: COPERNICA_STATE_DIR, else the folder in the working folder. Raises JobError for a path that
-    is no UTF-8, in which nothing can be staged.
+    For commands without a job: COPERNICA_STATE_DIR, else the folder in the working folder, else the one in `configs/` below
+    it. Raises JobError for a path that is no UTF-8, in which nothing can be staged.
     """
     folder = said
     if folder is None and job is not None:
         folder = job.parent / STATE_FOLDER
+    if folder is None and os.environ.get("COPERNICA_STATE_DIR"):
+        folder = Path(os.environ["COPERNICA_STATE_DIR"])
     if folder is None:
-        folder = Path(os.environ.get("COPERNICA_STATE_DIR") or STATE_FOLDER)
+        below = Path("configs") / STATE_FOLDER
+        folder = below if below.is_dir() and not Path(STATE_FOLDER).is_dir() else Path(STATE_FOLDER)
     if not is_utf8(folder):
         raise JobError(
             Problem("the path of the state folder is no UTF-8", str(folder), "name another with --state-dir")
         )
     return folder
+
+
+def job_and_folder(job: str | None, settings: tuple[str, ...], state_dir: Path | None) -> tuple[str | None, Path]:
+    """Return the name of a job that is given by its file or its name, and the state folder to look in."""
+    if job is None or not (Path(job).is_file() or job.endswith((".yaml", ".yml"))):
+        return job, state_folder(state_dir)
+    from pipeline.config.read import read_job
+
+    return read_job(Path(job), settings).job, state_folder(state_dir, Path(job))
 
 
 def is_utf8(path: Path) -> bool:

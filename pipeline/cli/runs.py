@@ -12,14 +12,17 @@ from pipeline.cli.output import tell
 
 
 @click.command("runs")
+@click.argument("job", required=False)
+@options.settings
 @options.state_dir_alone
 @options.as_json
-def command(state_dir: Path | None, as_json: bool) -> int:
-    """List the runs of a state folder, the newest first."""
-    from pipeline.report.history import line_of, outline
+def command(job: str | None, settings: tuple[str, ...], state_dir: Path | None, as_json: bool) -> int:
+    """List the runs of a state folder, the newest first; with JOB (its file, or its name) only those of a job."""
+    from pipeline.report.history import summary_of, table, without_lists
     from pipeline.state.find import open_ledger
 
-    with closing(open_ledger(options.state_folder(state_dir))) as ledger:
-        rows = ledger.runs()
-    document = {"status": "done", "exit_code": 0, "runs": [outline(row) for row in rows]}
-    return tell(document, "".join(f"{line_of(row)}\n" for row in rows), as_json=as_json)
+    name, folder = options.job_and_folder(job, settings, state_dir)
+    with closing(open_ledger(folder)) as ledger:
+        summaries = [summary_of(ledger, row) for row in ledger.runs(name)]
+    document = {"runs": [without_lists(one) for one in summaries]}
+    return tell(document, table(summaries), as_json=as_json)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -10,21 +13,28 @@ import click
 from pipeline.cli import options
 from pipeline.cli.output import tell
 
+# Between two looks at a run that goes on.
+WATCH_EVERY_S = 1.0
+_CLEAR = "\x1b[H\x1b[2J"
+
 
 @click.command("status")
 @click.argument("run", required=False)
+@click.option("--watch", is_flag=True, help="Follow a run that goes on, until it ends or Ctrl-C.")
 @options.state_dir_alone
 @options.as_json
-def command(run: str | None, state_dir: Path | None, as_json: bool) -> int:
-    """Say where a run stands, by default the newest unfinished one: its chunks by state, and how to go on."""
-    from pipeline.report.history import describe, outline
+def command(run: str | None, watch: bool, state_dir: Path | None, as_json: bool) -> int:
+    """Show where a run stands, by default the newest unfinished one: counts, chunks by state, and what to do next."""
+    from pipeline.report.history import describe, standing_of
     from pipeline.state.find import find, open_ledger
-    from pipeline.state.holder import holder_of
 
-    folder = options.state_folder(state_dir)
-    with closing(open_ledger(folder)) as ledger:
+    with closing(open_ledger(options.state_folder(state_dir))) as ledger:
         row = find(ledger, run)
-        chunks = ledger.chunks(row.id)
-    holder = holder_of(folder, row.job)
-    document = {"status": "done", "exit_code": 0, **outline(row), "chunks": [chunk.to_dict() for chunk in chunks]}
-    return tell(document, describe(row, chunks, folder, holder), as_json=as_json)
+        while True:
+            row = find(ledger, row.id)
+            document, text = standing_of(ledger, row), describe(ledger, row, datetime.now(UTC))
+            if not watch or document["status"] != "running":
+                return tell(document, text, as_json=as_json)
+            if not as_json:
+                click.echo((_CLEAR if sys.stdout.isatty() else "") + text)
+            time.sleep(WATCH_EVERY_S)

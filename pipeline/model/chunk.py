@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from pipeline.model.columns import Lane
 from pipeline.model.counts import Place
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from pipeline.model.chunk import Chunk
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Ending(StrEnum):

@@ -173,10 +173,11 @@ def one_line(document: Mapping[str, Any]) -> str:
     """Return a run summary (its document) as one line: job, verdict, exit code, the counts that are not 0, and the run."""
     records = document.get("records") or {}
     counts = [f"{records[name]:,} {name}" for name in _IN_LINE if records.get(name)]
-    counts = [f"{records.get('read', 0):,} read", *counts]
+    counts = [f"{records['read']:,} read", *counts] if "read" in records else counts
     run = "" if document.get("run") is None else f"; run {document['run']}"
     verdict = f"{document['status']}{', still open' if document.get('open') else ''}"
-    return f"{document['job']}: {verdict} (exit {document['exit_code']}): {', '.join(counts)}{run}"
+    code = "" if document.get("exit_code") is None else f" (exit {document['exit_code']})"
+    return f"{document['job']}: {verdict}{code}: {', '.join(counts) or 'nothing counted yet'}{run}"
 
 
 def errors_of(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
