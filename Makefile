@@ -6,10 +6,12 @@ STAMP := $(VENV)/.installed
 PIP_INSTALL := pip install --quiet --disable-pip-version-check --constraint constraints.txt
 JOB ?= configs/customers.yaml
 DUMP ?=
+WAIT ?=
+QUIET ?= 1
 TEST ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint check sandbox nightly bench bench-profiles soak fuzz clean
+.PHONY: help setup run test lint format check package sandbox nightly bench bench-profiles soak fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,14 +36,25 @@ lint: $(STAMP) ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+format: $(STAMP) ## lay the code out, and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
 check: lint test ## lint, then test
+
+package: $(STAMP) ## build sdist and wheel, and use the wheel in an empty environment in another folder
+	.ci/package $(abspath $(BIN)/python)
 
 sandbox: $(STAMP) ## serve the local Copernica of the sample data on port 8765
 	$(BIN)/copernica-import sandbox --structure configs/sandbox.yaml
 
-nightly: $(STAMP) ## for cron: make nightly JOB=configs/my.yaml [DUMP="file ..."]
+# Nothing is installed at night: an environment older than the pins is an error.
+nightly: ## for cron: make nightly JOB=configs/my.yaml [DUMP="file ..."] [WAIT=seconds] [QUIET=]
 	$(if $(filter file,$(origin JOB)),$(error say which job: make nightly JOB=configs/my.yaml))
-	@$(BIN)/copernica-import run --quiet $(JOB) $(DUMP)
+	@for file in pyproject.toml constraints.txt; do \
+		if ! [ -f $(STAMP) ] || [ $$file -nt $(STAMP) ]; then \
+			echo "error: the environment is older than $$file; run: make -C $(CURDIR) setup" >&2; exit 3; fi; done
+	@$(BIN)/copernica-import run $(if $(QUIET),--quiet) $(if $(WAIT),--wait $(WAIT)) $(JOB) $(DUMP)
 
 # What is measured lives apart from the tools of its development, and the other tools apart from it.
 BENCH := benchmarks/.venv
@@ -74,7 +87,7 @@ bench-profiles: $(BENCH_STAMP) ## measure the per-profile way: make bench-profil
 
 TIMES ?= 20
 # Where `tests/support/soak.py` leaves something out of a plain run.
-SOAKED := $(shell grep -lr support.soak tests --include=test_*.py)
+SOAKED = $(shell grep -lr support.soak tests --include=test_*.py)
 MINUTES ?= 10
 
 soak: $(STAMP) ## kill runs at every step and at random moments, many times: make soak [TIMES=20]
@@ -85,4 +98,6 @@ fuzz: $(STAMP) ## throw damaged and hostile input at the command line: make fuzz
 
 # State folders stay: the ledger of real runs may be in them.
 clean: ## remove what was built
-	rm -rf $(VENV) $(BENCH) $(OTHERS) build *.egg-info pipeline/*/*.so pipeline/*/*/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(OTHERS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find pipeline -name '*.so' -delete
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -24,6 +24,9 @@ def command(
     The first line on stdout names its address. Without --structure it starts empty, without --store it forgets
     everything at its end. SIGTERM and Ctrl-C end it with exit code 0.
     """
+    from pipeline.sandbox import require_extra
+
+    require_extra()
     from pipeline.sandbox.server import Server
     from pipeline.sandbox.world import Setup, World
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,16 @@ if TYPE_CHECKING:
     from pipeline.sandbox.world import World
 
 __all__ = ["Sandbox"]
+
+
+def require_extra() -> None:
+    """Raise JobError where the packages that serve HTTP are not installed."""
+    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
+    if missing:
+        from pipeline.errors import JobError, Problem
+
+        what = f"the sandbox needs packages that are not installed: {', '.join(missing)}"
+        raise JobError(Problem(what, "copernica-import sandbox", "pip install 'copernica-import[sandbox]'"))
 
 
 class Sandbox:
@@ -38,7 +49,8 @@ class Sandbox:
         self.auth_url = ""
 
     def __enter__(self) -> Sandbox:
-        """Start, and return when it listens."""
+        """Start, and return when it listens. Raises JobError where the extra is not installed."""
+        require_extra()
         from pipeline.sandbox.server import Server, ServerThread
         from pipeline.sandbox.world import Setup, World
 

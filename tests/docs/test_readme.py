@@ -45,7 +45,10 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of what the quick start touches, so that the repository gets no state folder."""
     for name in ("configs", "schemas", "sample_data"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns(".copernica-import", "__pycache__"))
-    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy2(ROOT / name, tmp_path)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".installed").touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -100,7 +103,7 @@ def test_make_test_runs_the_tests() -> None:
     """The second command of the quick start; running it here would never end."""
     done = make("-n", "-C", str(ROOT), "test")
     assert shlex.split(done.stdout.splitlines()[-2 if "Leaving" in done.stdout else -1])[1:] == [
-        "-m", "pytest", "-n", "2", "tests",
+        "-m", "pytest", "-n", "4", "--dist", "worksteal", "tests",
     ]  # fmt: skip
 
 
@@ -135,6 +138,24 @@ def test_the_night_is_a_make_target(copy: Path, sandbox: dict[str, str]) -> None
     assert done.stderr.splitlines()[-1].endswith("Error 4")
     done = make("--silent", "nightly", **sandbox)
     assert "say which job" in done.stderr
+
+
+def test_the_night_installs_nothing(copy: Path) -> None:
+    """An environment older than the pins is one line of error, with the command that mends it."""
+    os.utime(copy / ".venv" / ".installed", (1_000_000_000, 1_000_000_000))
+    done = make("--silent", "nightly", "JOB=configs/customers.yaml")
+    message, verdict = done.stderr.splitlines()
+    assert message == f"error: the environment is older than pyproject.toml; run: make -C {copy} setup"
+    assert verdict.endswith("Error 3")
+    assert not (copy / "configs" / ".copernica-import").exists()
+
+
+def test_the_night_passes_its_options_on(copy: Path) -> None:
+    """WAIT and QUIET are options of `run`."""
+    done = make("-n", "nightly", "JOB=a.yaml", "DUMP=b.csv", "WAIT=600")
+    assert done.stdout.splitlines()[-1].endswith("copernica-import run --quiet --wait 600 a.yaml b.csv")
+    done = make("-n", "nightly", "JOB=a.yaml", "QUIET=")
+    assert done.stdout.splitlines()[-1].split("run ")[-1].split() == ["a.yaml"]
 
 
 def test_the_steps_to_an_own_database_run(copy: Path, sandbox: dict[str, str]) -> None:

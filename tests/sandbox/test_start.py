@@ -181,3 +181,15 @@ def test_importing_the_package_loads_no_server() -> None:
     code = "import sys, pipeline.sandbox, pipeline.cli.sandbox; print({'starlette', 'uvicorn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+WITHOUT = "import sys; sys.modules['uvicorn'] = None; from pipeline.__main__ import main; sys.exit(main(['sandbox', '--json']))"
+
+
+def test_without_its_extra_it_names_what_to_install() -> None:
+    """The package alone has no server: exit 3 and the command to type, no traceback."""
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False)
+    assert done.returncode == Exit.JOB
+    (error,) = json.loads(done.stdout)["errors"]
+    assert error["what"] == "the sandbox needs packages that are not installed: uvicorn"
+    assert error["do"] == "pip install 'copernica-import[sandbox]'"
