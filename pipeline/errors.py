@@ -30,12 +30,13 @@ class Problem:
 
     `what` happened, `where` (file and line, column, key of the job file, URL without query; may be empty), and what to
     `do` about it, as a command or an edit. No token and no whole record ever stands in one; values are shortened by
-    `shown`.
+    `shown`. `guard` is the one that refuses, by its name for `--force` (data rule 36); empty where no guard does.
     """
 
     what: str
     where: str = ""
     do: str = ""
+    guard: str = ""
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""

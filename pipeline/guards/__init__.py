@@ -1,26 +1,26 @@
 """Guard against harm: what was read, what is about to be sent, what happens meanwhile (data rules 34-36).
 
-Each guard is one function that yields a `Refusal` where it refuses; all that refuse at one stage are reported at once.
-`--force NAME` passes the one guard of that name.
+Each guard is one function that yields a `Problem` with its name where it refuses; all that refuse at one stage are reported at
+once. `--force NAME` overrides the one guard of that name.
 """
 
-from pipeline.guards.earlier_runs import close_overtaken, last_usable
-from pipeline.guards.input import check_input
+from pipeline.guards.earlier_runs import close_overtaken, dumps_of
+from pipeline.guards.force import unforced
+from pipeline.guards.input import Dumps, check_input
 from pipeline.guards.only_new import only_new
-from pipeline.guards.refusal import Refusal, standing
 from pipeline.guards.runtime import Watch
 from pipeline.guards.sending import Sending, check_sending
 from pipeline.guards.staged import StagedRows
 
 __all__ = [
-    "Refusal",
+    "Dumps",
     "Sending",
     "StagedRows",
     "Watch",
     "check_input",
     "check_sending",
     "close_overtaken",
-    "last_usable",
+    "dumps_of",
     "only_new",
-    "standing",
+    "unforced",
 ]

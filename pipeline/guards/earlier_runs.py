@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 
 import structlog
 
 from pipeline.errors import Problem
-from pipeline.guards.refusal import Refusal
-from pipeline.model.files import FileFacts
+from pipeline.guards.input import Dumps
+from pipeline.model.files import FileFacts, SourceFile
 from pipeline.model.job import Job
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import UNFINISHED, Ledger, RunRow
 
+NS_PER_S = 1_000_000_000
 # How many chunks of a run that is given up are named in the log.
 MOST_PLACES = 20
 
 
-def last_usable(ledger: Ledger, run: str) -> int | None:
-    """Give accepted + collapsed of the run that this one is compared with: none for one with a limit or other files."""
+def dumps_of(ledger: Ledger, job: Job, run: str, facts: Sequence[FileFacts], found: Sequence[SourceFile]) -> Dumps:
+    """Return what the guards of the input compare; `found` are all dumps, those included that were confirmed before.
+
+    Files in the state folder are those that earlier runs have set aside: they are no dumps, and are not measured.
+    """
     row = ledger.run(run)
-    if row is None or row.limit is not None or not row.own_files:
-        return None
-    return ledger.last_usable(row.job)
+    if row is None:
+        return Dumps()
+    state_dir = ledger.state_dir.resolve()
+    measured = [one for one in facts if not one.file.path.resolve().is_relative_to(state_dir)]
+    if facts and not measured:
+        return Dumps(limited=row.limit is not None)
+    written = max((one.mtime_ns for one in found), default=None)
+    return Dumps(
+        limited=row.limit is not None,
+        started_at=datetime.fromisoformat(row.started_at),
+        newest=None if written is None else datetime.fromtimestamp(written / NS_PER_S, UTC),
+        new=sum(ledger.loaded(job.job, one.sha256, confirmed=True) is None for one in measured),
+        measured=measured,
+        earlier=ledger.earlier_files(job.job) if job.guards.min_share_of_last is not None else (),
+    )
 
 
-def already_loaded(ledger: Ledger, job: Job, facts: Iterable[FileFacts]) -> Iterator[Refusal]:
+def already_loaded(ledger: Ledger, job: Job, facts: Iterable[FileFacts]) -> Iterator[Problem]:
     """Refuse an `add` of a file whose content this job has sent before: every row would be there twice."""
     if job.target.action != "add":
         return
@@ -34,10 +51,10 @@ def already_loaded(ledger: Ledger, job: Job, facts: Iterable[FileFacts]) -> Iter
         if run is not None:
             what = f"run {run} has sent this content already, and an add would make all of its records a second time"
             do = "take the new dump; pass --force already_loaded if these records are to be there twice"
-            yield Refusal("already_loaded", Problem(what, one.file.name, do))
+            yield Problem(what, one.file.name, do, "already_loaded")
 
 
-def unfinished_run(ledger: Ledger, job: str, run: str) -> Iterator[Refusal]:
+def unfinished_run(ledger: Ledger, job: str, run: str) -> Iterator[Problem]:
     """Refuse to start while a run of this job has sent, or may have sent, something and is not finished."""
     for row in _unfinished(ledger, job, run):
         summary = (row.summary or {}).get("records", {})
@@ -47,7 +64,7 @@ def unfinished_run(ledger: Ledger, job: str, run: str) -> Iterator[Refusal]:
             f"copernica-import resume {row.id}; or pass --force unfinished_run, which closes it and lists in the log what"
             " it had not confirmed"
         )
-        yield Refusal("unfinished_run", Problem(what, f"run {row.id}", do))
+        yield Problem(what, f"run {row.id}", do, "unfinished_run")
 
 
 def close_unfinished(ledger: Ledger, job: str, run: str) -> None:

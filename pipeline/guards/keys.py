@@ -11,7 +11,6 @@ from pipeline.copernica import Profile, Selector, StrangerError
 from pipeline.errors import Problem
 from pipeline.guards.duplicates import Doubles
 from pipeline.guards.record_counts import Survey
-from pipeline.guards.refusal import Refusal
 from pipeline.guards.staged import KeyTexts, StagedRows
 from pipeline.load.compare import NOT_COMPARED
 from pipeline.model.job import Job
@@ -22,7 +21,7 @@ SAMPLED_KEYS = 20
 MOST_UNINDEXED_PROFILES = 10_000
 
 
-def key_without_index(job: Job, keys: StagedRows, survey: Survey) -> Iterator[Refusal]:
+def key_without_index(job: Job, keys: StagedRows, survey: Survey) -> Iterator[Problem]:
     """Refuse a profile key without an index in a large database, which would search all of it for every row.
 
     In one of at most 10,000 profiles, and for keys of subprofiles, it is a warning. An `add` searches nothing.
@@ -42,7 +41,7 @@ def key_without_index(job: Job, keys: StagedRows, survey: Survey) -> Iterator[Re
             continue
         what = f"the key {name} has no index, and Copernica would search all {survey.profiles:,} profiles for every row"
         do = "let the field be indexed in Copernica; pass --force key_without_index if that cannot be"
-        yield Refusal("key_without_index", Problem(what, "target.key_fields", do))
+        yield Problem(what, "target.key_fields", do, "key_without_index")
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class UniqueKeys:
     doubles: Doubles
     seed: int
 
-    def check(self, way: str, profiles: int) -> Iterator[Refusal]:
+    def check(self, way: str, profiles: int) -> Iterator[Problem]:
         """Look 20 keys up, or find all of this run's keys that occur more than once; `profiles` is how many there are.
 
         It does not apply to `add`, to jobs without a profile key, and to the per-profile way, which looks every key up
@@ -77,7 +76,7 @@ class UniqueKeys:
         else:
             yield from self._paged()
 
-    def _looked_up(self, keys: Iterable[KeyTexts]) -> Iterator[Refusal]:
+    def _looked_up(self, keys: Iterable[KeyTexts]) -> Iterator[Problem]:
         looked, several, unclear = 0, 0, False
         first: tuple[int, ...] = ()
         for key in keys:
@@ -118,24 +117,24 @@ class UniqueKeys:
             for name, text in zip(self.staged.keys.profile, key, strict=True)
         )
 
-    def _unclear(self, why: str) -> Refusal:
+    def _unclear(self, why: str) -> Problem:
         what = f"whether keys are unique cannot be seen: {why}"
         do = "see how Copernica takes selectors on this field; pass --force unique_keys to send all the same"
-        return Refusal("unique_keys", Problem(what, "guards.unique_keys", do))
+        return Problem(what, "guards.unique_keys", do, "unique_keys")
 
-    def _paged(self) -> Iterator[Refusal]:
+    def _paged(self) -> Iterator[Problem]:
         found = self.doubles.among(self.survey, self.staged)
         if found.keys:
             yield self._refusal(f"{found.keys:,} keys of this run", found.first)
 
-    def _refusal(self, which: str, ids: tuple[int, ...]) -> Refusal:
+    def _refusal(self, which: str, ids: tuple[int, ...]) -> Problem:
         action = "delete" if self.job.target.action == "delete" else "change"
         named = " and ".join(str(number) for number in ids[:2])
         what = (
             f"{which} ({self._names}) have several profiles, first {named}; an import would {action} every one of them"
         )
         do = "mend the doubles in Copernica, or name a key that is unique; --force unique_keys sends all the same"
-        return Refusal("unique_keys", Problem(what, "guards.unique_keys", do))
+        return Problem(what, "guards.unique_keys", do, "unique_keys")
 
     @property
     def _names(self) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from pipeline.errors import ApiRefusedError, Problem
+from pipeline.guards.force import unforced
 from pipeline.guards.record_counts import Survey
-from pipeline.guards.refusal import standing
 from pipeline.guards.staged import Planned
 from pipeline.guards.volume import call_limit, max_calls, scattered, spare_calls
 from pipeline.load.load_report import LoadReport
@@ -44,7 +44,7 @@ class Watch:
         Raises ApiRefusedError where that takes more calls than the job allows.
         """
         watch = replace(self, way="profiles")
-        problems = standing(max_calls(self.job, self.planned, watch.way, self.survey.client.calls), self.forced)
+        problems = unforced(max_calls(self.job, self.planned, watch.way, self.survey.client.calls), self.forced)
         if problems:
             raise ApiRefusedError(*problems)
         watch.limit_calls()
@@ -99,11 +99,11 @@ class Watch:
         if halt := self.halt(report):
             again = "run again with --force max_unmatched --force unfinished_run"
             do = f"is it another database, or are keys written in another way? if all is as it should be, {again}"
-            yield Problem(halt, "guards.max_unmatched", do)
+            yield Problem(halt, "guards.max_unmatched", do, "max_unmatched")
         for what in [what for guard, what in self.said if guard == "max_deletes"][:1]:
             again = "run again with --force max_deletes --force unfinished_run"
             do = f"see why a key has several; if all of them are to go, {again}"
-            yield Problem(what, "guards.max_deletes", do)
+            yield Problem(what, "guards.max_deletes", do, "max_deletes")
         yield from self.spent()
 
     def spent(self) -> Iterator[Problem]:
@@ -111,4 +111,4 @@ class Watch:
         if self.survey.client.limit_reached:
             what = f"{self.survey.client.calls:,} calls were made and no more may be{scattered(self.planned, self.way)}"
             do = "see why it needed so many; resume goes on with a count of its own, or raise guards.max_calls"
-            yield Problem(what, "guards.max_calls", do)
+            yield Problem(what, "guards.max_calls", do, "max_calls")

@@ -13,9 +13,9 @@ from pipeline.copernica import ApiError, CallLimitError, CancelledError, Client,
 from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
 from pipeline.guards.duplicates import Doubles
 from pipeline.guards.earlier_runs import already_loaded, close_unfinished, unfinished_run
+from pipeline.guards.force import unforced
 from pipeline.guards.keys import UniqueKeys, key_without_index
 from pipeline.guards.record_counts import Survey
-from pipeline.guards.refusal import Refusal, standing
 from pipeline.guards.runtime import Watch
 from pipeline.guards.staged import Planned, StagedRows
 from pipeline.guards.volume import max_calls, max_deletes
@@ -70,7 +70,7 @@ def check_sending(sending: Sending, client: Client, database: Database, ledger: 
         reason = "an import deletes every record that has a key, and not every key is looked up (guards.unique_keys)"
         structlog.get_logger().warning("guard.sees_less", guard="max_deletes", reason=reason)
     if not begun:
-        refusals: list[Refusal] = []
+        refusals: list[Problem] = []
         broken: list[Problem] = []
         try:
             refusals.extend(_refusals(sending, watch.planned, survey, ledger))
@@ -82,7 +82,7 @@ def check_sending(sending: Sending, client: Client, database: Database, ledger: 
                 ("guards.max_calls", "raise it, or pass --force max_calls") if limited else (LOOK, "nothing was sent")
             )
             broken.append(Problem(error.message, where, do))
-        problems = (*standing(refusals, sending.forced), *broken)
+        problems = (*unforced(refusals, sending.forced), *broken)
         if problems:
             raise ApiRefusedError(*problems)
         close_unfinished(ledger, job.job, sending.run)
@@ -90,7 +90,7 @@ def check_sending(sending: Sending, client: Client, database: Database, ledger: 
     return watch
 
 
-def _refusals(sending: Sending, planned: Planned, survey: Survey, ledger: Ledger) -> Iterator[Refusal]:
+def _refusals(sending: Sending, planned: Planned, survey: Survey, ledger: Ledger) -> Iterator[Problem]:
     """Ask the guards; that of the calls comes last, for asking costs some."""
     job = sending.job
     yield from unfinished_run(ledger, job.job, sending.run)

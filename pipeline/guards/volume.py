@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from pipeline.errors import Problem
 from pipeline.guards.record_counts import Survey
-from pipeline.guards.refusal import Refusal
 from pipeline.guards.staged import Planned
 from pipeline.model.job import Job
 
@@ -17,7 +16,7 @@ CALLS_PER_IMPORT = 3  # the POST and two polls
 SPARE_IMPORTS = 20
 
 
-def max_deletes(job: Job, planned: Planned, survey: Survey) -> Iterator[Refusal]:
+def max_deletes(job: Job, planned: Planned, survey: Survey) -> Iterator[Problem]:
     """Refuse more deletes than the job allows: a count of all, or a share of the profiles, or of each collection."""
     limit = job.guards.max_deletes
     if job.target.action != "delete" or limit is None:
@@ -35,7 +34,7 @@ def max_deletes(job: Job, planned: Planned, survey: Survey) -> Iterator[Refusal]
             there = "" if limit.count is not None else f" of the {of:,}"
             what = f"about {count:,}{there} {noun} would be deleted, the job allows {limit}"
             do = "is the dump the right one? raise guards.max_deletes, or pass --force max_deletes, if it is"
-            yield Refusal("max_deletes", Problem(what, "guards.max_deletes", do))
+            yield Problem(what, "guards.max_deletes", do, "max_deletes")
 
 
 def planned_calls(planned: Planned, way: str) -> int:
@@ -75,7 +74,7 @@ def spare_calls(job: Job, planned: Planned, way: str, *, begun: bool) -> int:
     return 2 * per_profile * min(job.load.chunk_rows, planned.rows) // max(planned.rows, 1)
 
 
-def max_calls(job: Job, planned: Planned, way: str, made: int) -> Iterator[Refusal]:
+def max_calls(job: Job, planned: Planned, way: str, made: int) -> Iterator[Problem]:
     """Refuse a run that needs more calls than it may make; calls are billed.
 
     What the job says holds for those `made` already, too.
@@ -84,9 +83,7 @@ def max_calls(job: Job, planned: Planned, way: str, made: int) -> Iterator[Refus
     needed += made if job.guards.max_calls is not None else 0
     if needed > limit:
         what = f"about {needed:,} calls are needed, at most {limit:,} may be made{scattered(planned, way)}"
-        yield Refusal(
-            "max_calls", Problem(what, "guards.max_calls", "raise guards.max_calls, or pass --force max_calls")
-        )
+        yield Problem(what, "guards.max_calls", "raise guards.max_calls, or pass --force max_calls", "max_calls")
 
 
 def scattered(planned: Planned, way: str) -> str:

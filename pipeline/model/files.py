@@ -22,7 +22,8 @@ class FileFacts:
     """What was found in one file: the digest of its stored bytes and the counts of data rule 2.
 
     `lines` is the physical lines of the decompressed file; for CSV and NDJSON it equals `record_lines + blank_lines +
-    header_lines + skipped_lines`. `elements` counts objects (CSV: records), `records` the rows after lists are laid out.
+    header_lines + skipped_lines`. `elements` counts objects (CSV: records), `records` the rows after lists are laid out,
+    `good` those of them that validation accepted, later collapsed ones included.
     """
 
     file: SourceFile
@@ -34,3 +35,13 @@ class FileFacts:
     skipped_lines: int
     elements: int
     records: int
+    good: int = 0
+
+
+@dataclass(frozen=True)
+class EarlierFile:
+    """A file of an earlier run: its name and how many good records it had."""
+
+    run: str
+    name: str
+    good: int

@@ -24,9 +24,12 @@ from pydantic import (
 _SIZE_UNITS = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
 
 
+_AGE_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
 # The texts of the ValueErrors below end up behind "write …": they are noun phrases.
 _SIZE = "a number of bytes, or a size such as 4 MiB"
 _DAYS = "a number of days such as 0d or 7d"
+_AGE = "a time such as 26h or 2d"
 _LIMIT = "a count such as 25 or a share such as 1%"
 _SHARE = "a share such as 80%"
 
@@ -46,6 +49,14 @@ def _days(value: Any) -> int:
     if match is None:
         raise ValueError(_DAYS)
     return int(match[1])
+
+
+def _age(value: Any) -> int:
+    """Turn `26h` into seconds; a plain integer is seconds already."""
+    match = re.fullmatch(r"\s*([0-9]+)\s*([smhd]?)\s*", _number_or_text(value))
+    if match is None or not (match[2] or isinstance(value, int)):
+        raise ValueError(_AGE)
+    return int(match[1]) * _AGE_UNITS[match[2]]
 
 
 def _limit(value: Any) -> Limit:
@@ -269,6 +280,8 @@ class Guards(Frozen):
     max_rejects: AsLimit = Limit(share=0.01)
     min_records: Annotated[int, Field(ge=0)] = 1
     min_share_of_last: Annotated[float, BeforeValidator(_share)] | None = None
+    min_new_files: Annotated[int, Field(ge=0)] | None = None
+    max_age: Annotated[int, BeforeValidator(_age)] | None = None  # seconds
     max_calls: Annotated[int, Field(ge=1)] | None = None
     max_deletes: AsLimit | None = None
     max_unmatched: AsLimit | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -33,7 +35,7 @@ def take_in(
     intake = Intake()
     extraction = plan.extraction(limit)
     validator = plan.validator(live)
-    seen_bytes = 0
+    seen_bytes, good = 0, Counter[int]()
     with reporter.stage("read and validate", extraction.bytes_total) as advance:
         for batch, checked in side_by_side(lambda batch: (batch, validator.check(batch)), extraction):
             rejects.write(batch, checked.faults)
@@ -42,9 +44,10 @@ def take_in(
             intake.rejected += checked.faults.height
             intake.rejected_by_target += int(checked.faults["_by_target"].sum())
             intake.valid += checked.accepted.height
+            good[batch.file.index] += checked.accepted.height
             advance(extraction.bytes_read - seen_bytes, batch.frame.height + batch.malformed.height)
             seen_bytes = extraction.bytes_read
-    intake.facts = extraction.facts
+    intake.facts = tuple(replace(one, good=good[one.file.index]) for one in extraction.facts)
     intake.set_aside = rejects.set_aside
     intake.check()
     return intake

@@ -12,10 +12,12 @@ from pipeline.model.job import Job
 Guard = Literal[
     "already_loaded",
     "key_without_index",
+    "max_age",
     "max_calls",
     "max_deletes",
     "max_rejects",
     "max_unmatched",
+    "min_new_files",
     "min_records",
     "min_share_of_last",
     "unfinished_run",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pipeline.errors import AccountingError, Exit, PipelineError, Problem
 from pipeline.load.load_report import LoadReport
 from pipeline.model.counts import Intake, Rebuild, Staged, Verified
+from pipeline.model.files import SourceFile
 from pipeline.report.summary import Records, Status
 
 # What these say of a run is no longer true once rows were sent.
@@ -27,7 +28,7 @@ class Tally:
     rebuild: Rebuild = Rebuild.NOT_ASKED
     refusal: PipelineError | None = None
     problems: list[Problem] = field(default_factory=list)
-    skipped_files: int = 0
+    skipped_files: tuple[SourceFile, ...] = ()
     halts: frozenset[str] = frozenset()
 
     def check(self) -> None:

@@ -53,13 +53,16 @@ def run(request: RunRequest, reporter: Reporter) -> Summary:
         check_fit(plan, target)
         site = Site(target, choose(job, plan.link.columns), ledger, reporter, stop)
         conductor = Conductor(site, begin(request, plan, site, str(urlsplit(environment.api_url).netloc)))
-        conductor.tally.skipped_files = len(found.files) - len(plan.files)
+        kept = {file.path for file in plan.files}
+        conductor.tally.skipped_files = tuple(file for file in found.files if file.path not in kept)
         with conductor.stages():
             if plan.files:
                 manifest = conductor.stage(plan)
                 loader = conductor.guard(manifest)
                 conductor.load(loader, Decisions())
                 conductor.verify(manifest.sample)
+            else:
+                conductor.guard_input()
         return conductor.end()
 
 

@@ -19,7 +19,7 @@ import structlog
 
 from pipeline.copernica import ApiError, CancelledError
 from pipeline.errors import AccountingError, Exit, InputError, InterruptedRunError, PipelineError, Problem
-from pipeline.guards import Sending, check_input, check_sending, close_overtaken, last_usable, standing
+from pipeline.guards import Dumps, Sending, check_input, check_sending, close_overtaken, dumps_of, unforced
 from pipeline.load.loop import Decisions, recorded
 from pipeline.load.readback import Lookups
 from pipeline.load.verify import verify
@@ -109,7 +109,7 @@ class Conductor:
 
     def _record_staged(self) -> None:
         staged = self.tally.staged
-        self.site.ledger.staged(self.id.run, staged.accepted, staged.accepted + staged.collapsed)
+        self.site.ledger.staged(self.id.run, staged.accepted)
 
     def _stager(self, plan: PreparedJob) -> Stager:
         seed, size, rules = zlib.crc32(self.id.run.encode()), self._sample_size, plan.rules
@@ -165,7 +165,8 @@ class Conductor:
 
         Raises InputError or ApiRefusedError.
         """
-        check_guards(self.id.job, self.tally, self.id.forced, last_usable(self.site.ledger, self.id.run))
+        if not self.site.ledger.sent_anything(self.id.run):
+            self.guard_input()
         sending = Sending(
             run=self.id.run,
             job=self.id.job,
@@ -178,6 +179,12 @@ class Conductor:
         )
         watch = check_sending(sending, self.site.target.client, self.site.target.database, self.site.ledger)
         return Loader(self.site, self.id, manifest, watch)
+
+    def guard_input(self) -> None:
+        """Ask the guards of the input; raises InputError."""
+        ledger, found = self.site.ledger, (*self.id.files, *self.tally.skipped_files)
+        dumps = dumps_of(ledger, self.id.job, self.id.run, self.tally.intake.facts, found)
+        check_guards(self.id.job, self.tally, self.id.forced, dumps)
 
     def load(self, loader: Loader, decisions: Decisions) -> None:
         """Send what is staged, in chunks."""
@@ -262,15 +269,9 @@ class Conductor:
             self.id.folder.drop_staged()
 
 
-def check_guards(job: Job, tally: Tally, forced: frozenset[str], last: int | None = None) -> None:
+def check_guards(job: Job, tally: Tally, forced: frozenset[str], dumps: Dumps) -> None:
     """Compare what was read with the job's limits; raises InputError for guards that refuse and are not forced."""
-    refusals = check_input(
-        job.guards,
-        read=tally.intake.read,
-        bad=tally.intake.malformed + tally.intake.rejected,
-        usable=tally.staged.accepted + tally.staged.collapsed,
-        last_usable=last,
-    )
-    problems = standing(refusals, forced)
+    good = tally.staged.accepted + tally.staged.collapsed
+    problems = unforced(check_input(job.guards, tally.intake, good, dumps), forced)
     if problems:
         raise InputError(*problems)

@@ -94,13 +94,11 @@ def summarise_validation(facts: RunFacts, tally: Tally) -> Summary:
 def _for_validation(problem: Problem, rejects: Path | None) -> Problem:
     """Give a guard's advice in words that fit `validate`, which forces nothing and writes rejects only where told."""
     do = {
-        "guards.max_rejects": (
-            f"mend the records in {rejects}" if rejects else "see and mend the records: --rejects FILE"
-        )
+        "max_rejects": (f"mend the records in {rejects}" if rejects else "see and mend the records: --rejects FILE")
         + "; run sends the others with --force max_rejects",
-        "guards.min_records": "is the dump complete? run takes it with --force min_records",
+        "min_records": "is the dump complete? run takes it with --force min_records",
     }
-    return replace(problem, do=do.get(problem.where, problem.do))
+    return replace(problem, do=do.get(problem.guard, problem.do))
 
 
 def _after_validation(facts: RunFacts, tally: Tally) -> str:
@@ -222,14 +220,14 @@ def go_on(facts: RunFacts, tally: Tally) -> str:
     if isinstance(tally.refusal, NotResumableError):
         return f"{again}, with --force unfinished_run"
     for guard in ("max_unmatched", "max_deletes"):
-        if code is Exit.INCOMPLETE and any(problem.where == f"guards.{guard}" for problem in tally.problems):
+        if code is Exit.INCOMPLETE and any(problem.guard == guard for problem in tally.problems):
             return f"{again}, where all is as it should be, with --force {guard} --force unfinished_run"
     if code in (Exit.INCOMPLETE, Exit.INTERRUPTED) or (code is not Exit.OK and tally.load.anything_sent):
         return f"To go on: {facts.resume}{_decision(facts, tally)}"
     if code is not Exit.OK:
         return "Nothing more was sent." if facts.resumed else "Nothing was sent."
     if tally.skipped_files and not tally.intake.facts:
-        return f"Nothing is new: all {tally.skipped_files} files were confirmed by earlier runs; nothing was sent."
+        return f"Nothing is new: all {len(tally.skipped_files)} files were confirmed by earlier runs; nothing was sent."
     if tally.intake.malformed or tally.intake.rejected:
         return "All accepted rows are confirmed; mend the rejects and run them again."
     return "All rows are confirmed."

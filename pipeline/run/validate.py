@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import polars as pl
 
 from pipeline.errors import InputError
+from pipeline.guards import Dumps
 from pipeline.model.rows import Batch
 from pipeline.report.accepted import AcceptedWriter
 from pipeline.report.progress import Reporter
@@ -36,7 +37,7 @@ def validate(request: ValidateRequest, reporter: Reporter) -> Summary:
             with rejects:
                 tally.intake = take_in(plan, None, rejects, keep, limit=None, reporter=reporter)
             tally.staged.accepted = tally.intake.valid
-            check_guards(plan.job, tally, frozenset())
+            check_guards(plan.job, tally, frozenset(), Dumps())
     except InputError as error:
         tally.refusal = error
     facts = RunFacts(None, plan.job, plan.files, rejects.path, seconds=time.monotonic() - started_s)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from pipeline.errors import JobError, Problem
 from pipeline.model.columns import LiveField
-from pipeline.model.files import FileFacts, SourceFile
+from pipeline.model.files import EarlierFile, FileFacts, SourceFile
 from pipeline.model.row_state import RowState
 from pipeline.state.chunk_records import TABLES as CHUNK_TABLES
 from pipeline.state.chunk_records import ChunkEntry, ChunkRecord, ChunkRow, ChunkState, OpenChunk
@@ -35,12 +35,12 @@ CREATE TABLE run (
     id TEXT PRIMARY KEY, job TEXT NOT NULL, job_file TEXT NOT NULL, job_copy TEXT NOT NULL, state TEXT NOT NULL,
     started_at TEXT NOT NULL, ended_at TEXT, api_host TEXT NOT NULL, account TEXT NOT NULL, database_id INTEGER NOT NULL,
     structure TEXT NOT NULL, way TEXT NOT NULL, fell_back TEXT,
-    limit_rows INTEGER, own_files INTEGER NOT NULL, forced TEXT NOT NULL, accepted INTEGER, usable INTEGER, summary TEXT
+    limit_rows INTEGER, own_files INTEGER NOT NULL, forced TEXT NOT NULL, accepted INTEGER, summary TEXT
 ) STRICT;
 CREATE INDEX run_of_job ON run (job, started_at);
 CREATE TABLE file (
     run TEXT NOT NULL REFERENCES run, position INTEGER NOT NULL, path TEXT NOT NULL, name TEXT NOT NULL,
-    bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT, PRIMARY KEY (run, position)
+    bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT, good INTEGER, PRIMARY KEY (run, position)
 ) STRICT;
 CREATE INDEX file_content ON file (sha256);
 """
@@ -56,6 +56,9 @@ class RunState(StrEnum):
     INTERRUPTED = "interrupted"
     CLOSED = "closed"
 
+
+# How many runs are looked through for a file of the same name.
+MOST_EARLIER_RUNS = 100
 
 UNFINISHED = (RunState.RUNNING, RunState.INCOMPLETE, RunState.INTERRUPTED)
 _GOING = (RunState.RUNNING,)
@@ -182,16 +185,16 @@ class Ledger:
         self._move(run, UNFINISHED, "be resumed", state=RunState.RUNNING, ended_at=None)
 
     def read(self, run: str, facts: Iterable[FileFacts]) -> None:
-        """Record the digests of the files that were read."""
+        """Record the digests of the files that were read, and how many good records each has."""
         with self._db.transaction():
             self._db.executemany(
-                "UPDATE file SET sha256=? WHERE run=? AND position=?",
-                [(one.sha256, run, one.file.index) for one in facts],
+                "UPDATE file SET sha256=?, good=? WHERE run=? AND position=?",
+                [(one.sha256, one.good, run, one.file.index) for one in facts],
             )
 
-    def staged(self, run: str, accepted: int, usable: int) -> None:
-        """Record that all accepted rows are staged, from where on the dumps are not needed; `usable` = accepted + collapsed."""
-        self._move(run, _GOING, "be staged", accepted=accepted, usable=usable)
+    def staged(self, run: str, accepted: int) -> None:
+        """Record that all accepted rows are staged, from where on the dumps are not needed."""
+        self._move(run, _GOING, "be staged", accepted=accepted)
 
     def end(self, run: str, state: RunState, summary: Mapping[str, Any]) -> None:
         """Record how a run ended."""
@@ -252,15 +255,15 @@ class Ledger:
         ).fetchall()
         return next((run for (run,) in found if confirmed or self.sent_anything(run)), None)
 
-    def last_usable(self, job: str) -> int | None:
-        """Give accepted + collapsed of the job's last confirmed run over its own files without a limit (data rules 4, 35)."""
-        row = self._db.execute(
-            "SELECT usable FROM run WHERE job = ? AND state = 'done' AND own_files = 1 AND limit_rows IS NULL"
-            # Without rows of its own a run has only found that all files were confirmed before.
-            " AND usable IS NOT NULL ORDER BY started_at DESC LIMIT 1",
-            (job,),
-        ).fetchone()
-        return None if row is None else row[0]
+    def earlier_files(self, job: str) -> tuple[EarlierFile, ...]:
+        """List the files of the last confirmed runs of a job without a limit, those of the newest first (data rules 4, 35)."""
+        found = self._db.execute(
+            "SELECT last.id, file.name, file.good FROM (SELECT id, started_at FROM run WHERE job = ? AND state = 'done'"
+            " AND limit_rows IS NULL ORDER BY started_at DESC LIMIT ?) AS last JOIN file ON file.run = last.id"
+            " WHERE file.good IS NOT NULL ORDER BY last.started_at DESC, last.id, file.position",
+            (job, MOST_EARLIER_RUNS),
+        )
+        return tuple(EarlierFile(*row) for row in found)
 
     def chunk(self, run: str, entry: ChunkEntry, way: str, arrived: int = 0) -> ChunkRecord:
         """Give the record of one chunk, whose verbs change its state; `arrived` rows are confirmed beside what is sent."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import os
+import time
+from pathlib import Path
+
 import pytest
 
 from tests.support.command import Ran
 from tests.support.shop import Shop
 
+SHARE = "guards.min_share_of_last=80%"
 BAD = ("1,Delft", ",Ede", "2,Urk")
 
 
@@ -44,7 +50,7 @@ def test_collapsed_records_count_as_good_ones(shop: Shop) -> None:
 def test_a_much_smaller_dump_than_the_last_is_refused(shop: Shop) -> None:
     """The last confirmed run had ten; 80% of them are eight."""
     shop.dump(*(f"{number},Delft" for number in range(10)))
-    share = "guards.min_share_of_last=80%"
+    share = SHARE
     shop.done(share)
     shop.dump(*(f"{number},Ede" for number in range(7)))
     error = shop.refused("min_share_of_last", 4, share)
@@ -56,16 +62,105 @@ def test_a_much_smaller_dump_than_the_last_is_refused(shop: Shop) -> None:
     shop.forced("min_share_of_last", share)
 
 
-def test_a_run_over_other_files_or_with_a_limit_is_neither_compared_nor_remembered(shop: Shop) -> None:
-    """`min_share_of_last` is about the job's own files, all of them (data rule 35)."""
+def test_files_on_the_command_line_are_measured_but_a_run_with_a_limit_is_not(shop: Shop) -> None:
+    """Neither is such a run remembered (data rule 35)."""
     shop.dump(*(f"{number},Delft" for number in range(10)))
-    share = "guards.min_share_of_last=80%"
-    shop.done(share)
-    few = shop.write("few.txt", "Nr,City\n1,Ede\n")
-    shop.done(share, "source.format=csv", files=(few,))
-    shop.done(share, words=("--limit", "2"))
+    shop.done(SHARE)
+    few = shop.write("few.csv", "Nr,City\n1,Ede\n")
+    assert "had 10," in shop.refused("min_share_of_last", 4, SHARE, files=(few,))["what"]
+    shop.done(SHARE, words=("--limit", "2"))
     shop.dump("1,Urk")
-    assert "had 10," in shop.refused("min_share_of_last", 4, share)["what"]
+    assert "had 10," in shop.refused("min_share_of_last", 4, SHARE)["what"]
+    many = shop.write("many.csv", "Nr,City\n" + "".join(f"{number},Ede\n" for number in range(30)))
+    shop.done(SHARE, files=(many,))
+    shop.dump("1,Urk")
+    assert "had 10," in shop.refused("min_share_of_last", 4, SHARE)["what"]
+
+
+def test_each_file_is_compared_with_those_of_its_name(shop: Shop) -> None:
+    """Two files of one feed are no half of three, and a small feed is not covered by a large one; digits change daily."""
+    files = "source.files=[dump*.csv, few*.csv]"
+    for name, count in [("dump-1.csv", 10), ("dump-2.csv", 10), ("dump-3.csv", 10), ("few-1.csv", 4)]:
+        shop.dump(*(f"{number},Delft" for number in range(count)), name=name)
+    shop.done(SHARE, files)
+    for name in ("dump-1.csv", "dump-2.csv", "few-1.csv"):
+        (shop.folder / name).unlink()
+    shop.dump(*(f"{number},Ede" for number in range(2)), name="few-9.csv")
+    error = shop.refused("min_share_of_last", 4, SHARE, files)
+    assert error["what"] == (
+        "few-#.csv: 2 good records, the last confirmed run had 4, the job expects at least 80% of them"
+    )
+    shop.dump(*(f"{number},Ede" for number in range(4)), name="few-9.csv")
+    shop.dump("1,Ede", name="dump-4.csv")
+    error = shop.refused("min_share_of_last", 4, SHARE, files)
+    assert error["what"].startswith("dump-#.csv: 6 good records a file, the last confirmed run had 10 a file,")
+    shop.dump(*(f"{number},Ede" for number in range(7)), name="dump-4.csv")
+    shop.done(SHARE, files)
+
+
+def test_a_feed_that_was_not_there_last_time_is_compared_with_its_own_last_time(shop: Shop) -> None:
+    """A run over another file in between, such as mended rejects, does not count for it; compression does not matter."""
+    shop.dump(*(f"{number},Delft" for number in range(10)))
+    shop.done(SHARE)
+    other = shop.write("other.csv", "Nr,City\n1,Ede\n")
+    shop.done(SHARE, files=(other,), words=("--force", "min_share_of_last"))
+    packed = shop.write("dump.csv.gz", gzip.compress(b"Nr,City\n" + b"1,Ede\n2,Ede\n"))
+    assert "had 10," in shop.refused("min_share_of_last", 4, SHARE, files=(packed,))["what"]
+
+
+def test_what_a_run_has_set_aside_is_not_measured(shop: Shop) -> None:
+    """Mended rejects are few, old, and no dump that was awaited."""
+    guards = (SHARE, "guards.min_new_files=1", "guards.max_age=1h", "guards.max_rejects=100%")
+    shop.dump(*(f"{number},Delft" for number in range(10)), ",Ede")
+    rejects = Path(shop.done(*guards).document["rejects"])
+    rejects.write_text(rejects.read_text().replace(",Ede", "11,Ede"))
+    os.utime(rejects, (0, 0))
+    assert shop.done(*guards, files=(rejects,)).records["confirmed"] == 1
+
+
+def test_fewer_new_files_than_expected_are_refused(shop: Shop) -> None:
+    """What counts is content that was not confirmed: yesterday's dump under today's name is not new."""
+    new = "guards.min_new_files=1"
+    shop.dump("1,Delft", name="dump1.csv")
+    shop.refused("min_new_files", 4, "guards.min_new_files=2")
+    shop.done(new)
+    (shop.folder / "dump1.csv").rename(shop.folder / "dump2.csv")
+    error = shop.refused("min_new_files", 4, new)
+    assert error["what"] == "0 files are new, the job expects at least 1"
+    error = shop.refused("min_new_files", 4, new, "source.only_new=true")
+    assert (error["where"], error["what"][:15]) == ("guards.min_new_files", "0 files are new")
+    shop.forced("min_new_files", new)
+    shop.dump("2,Ede", name="dump3.csv")
+    shop.done(new, "source.only_new=true")
+
+
+def test_a_dump_that_is_too_old_is_refused(shop: Shop) -> None:
+    """By the newest of its files, also where only_new leaves none of them."""
+    age = "guards.max_age=26h"
+    for name, hours in (("dump1.csv", 30), ("dump2.csv", 25)):
+        at = time.time() - hours * 3600
+        os.utime(shop.dump(f"{hours},Delft", name=name), (at, at))
+    shop.done(age)
+    error = shop.refused("max_age", 4, "guards.max_age=24h")
+    assert error["what"] == "the newest dump was written 25 h before the run, the job allows 24 h"
+    shop.refused("max_age", 4, "guards.max_age=1400m", "source.only_new=true")
+    shop.forced("max_age", "guards.max_age=1h")
+
+
+@pytest.mark.parametrize("age", ["26", "1.5h", "h", "-1h", "1w"])
+def test_an_age_has_a_unit(shop: Shop, age: str) -> None:
+    """A number of seconds, or with a unit; nothing is guessed."""
+    ran = shop.run(f"guards.max_age='{age}'")
+    assert (ran.exit_code, ran.document["errors"][0]["where"]) == (3, "--set guards.max_age")
+
+
+def test_a_limited_run_is_not_refused_by_a_share_of_ten_rows(shop: Shop) -> None:
+    """One of ten is more than 1 %; a count stands, and so does a share of a hundred rows."""
+    shop.dump(",Delft", *(f"{number},Delft" for number in range(200)))
+    shop.refused("max_rejects", 4, "guards.max_rejects=0.1%")
+    shop.refused("max_rejects", 4, "guards.max_rejects=0", words=("--limit", "10"))
+    shop.refused("max_rejects", 4, "guards.max_rejects=0.5%", words=("--limit", "100"))
+    assert shop.done("guards.max_rejects=0.1%", words=("--limit", "10")).records["rejected"] == 1
 
 
 def test_a_run_that_was_refused_is_not_the_last(shop: Shop) -> None:

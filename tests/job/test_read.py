@@ -103,6 +103,8 @@ def test_a_small_job_has_the_defaults_of_the_design(write):
         "max_rejects": "1.00%",
         "min_records": 1,
         "min_share_of_last": None,
+        "min_new_files": None,
+        "max_age": None,
         "max_calls": None,
         "max_deletes": None,
         "max_unmatched": None,

@@ -13,7 +13,7 @@ RUN = "shop-1"
 VERBS: dict[str, Callable[[Ledger], None]] = {
     "resumed": lambda ledger: ledger.resumed(RUN),
     "fell_back": lambda ledger: ledger.fell_back(RUN, "refused"),
-    "staged": lambda ledger: ledger.staged(RUN, 5, 6),
+    "staged": lambda ledger: ledger.staged(RUN, 5),
     "end": lambda ledger: ledger.end(RUN, RunState.DONE, {}),
     "give_up": lambda ledger: ledger.give_up(RUN),
 }

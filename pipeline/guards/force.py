@@ -1,0 +1,20 @@
+"""Find the guards that stand when some are overridden (edge: the log; data rule 36)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import structlog
+
+from pipeline.errors import Problem
+
+
+def unforced(problems: Iterable[Problem], forced: frozenset[str]) -> tuple[Problem, ...]:
+    """Return the problems of guards that are not forced; those of forced ones become warnings in the log (data rule 36)."""
+    found = []
+    for problem in problems:
+        if problem.guard in forced:
+            structlog.get_logger().warning("guard.forced", guard=problem.guard, what=problem.what)
+        else:
+            found.append(problem)
+    return tuple(found)
