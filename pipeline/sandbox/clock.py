@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
-from pipeline.sandbox.dates import AMSTERDAM
+from pipeline.sandbox.strtotime import AMSTERDAM
 
 STAMP = "%Y-%m-%d %H:%M:%S"
 

@@ -73,7 +73,7 @@ def field(kind: str, value: str = "", length: int = 0) -> Field:
         ("datetime", "2020-01-02 03:04:05", "2020-01-02 03:04:05", None),
         ("datetime", "", "0000-00-00 00:00:00", "empty_becomes_zero"),
         ("empty_datetime", "", "", None),
-        ("empty_datetime", "a", "2024-05-06 07:08:09", "value_not_canonical"),
+        ("empty_datetime", "a", "2024-05-06 08:08:09", "value_not_canonical"),
         ("foreign_key", "12", "12", None),
     ],
 )
