@@ -11,24 +11,20 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from anyio import to_thread
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipeline.sandbox import control, dispatch
 from pipeline.sandbox.answers import Answer, ApiError
-from pipeline.sandbox.calls import Call
+from pipeline.sandbox.calls import BAD_DATA, Call
 from pipeline.sandbox.connections import Connections
 from pipeline.sandbox.faults import ANSWER_KINDS, Hit, Rule
 from pipeline.sandbox.wire import Request, elements_of, nested
 from pipeline.sandbox.world import World
 
 _VERSION = re.compile(r"v([1-4])")
-_SECRET_PARAMETER = re.compile(r"(access_token=)[^&]*")
-_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS")
 _REASON = {200: "OK", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout", 429: "Too Many Requests"}
 
 
@@ -52,7 +48,11 @@ class Gate:
         entry = {**self._entry(http, path), "fault": hit.named()}
         # Written before the work, so that a request that is cut or still under way is in the journal too.
         self._world.journal.write(entry, request.notes)
-        response = await self._faulted(http, request, hit, entry)
+        try:
+            response = await self._faulted(http, request, hit, entry)
+        except Exception as failure:  # noqa: BLE001 (a bug must be answered, and stand in the journal)
+            entry["status"] = 500
+            response = _sent(ApiError(f"sandbox bug: {failure!r}", 500).answer())
         if not isinstance(response, _Nothing) and self._world.switches["date_header"] != "absent":
             # Of the virtual clock by default: waiting by the time of the API host is tested without waiting.
             virtual = self._world.switches["date_header"] == "virtual"
@@ -137,7 +137,7 @@ class Gate:
         request.number = entry["n"]
         call = Call(self._world, request, hit)
         try:
-            request.parse()
+            self._parse(request)
             if request.method in ("POST", "PUT", "DELETE"):
                 entry["body"] = control.summary(request)
             dispatch.authorise(call, authorization)
@@ -153,6 +153,15 @@ class Gate:
         if "imports" in request.elements:
             self._world.imports.wake()
         return answer
+
+    def _parse(self, request: Request) -> None:
+        """Read query and body; a body that cannot be read counts as empty, or is an error by a switch (U4)."""
+        try:
+            request.parse(str(self._world.switches["other_content_types"]))
+        except ValueError as error:
+            unread = self._world.switches["unreadable_body"] == "error"
+            if unread or "body_unreadable" not in request.notes:
+                raise ApiError(BAD_DATA) from error
 
     def _authenticate(self, request: Request) -> Answer:
         """Exchange the token of a form body for a JWT, a bare text (API sheet 2, C2)."""
@@ -189,8 +198,9 @@ def _read(http: HttpRequest, elements: list[str]) -> Request:
 
 
 def _redacted(http: HttpRequest) -> list[list[str]]:
-    text = _SECRET_PARAMETER.sub(r"\1***", http.scope["query_string"].decode("latin-1"))
-    return [list(pair) for pair in parse_qsl(text, keep_blank_values=True, errors="replace")]
+    text = http.scope["query_string"].decode("latin-1")
+    pairs = parse_qsl(text, keep_blank_values=True, errors="replace")
+    return [[name, "***" if name.startswith("access_token") else value] for name, value in pairs]
 
 
 async def _body(http: HttpRequest) -> bytes:
@@ -201,12 +211,12 @@ async def _query(http: HttpRequest) -> control.Asked:
     return control.Asked(dict(http.query_params), await http.body())
 
 
-def make_app(world: World, connections: Connections) -> Starlette:
-    """Make the application: every path goes through the one gate."""
+def make_app(world: World, connections: Connections) -> ASGIApp:
+    """Make the application: every request of any method and path goes through the one gate."""
     gate = Gate(world, connections)
-    routes = [Route("/{rest:path}", gate.handle, methods=list(_METHODS))]
-    return Starlette(routes=routes, exception_handlers={Exception: _bug})
 
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await gate.handle(HttpRequest(scope, receive))
+        await response(scope, receive, send)
 
-async def _bug(http: HttpRequest, failure: Exception) -> Response:  # noqa: ARG001 (the form of a handler)
-    return _sent(ApiError(f"sandbox bug: {failure!r}", 500).answer())
+    return app

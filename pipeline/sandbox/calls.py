@@ -10,16 +10,19 @@ from pipeline.sandbox import selectors
 from pipeline.sandbox.answers import Answer, ApiError, as_json, wrapped
 from pipeline.sandbox.faults import Hit
 from pipeline.sandbox.hazards import Notes
-from pipeline.sandbox.model import Database, Interest, Owner, Record
+from pipeline.sandbox.model import Database, Field, Interest, Owner, Record
+from pipeline.sandbox.php import boolean, id_of
 from pipeline.sandbox.query import Wish
 from pipeline.sandbox.selectors import Condition
-from pipeline.sandbox.values import coerce, initial
-from pipeline.sandbox.wire import Request, boolean, integer
+from pipeline.sandbox.values import coerce, folded, initial
+from pipeline.sandbox.wire import Request, integer
 from pipeline.sandbox.world import World
 
 NO_COLLECTION = "No collection with given ID"
 NO_DATABASE = "No database with supplied ID"
 BAD_DATA = "Invalid data provided"
+# Behind any page there is, and small enough to add a limit to.
+_MOST_START = 1 << 60
 
 
 @dataclass
@@ -61,16 +64,36 @@ class Paging:
     total: bool
 
 
+_PLAIN_BOOLEANS = frozenset({"0", "1", "true", "false", "yes", "no"})
+
+
+def flag(call: Call, given: Mapping[str, Any], name: str, default: bool = False) -> bool:
+    """Read a boolean of the query or body; anything but 0, 1, true, false, yes and no is a hazard."""
+    value = given.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, bool) and str(value).lower() not in _PLAIN_BOOLEANS:
+        call.notes.note("parameter_not_canonical", name, value)
+    return boolean(value)
+
+
+def _number(call: Call, name: str, default: int) -> int:
+    value = call.request.query.get(name)
+    if value is not None and id_of(value) is None:
+        call.notes.note("parameter_not_canonical", name, value)
+    return integer(value, default)
+
+
 def paging(call: Call) -> Paging:
     """Read the paging parameters: at most 100 in v1, 1000 later; larger ones are capped silently (API sheet 5)."""
-    query = call.request.query
-    start, limit = integer(query.get("start"), 0), integer(query.get("limit"), 100)
+    start, limit = _number(call, "start", 0), _number(call, "limit", 100)
     if start < 0 or limit < 1:
         call.notes.note("paging_out_of_range", f"start {start}, limit {limit}")
     capped = min(limit, 100 if call.request.version == 1 else 1000)
+    if capped < limit:
+        call.notes.note("limit_capped", str(limit))
     echo = limit if call.world.switches["limit_echo"] == "requested" else capped
-    total = query.get("total")
-    return Paging(start, capped, echo, total is None or boolean(total))
+    return Paging(min(start, _MOST_START), capped, echo, flag(call, call.request.query, "total", True))
 
 
 def listed(call: Call, data: list[Any]) -> Answer:
@@ -83,12 +106,17 @@ def listed(call: Call, data: list[Any]) -> Answer:
 def wish(call: Call, owner: Owner, page: Paging) -> Wish:
     """Read the order (API sheet 6.2): unknown fields are ignored, only desc and descending descend."""
     by, order = call.request.query.get("orderby"), call.request.query.get("order")
-    target: Any = "id"
+    target: Any = None
     if isinstance(by, str):
+        number = id_of(by)
         special = by.lower() if by.lower() in ("id", "modified", "random") else None
-        known = owner.field_with_id(int(by)) if by.isdigit() else owner.field_named(by)
-        target = special or known or "id"
+        target = special or (owner.field_named(by) if number is None else owner.field_with_id(number))
+    if by is not None and target is None:
+        call.notes.note("orderby_unknown", "orderby", by)
     descending = isinstance(order, str) and order.lower() in ("desc", "descending")
+    if order is not None and not descending and str(order).lower() not in ("asc", "ascending"):
+        call.notes.note("parameter_not_canonical", "order", order)
+    target = target or "id"
     return Wish(page.start, page.limit, page.total, target, descending)
 
 
@@ -147,6 +175,19 @@ def values(call: Call, owner: Owner, given: Mapping[str, Any]) -> dict[str, str]
     return found
 
 
+def note_unfindable(call: Call, wanted: list[Condition], given: Mapping[str, str]) -> None:
+    """Note a create whose new record its own selectors do not find (API sheet 9)."""
+    for one in wanted:
+        field = one.target
+        if isinstance(field, Field) and one.operator == "==":
+            text = given.get(field.key)
+            if text is not None and folded(field, text) == folded(field, one.wanted):
+                continue
+        call.notes.note("create_without_key", field.name if isinstance(field, Field) else field)
+    if not wanted:
+        call.notes.note("create_without_key", "no selector")
+
+
 def fresh_values(call: Call, owner: Owner, given: dict[str, str]) -> dict[str, str]:
     """Add the defaults of the fields that are not given: what a new record holds."""
     now = call.world.clock.now()
@@ -159,7 +200,7 @@ def interest_wishes(call: Call, spec: object) -> dict[int, bool]:
     if isinstance(spec, list):
         pairs = [(str(name), True) for name in spec]
     elif isinstance(spec, Mapping):
-        plain = all(name.isdigit() for name in spec)
+        plain = all(id_of(name) is not None for name in spec)
         pairs = [(str(value), True) if plain else (name, value) for name, value in spec.items()]
     found = {}
     for name, value in pairs:

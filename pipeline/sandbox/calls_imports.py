@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pipeline.sandbox.answers import Answer, ApiError, as_json, created
 from pipeline.sandbox.calls import NO_DATABASE, Call
-from pipeline.sandbox.import_plan import Options, plan_import
-from pipeline.sandbox.wire import number_of
+from pipeline.sandbox.import_plan import plan_import
+from pipeline.sandbox.php import id_of
 
 
 def create_import(call: Call) -> Answer:
@@ -13,19 +13,18 @@ def create_import(call: Call) -> Answer:
     world, body = call.world, call.request.body
     if world.switches["imports"] == "refuse":
         raise ApiError("You are not allowed to import files")
-    number = number_of(body.get("database"))
+    number = id_of(body.get("database"))
     database = None if number is None else world.store.catalogue.databases.get(number)
     if database is None:
         raise ApiError(NO_DATABASE)
-    options = Options(str(world.switches["row_order"]), str(world.switches["unknown_columns"]))
-    plan = plan_import(body, database, options, call.notes)
+    plan = plan_import(body, database, world.switches, call.notes)
     job = world.imports.add(plan, call.notes, call.hit.script(len(plan.rows)), call.request.raw_body)
     return created(call.request, f"import/{job.id}", job.id)
 
 
 def get_import(call: Call) -> Answer:
     """GET import/ID; every poll counts for a scripted number of polls."""
-    number = number_of(call.request.elements[1])
+    number = id_of(call.request.elements[1])
     status = None if number is None else call.world.imports.poll(number, call.hit.shown())
     if status is None:
         raise ApiError("No import with supplied ID")

@@ -24,8 +24,10 @@ from pipeline.sandbox.calls import (
     Call,
     conditions,
     expressions,
+    flag,
     fresh_values,
     interest_wishes,
+    note_unfindable,
     paging,
     selected_for_update,
     set_interests,
@@ -33,10 +35,10 @@ from pipeline.sandbox.calls import (
     wish,
 )
 from pipeline.sandbox.model import Kind, Owner, Record
+from pipeline.sandbox.php import id_of
 from pipeline.sandbox.query import Wish
 from pipeline.sandbox.removal import Remover
 from pipeline.sandbox.shapes import fields_of, interest_json, interests_of, record_json
-from pipeline.sandbox.wire import boolean
 
 
 @dataclass
@@ -62,7 +64,7 @@ def list_records(call: Call, owner: Owner, profile: int = 0) -> Answer:
     records = found.records
     if wanted and call.world.switches["lookup_strangers"] is True:
         records = _with_stranger(call, owner, records, asked.limit)
-    short = call.request.version > 1 and boolean(call.request.query.get("dataonly", False))
+    short = call.request.version > 1 and flag(call, call.request.query, "dataonly")
     data: list[Any] = [record_json(owner, one, call.request.version, short) for one in records]
     content = wrapped(data, asked.start, asked.echo)
     if records and call.request.version > 1:
@@ -138,20 +140,26 @@ def new_record(call: Call, kind: Kind, owner: Owner, profile: int = 0) -> Record
 
 def update_profiles(call: Call) -> Answer:
     """PUT database/X/profiles: update all matches, or with `create` make one when there are none."""
-    database = call.database
-    wanted = selected_for_update(call, database)
+    database, parameters = call.database, call.request.query
+    # An unusable body is refused before a missing selector is.
     body = read_body(call, _WRAPPED)
-    asynchronous = boolean(call.request.query.get("async", False))
+    wanted = selected_for_update(call, database)
+    asynchronous, create = flag(call, parameters, "async"), flag(call, parameters, "create")
     if asynchronous:
         call.notes.note("async_call")
+    if create:
+        note_unfindable(call, wanted, body.values)
     found = list(query.matching(call.world.store.records, database, wanted))
+    if create:
+        found = without_racing(call, found)
     if len(found) > 1:
         call.notes.note("several_matches", f"{len(found)} profiles")
     for record in found:
         change_profile(call, record, body)
-    if found or not boolean(call.request.query.get("create", False)):
+    if found or not create:
         return updated_many(call.request)
     profile = make_profile(call, body)
+    call.world.races.created(profile.id, call.world.journal.last_number)
     # Whether an asynchronous create tells its id is unknown (U11); it does not here.
     return (
         updated_many(call.request)
@@ -160,10 +168,20 @@ def update_profiles(call: Call) -> Answer:
     )
 
 
+def without_racing(call: Call, found: list[Record]) -> list[Record]:
+    """Leave out what was created while this request was already under way: it did not see that (API sheet 9)."""
+    if call.world.switches["create_race"] == "safe":
+        return found
+    seen = [one for one in found if not call.world.races.is_hidden(one.id, call.request.number)]
+    if found and not seen:
+        call.notes.note("create_race", f"profile {found[0].id}")
+    return seen
+
+
 def change_profile(call: Call, record: Record, body: Body) -> None:
-    """Update one profile; `modified` moves only when something really differs, or always when it is removed."""
+    """Update one profile; `modified` moves only when something really differs, or when it is removed."""
     if record.removed:
-        touch_removed(call, record)
+        touch_removed(call, record, bool(body.values or body.wishes))
         return
     changed = call.world.store.records.change(call.database, record, body.values)
     if body.wishes is not None:
@@ -174,11 +192,12 @@ def change_profile(call: Call, record: Record, body: Body) -> None:
     call.world.store.records.save([record])
 
 
-def touch_removed(call: Call, record: Record) -> None:
-    """Accept an update of a removed entity: `modified` moves, nothing is seen (API sheet 9)."""
+def touch_removed(call: Call, record: Record, named: bool) -> None:
+    """Accept an update of a removed entity: `modified` moves if it names anything known, no more (API sheet 9)."""
     call.notes.note("updated_removed", f"{record.kind} {record.id}")
-    record.modified = call.world.clock.stamp()
-    call.world.store.records.save([record])
+    if named:
+        record.modified = call.world.clock.stamp()
+        call.world.store.records.save([record])
 
 
 def get_record(call: Call) -> Answer:
@@ -215,7 +234,7 @@ def update_fields(call: Call) -> Answer:
     owner, record = call.entity()
     changes = values(call, owner, call.request.body)
     if record.removed:
-        touch_removed(call, record)
+        touch_removed(call, record, bool(changes))
     elif call.world.store.records.change(owner, record, changes):
         record.modified = call.world.clock.stamp()
         call.world.store.records.save([record])
@@ -225,7 +244,7 @@ def update_fields(call: Call) -> Answer:
 def delete_record(call: Call) -> Answer:
     """DELETE profile/P and subprofile/S; `completely: Yes` takes it from the back end too."""
     owner, record = call.entity()
-    completely = call.request.version > 1 and boolean(call.request.body.get("completely", False))
+    completely = flag(call, call.request.body, "completely") and call.request.version > 1
     remover(call).remove(owner, record, completely)
     return deleted(call.request, f"{record.kind} {record.id}")
 
@@ -238,11 +257,15 @@ def remover(call: Call) -> Remover:
 
 def delete_profiles(call: Call) -> Answer:
     """DELETE database/X/profiles with `{"profiles": [ids]}`; ids of other databases go too (unknown, worst case)."""
-    wanted = call.request.body.get("profiles", [])
-    numbers = list(wanted.values()) if isinstance(wanted, Mapping) else wanted if isinstance(wanted, list) else []
-    for number in numbers:
-        record = call.world.store.records.get("profile", int(number)) if str(number).isdigit() else None
+    wanted = call.request.body.get("profiles")
+    given = list(wanted.values()) if isinstance(wanted, Mapping) else wanted if isinstance(wanted, list) else []
+    if not given:
+        call.notes.note("delete_no_list", "profiles", wanted)
+    for one in given:
+        number = id_of(one)
+        record = None if number is None else call.world.store.records.get("profile", number)
         if record is None or record.removed:
+            call.notes.note("delete_unknown_profile", "profile", one)
             continue
         if record.owner != call.database.id:
             call.notes.note("delete_foreign_profile", f"profile {record.id}")
@@ -273,10 +296,10 @@ def put_interests(call: Call) -> Answer:
 
 
 def _interests(call: Call, replace: bool) -> Answer:
-    record = call.entity()[1]
+    record, wishes = call.entity()[1], interest_wishes(call, call.request.body)
     if record.removed:
-        touch_removed(call, record)
-    elif set_interests(call, record, interest_wishes(call, call.request.body), replace):
+        touch_removed(call, record, bool(wishes))
+    elif set_interests(call, record, wishes, replace):
         record.modified = call.world.clock.stamp()
         call.world.store.records.save([record])
     return updated(call.request)

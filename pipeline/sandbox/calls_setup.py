@@ -11,14 +11,16 @@ from pipeline.sandbox.answers import Answer, ApiError, as_json, created, deleted
 from pipeline.sandbox.calls import BAD_DATA, Call, listed
 from pipeline.sandbox.copying import copy_database
 from pipeline.sandbox.model import TYPES, Collection, Database, Field, Interest, Owner
+from pipeline.sandbox.php import boolean, id_of
 from pipeline.sandbox.shapes import collection_json, database_json, field_json, interest_json
 from pipeline.sandbox.structure import COLLECTION_NAME, FIELD_NAME, RESERVED
 from pipeline.sandbox.values import coerce
-from pipeline.sandbox.wire import boolean
 
-_FIELD_KEYS = frozenset({
+# The keys of a body that describes a field; `lock` is taken and ignored.
+FIELD_KEYS = frozenset({
     "name", "type", "value", "displayed", "ordered", "length", "textlines", "hidden", "index", "lock", "description",
 })  # fmt: skip
+_ANY_NAME = re.compile(r".+")
 
 
 def get_databases(call: Call) -> Answer:
@@ -28,11 +30,8 @@ def get_databases(call: Call) -> Answer:
 
 def create_database(call: Call) -> Answer:
     """POST databases."""
-    catalogue = call.world.store.catalogue
-    name = _name(call, re.compile(r".+"))
-    if any(one.name.lower() == name.lower() for one in catalogue.databases.values()):
-        raise ApiError(BAD_DATA)
-    body = call.request.body
+    catalogue, body = call.world.store.catalogue, call.request.body
+    name = _new_name(call, _ANY_NAME, None)
     database = Database(0, name, str(body.get("description") or ""), archived=boolean(body.get("archived", False)))
     database.created = call.world.clock.stamp()
     catalogue.add_database(database)
@@ -55,7 +54,7 @@ def update_owner(call: Call) -> Answer:
     if not body and call.request.method == "POST":
         return Answer(204 if call.request.version >= 3 else 200)
     if body.get("name"):
-        owner.name = str(body["name"])
+        owner.name = _free_name(call, owner)
     if "description" in body:
         owner.description = str(body["description"] or "")
     if isinstance(owner, Database) and "archived" in body:
@@ -64,9 +63,18 @@ def update_owner(call: Call) -> Answer:
     return updated(call.request)
 
 
+def _free_name(call: Call, owner: Owner) -> str:
+    """Return the new name of a database or collection, if nothing else has it."""
+    is_database = isinstance(owner, Database)
+    name = _name(call, _ANY_NAME if is_database else COLLECTION_NAME)
+    if name.lower() != owner.name.lower() and name.lower() in _taken(None if is_database else call.database, call):
+        raise ApiError(BAD_DATA)
+    return name
+
+
 def copy(call: Call) -> Answer:
     """POST database/X/copy: structure, and as `options` say profiles and subprofiles; done at once here."""
-    name = _name(call, re.compile(r".+"))
+    name = _new_name(call, _ANY_NAME, None)
     options = call.request.body.get("options")
     wanted = {key: boolean(one) for key, one in options.items()} if isinstance(options, Mapping) else {}
     copied = copy_database(call.world.store, call.database, name, wanted, call.world.clock.stamp())
@@ -81,9 +89,13 @@ def get_fields(call: Call) -> Answer:
 def create_field(call: Call) -> Answer:
     """POST database/X/fields and collection/C/fields."""
     owner = _owner(call)
-    name = _name(call, FIELD_NAME)
-    if name.lower() in RESERVED or name.lower() in _taken(owner):
+    name = _new_name(call, FIELD_NAME, owner)
+    if name.lower() in RESERVED:
         raise ApiError(BAD_DATA)
+    if call.request.body.get("type") in ("integer", "float") and call.request.body.get("value") in (None, ""):
+        call.notes.note("field_without_default", name)
+        if call.world.switches["fields_without_default"] == "refuse":
+            raise ApiError(BAD_DATA)
     field = call.world.store.catalogue.add_field(owner, _described(call, Field(key="", id=0, name=name)))
     return created(call.request, f"{_place(owner)}/field/{field.id}", field.id)
 
@@ -92,7 +104,7 @@ def update_field(call: Call) -> Answer:
     """PUT database/X/field/F and collection/C/field/F; values are bent into a new type at once."""
     owner, old = _owner(call), _field(call, by_name=False)
     name = str(call.request.body.get("name") or old.name)
-    if not FIELD_NAME.fullmatch(name) or (name.lower() != old.name.lower() and name.lower() in _taken(owner)):
+    if not FIELD_NAME.fullmatch(name) or (name.lower() != old.name.lower() and name.lower() in _taken(owner, call)):
         raise ApiError(BAD_DATA)
     new = _described(call, replace(old, name=name))
     call.world.store.catalogue.replace_field(owner, new)
@@ -127,9 +139,7 @@ def get_collections(call: Call) -> Answer:
 
 def create_collection(call: Call) -> Answer:
     """POST database/X/collections: names of letters and underscores."""
-    name = _name(call, COLLECTION_NAME)
-    if name.lower() in _taken(call.database):
-        raise ApiError(BAD_DATA)
+    name = _new_name(call, COLLECTION_NAME, call.database)
     collection = Collection(0, name, str(call.request.body.get("description") or ""))
     collection.created = call.world.clock.stamp()
     call.world.store.catalogue.add_collection(call.database, collection)
@@ -143,9 +153,7 @@ def get_interests(call: Call) -> Answer:
 
 def create_interest(call: Call) -> Answer:
     """POST database/X/interests."""
-    name = _name(call, re.compile(r".+"))
-    if name.lower() in _taken(call.database):
-        raise ApiError(BAD_DATA)
+    name = _new_name(call, _ANY_NAME, call.database)
     group = str(call.request.body.get("group") or "")
     interest = call.world.store.catalogue.add_interest(call.database, name, group)
     return created(call.request, f"interest/{interest.id}", interest.id)
@@ -154,7 +162,10 @@ def create_interest(call: Call) -> Answer:
 def update_interest(call: Call) -> Answer:
     """PUT interest/I."""
     old, body = _interest(call), call.request.body
-    new = Interest(old.id, str(body.get("name") or old.name), str(body.get("group", old.group) or ""))
+    name = str(body.get("name") or old.name)
+    if name.lower() != old.name.lower() and name.lower() in _taken(call.database, call):
+        raise ApiError(BAD_DATA)
+    new = Interest(old.id, name, str(body.get("group", old.group) or ""))
     call.database.interests[:] = [new if one.id == old.id else one for one in call.database.interests]
     call.world.store.catalogue.save(call.database)
     return updated(call.request)
@@ -205,8 +216,10 @@ def _place(owner: Owner) -> str:
     return f"{'database' if isinstance(owner, Database) else 'collection'}/{owner.id}"
 
 
-def _taken(owner: Owner) -> set[str]:
-    """List the names that a new field, interest or collection may not have (API sheet 13)."""
+def _taken(owner: Owner | None, call: Call) -> set[str]:
+    """List the names that a new field, interest or collection of `owner` may not have, or a new database without one."""
+    if owner is None:
+        return {one.name.lower() for one in call.world.store.catalogue.databases.values()}
     names = [field.name for field in owner.fields]
     if isinstance(owner, Database):
         names += [one.name for one in owner.interests] + [one.name for one in owner.collections]
@@ -220,9 +233,17 @@ def _name(call: Call, pattern: re.Pattern[str]) -> str:
     return name
 
 
+def _new_name(call: Call, pattern: re.Pattern[str], owner: Owner | None) -> str:
+    name = _name(call, pattern)
+    if name.lower() in _taken(owner, call):
+        raise ApiError(BAD_DATA)
+    return name
+
+
 def _field(call: Call, by_name: bool) -> Field:
     wanted = call.request.elements[3]
-    field = _owner(call).field_with_id(int(wanted)) if wanted.isdigit() else None
+    number = id_of(wanted)
+    field = None if number is None else _owner(call).field_with_id(number)
     if field is None and by_name:
         field = _owner(call).field_named(wanted)
     if field is None:
@@ -233,9 +254,6 @@ def _field(call: Call, by_name: bool) -> Field:
 def _described(call: Call, field: Field) -> Field:
     """Change what the body mentions; unknown keys are ignored, a type that does not exist is refused."""
     body = call.request.body
-    for name in body:
-        if name not in _FIELD_KEYS:
-            call.notes.note("unknown_body_key", name)
     changes: dict[str, Any] = {}
     if "type" in body:
         if body["type"] not in TYPES:
@@ -246,8 +264,9 @@ def _described(call: Call, field: Field) -> Field:
         lines = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
         changes["value"] = "\n".join("" if one is None else str(one) for one in lines).replace("\r\n", "\n")
     for name in ("length", "textlines"):
-        if str(body.get(name, "")).isdigit():
-            changes[name] = int(str(body[name]))
+        number = id_of(body.get(name))
+        if number is not None:
+            changes[name] = number
     for name in ("displayed", "ordered", "hidden", "index"):
         if name in body:
             changes[name] = boolean(body[name])

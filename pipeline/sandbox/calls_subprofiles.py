@@ -7,11 +7,10 @@ from typing import Any
 
 from pipeline.sandbox import query
 from pipeline.sandbox.answers import Answer, ApiError, as_json, created, created_by_update, updated, updated_many
-from pipeline.sandbox.calls import NO_COLLECTION, Call, fresh_values, selected_for_update, values
+from pipeline.sandbox.calls import NO_COLLECTION, Call, flag, fresh_values, note_unfindable, selected_for_update, values
 from pipeline.sandbox.calls_profiles import list_records, new_record, set_secret, touch_removed
 from pipeline.sandbox.model import Collection, Owner, Record
 from pipeline.sandbox.shapes import record_json
-from pipeline.sandbox.wire import boolean
 
 
 def _collection(call: Call, message: str = NO_COLLECTION) -> Collection:
@@ -60,7 +59,7 @@ def _make(call: Call, collection: Collection, given: dict[str, str]) -> Record:
 
 def _change(call: Call, collection: Owner, record: Record, changes: dict[str, str]) -> None:
     if record.removed:
-        touch_removed(call, record)
+        touch_removed(call, record, bool(changes))
     elif call.world.store.records.change(collection, record, changes):
         record.modified = call.world.clock.stamp()
         call.world.store.records.save([record])
@@ -71,9 +70,12 @@ def update_subprofiles(call: Call) -> Answer:
     collection, profile = _collection(call), call.entity()[1]
     wanted = selected_for_update(call, collection, strict=True)
     changes = _flat(call, collection)
+    create = flag(call, call.request.query, "create")
+    if create:
+        note_unfindable(call, wanted, changes)
     found = list(query.matching(call.world.store.records, collection, wanted, profile.id))
     _update_all(call, collection, found, changes)
-    if found or not boolean(call.request.query.get("create", False)):
+    if found or not create:
         return updated_many(call.request)
     record = _make(call, collection, changes)
     # Creating here shows no id in v2 and perhaps none later (API sheet 4.1, U5), and the Location is not canonical.

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from pipeline.sandbox.model import Collection, Database, Field, Interest, Owner
+from pipeline.sandbox.php import id_of
 
 OneOwner = TypeVar("OneOwner", bound=Owner)
 
@@ -30,16 +31,16 @@ class Catalogue:
 
     def database(self, id_or_name: str) -> Database | None:
         """Find a database by id or by its name in any case (API sheet 3.2)."""
-        if id_or_name.isdigit() and int(id_or_name) in self.databases:
-            return self.databases[int(id_or_name)]
+        number = id_of(id_or_name)
+        if number in self.databases:
+            return self.databases[number]
         folded = id_or_name.lower()
         return next((one for one in self.databases.values() if one.name.lower() == folded), None)
 
     def collection(self, number: str) -> Collection | None:
         """Find a collection by its id, which is unique across databases; never by name (API sheet 3.2, C6)."""
-        if not number.isdigit():
-            return None
-        return next((one for one in self.collections() if one.id == int(number)), None)
+        wanted = id_of(number)
+        return next((one for one in self.collections() if one.id == wanted), None)
 
     def collections(self) -> Iterator[Collection]:
         """Go through the collections of all databases."""
@@ -48,9 +49,10 @@ class Catalogue:
 
     def interest(self, number: str) -> tuple[Database, Interest] | None:
         """Find an interest and its database by the interest's id."""
+        wanted = id_of(number)
         for database in self.databases.values():
             for interest in database.interests:
-                if str(interest.id) == number:
+                if interest.id == wanted:
                     return database, interest
         return None
 

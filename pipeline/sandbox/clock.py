@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pipeline.sandbox.strtotime import AMSTERDAM
 
 STAMP = "%Y-%m-%d %H:%M:%S"
+# The clock goes from 1970 to 9000: far from where dates, tokens and HTTP headers end.
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST_S, _LATEST_S = 0.0, 221_845_392_000.0
 
 
 class Clock:
@@ -30,7 +33,9 @@ class Clock:
         return self.now().strftime(STAMP)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock by `seconds`; negative ones move it back."""
+        """Move the clock by `seconds`; negative ones move it back. Raises ValueError outside of 1970 to 9000."""
+        if not _EARLIEST_S <= self.epoch_s() + seconds <= _LATEST_S:
+            raise ValueError("the clock goes from 1970 to 9000")
         if self._frozen_at is not None:
             self._frozen_at += seconds
         else:
@@ -38,7 +43,7 @@ class Clock:
 
     def set(self, moment: datetime) -> None:
         """Move the clock to `moment`, a naive time of Europe/Amsterdam."""
-        self.advance(moment.replace(tzinfo=AMSTERDAM).timestamp() - self.epoch_s())
+        self.advance((moment.replace(tzinfo=AMSTERDAM) - _EPOCH).total_seconds() - self.epoch_s())
 
     def freeze(self, frozen: bool) -> None:
         """Stop the clock where it stands, or let it run on from there."""

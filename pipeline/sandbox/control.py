@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.errors import JobError
@@ -15,8 +15,9 @@ from pipeline.sandbox.answers import Answer, as_json
 from pipeline.sandbox.clock import STAMP
 from pipeline.sandbox.faults import rules_of
 from pipeline.sandbox.model import Database
+from pipeline.sandbox.php import boolean
 from pipeline.sandbox.shapes import fields_of, interests_of
-from pipeline.sandbox.wire import Request, boolean
+from pipeline.sandbox.wire import Request
 from pipeline.sandbox.world import World
 
 
@@ -112,10 +113,13 @@ def _set_clock(world: World, asked: Asked) -> Answer:
     wanted = asked.parsed()
     if not isinstance(wanted, dict) or not set(wanted) <= {"advance_s", "now", "frozen"}:
         raise ValueError("the clock takes advance_s, now and frozen")
+    # All of it is read first, so that a request that is refused changes nothing.
+    seconds = float(wanted.get("advance_s", 0))
+    now = datetime.strptime(str(wanted["now"]), STAMP) if "now" in wanted else world.clock.now()
     if "now" in wanted:
-        world.clock.set(datetime.strptime(str(wanted["now"]), STAMP))
-    if "advance_s" in wanted:
-        world.clock.advance(float(wanted["advance_s"]))
+        world.clock.set(now + timedelta(seconds=seconds))
+    else:
+        world.clock.advance(seconds)
     if "frozen" in wanted:
         world.clock.freeze(bool(wanted["frozen"]))
     world.imports.wake()
@@ -153,5 +157,5 @@ def answer(world: World, method: str, elements: list[str], asked: Asked) -> Answ
         return call(world, asked)
     except JobError as error:
         return as_json({"error": {"message": str(error), "problems": [str(one) for one in error.problems]}}, 400)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         return as_json({"error": {"message": str(error)}}, 400)

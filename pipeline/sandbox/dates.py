@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
 
+from pipeline.sandbox.php import BLANKS
 from pipeline.sandbox.strtotime import AMSTERDAM, UnreadableError, strtotime
 
 Parsed = datetime | Literal["empty", "zero"]
 
-# What PHP's trim takes away: not every blank of Unicode.
-PHP_BLANKS = " \t\n\r\0\v"
 _CANONICAL = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?: ([0-9]{2}):([0-9]{2}):([0-9]{2}))?")
 # From 1981 on the clock is only ever put forward in March, at 02:00; before, at other times, but never after 04:00.
 _MARCH, _REGULAR_SINCE, _GAPS_BEFORE = 3, 1981, 4
@@ -45,7 +44,7 @@ def parse(text: str, now: datetime) -> Parsed:
     "empty" is what cannot be read and anything that starts with `0000-00-00`; "zero" is a readable date before year 1,
     which even the `empty_*` types store as the zero date (API sheet 13).
     """
-    text = text.strip(PHP_BLANKS)
+    text = text.strip(BLANKS)
     exact = canonical(text)
     if exact is not None:
         return exact

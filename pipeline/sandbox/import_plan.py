@@ -8,9 +8,11 @@ from typing import Any
 
 from pipeline.sandbox.answers import ApiError
 from pipeline.sandbox.hazards import Notes
-from pipeline.sandbox.import_csv import CsvError, rows_of_csv
+from pipeline.sandbox.import_csv import DELIMITERS, CsvError, Dialect, rows_of_csv
 from pipeline.sandbox.model import Collection, Database, Field, Interest
-from pipeline.sandbox.wire import boolean, loads
+from pipeline.sandbox.php import boolean
+from pipeline.sandbox.switches import Switches
+from pipeline.sandbox.wire import loads
 
 ACTIONS = ("add", "update", "update or add", "ignore or add", "delete")
 _PARAMETERS = frozenset({
@@ -21,7 +23,7 @@ _PARAMETERS = frozenset({
 
 @dataclass
 class CollectionColumns:
-    """List the columns of one collection, and which of its fields are keys (with their column, "" when absent)."""
+    """The columns of one collection, and which of its fields are keys (with their column, "" when absent)."""
 
     collection: Collection
     columns: list[tuple[str, Field]] = field(default_factory=list)
@@ -30,7 +32,7 @@ class CollectionColumns:
 
 @dataclass
 class ImportPlan:
-    """Carry one import, ready to be worked on; `error` is what its lasterror will say before any row is touched."""
+    """One import, ready to be worked on; `error` becomes its lasterror before any row is touched."""
 
     database: Database
     name: str = ""
@@ -50,15 +52,7 @@ class ImportPlan:
     collections: list[CollectionColumns] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Options:
-    """Carry the switches that matter while an import is read."""
-
-    row_order: str
-    unknown_columns: str
-
-
-def plan_import(body: Mapping[str, Any], database: Database, options: Options, notes: Notes) -> ImportPlan:
+def plan_import(body: Mapping[str, Any], database: Database, switches: Switches, notes: Notes) -> ImportPlan:
     """Read the parameters, rows, columns and keys. Raises ApiError for an action that does not exist."""
     for name in body:
         if name not in _PARAMETERS:
@@ -74,10 +68,10 @@ def plan_import(body: Mapping[str, Any], database: Database, options: Options, n
         notes.note("import_remove_missing")
     if not plan.autostart:
         notes.note("import_parked")
-    _read_rows(body, plan, notes)
-    _order(plan, options, notes)
-    _read_columns(plan, options, notes)
-    _read_keys(body, plan, notes)
+    _read_rows(body, plan, switches, notes)
+    _order(plan, switches, notes)
+    _read_columns(plan, switches, notes)
+    _read_keys(body, plan, switches, notes)
     _weigh(plan, notes)
     return plan
 
@@ -105,7 +99,7 @@ def _flag(body: Mapping[str, Any], name: str, default: bool, notes: Notes) -> bo
     return boolean(value)
 
 
-def _read_rows(body: Mapping[str, Any], plan: ImportPlan, notes: Notes) -> None:
+def _read_rows(body: Mapping[str, Any], plan: ImportPlan, switches: Switches, notes: Notes) -> None:
     source = body.get("source")
     if (source is None) == (body.get("location") is None):
         notes.note("import_source_unclear", "source and location")
@@ -113,7 +107,7 @@ def _read_rows(body: Mapping[str, Any], plan: ImportPlan, notes: Notes) -> None:
         plan.error = "The file could not be downloaded"
         return
     if isinstance(source, str):
-        source = _rows_of_text(source, body, plan)
+        source = _rows_of_text(source, body, plan, switches, notes)
     if isinstance(source, dict):
         source = list(source.values())
     rows = source if isinstance(source, list) else []
@@ -127,24 +121,34 @@ def _read_rows(body: Mapping[str, Any], plan: ImportPlan, notes: Notes) -> None:
     plan.columns = tuple(rows[0]) if rows and not plan.error else ()
 
 
-def _rows_of_text(source: str, body: Mapping[str, Any], plan: ImportPlan) -> object:
+def _rows_of_text(source: str, body: Mapping[str, Any], plan: ImportPlan, switches: Switches, notes: Notes) -> object:
     try:
         if body.get("format") == "json":
-            return loads(source.encode())
-        return rows_of_csv(source, str(body.get("delimiter") or ","))
+            return loads(source.encode(), notes)
+        return rows_of_csv(source, _dialect(body.get("delimiter"), switches, notes), notes)
     except (ValueError, CsvError) as error:
         plan.error = f"The source could not be read: {error}"
         return []
 
 
-def _order(plan: ImportPlan, options: Options, notes: Notes) -> None:
+def _dialect(delimiter: object, switches: Switches, notes: Notes) -> Dialect:
+    if delimiter not in DELIMITERS:
+        notes.note("import_csv_delimiter", "delimiter", delimiter)
+        if switches["csv_without_delimiter"] == "fail":
+            raise CsvError("no delimiter")
+    return Dialect(
+        str(delimiter or ","), switches["csv_doubled_quotes"] == "quote", switches["csv_short_rows"] == "fail"
+    )
+
+
+def _order(plan: ImportPlan, switches: Switches, notes: Notes) -> None:
     """Demand the same keys in the same order of every row, or assign by position (API sheet 11.4)."""
     columns = plan.columns
     wrong = [number for number, row in enumerate(plan.rows) if tuple(row) != columns] if not plan.error else []
     if not wrong:
         return
     notes.note("import_row_order", f"row {wrong[0] + 1}", times=len(wrong))
-    if options.row_order == "refuse":
+    if switches["row_order"] == "refuse":
         plan.error = f"Row {wrong[0] + 1} does not have the same keys in the same order as the first row"
         return
     for number in wrong:
@@ -152,13 +156,13 @@ def _order(plan: ImportPlan, options: Options, notes: Notes) -> None:
         plan.rows[number] = dict(zip(columns, values, strict=False))
 
 
-def _read_columns(plan: ImportPlan, options: Options, notes: Notes) -> None:
+def _read_columns(plan: ImportPlan, switches: Switches, notes: Notes) -> None:
     for column in plan.columns:
         if _place(plan, column):
             continue
         head, _, tail = column.partition(".")
         notes.note("unknown_interest" if head == "interest" and tail else "import_unknown_column", column)
-        if options.unknown_columns == "fail":
+        if switches["unknown_columns"] == "fail":
             plan.error = plan.error or f"Unknown column {column}"
 
 
@@ -195,10 +199,19 @@ def _columns_of(plan: ImportPlan, collection: Collection) -> CollectionColumns:
     return plan.collections[-1]
 
 
-def _read_keys(body: Mapping[str, Any], plan: ImportPlan, notes: Notes) -> None:
-    wanted = body.get("keyFields")
-    names = [str(one) for one in wanted] if isinstance(wanted, list) else [wanted] if isinstance(wanted, str) else []
-    for name in names:
+def _key_names(wanted: object, switches: Switches, notes: Notes) -> list[str]:
+    """Read keyFields: PHP takes the values of a map (as a form sends a list), nobody knows what becomes of a text."""
+    if wanted is not None and not isinstance(wanted, list):
+        notes.note("import_keys_no_list", "keyFields", wanted)
+    if isinstance(wanted, Mapping):
+        wanted = list(wanted.values())
+    if isinstance(wanted, str) and switches["key_fields_text"] == "key":
+        wanted = [wanted]
+    return [str(one) for one in wanted] if isinstance(wanted, list) else []
+
+
+def _read_keys(body: Mapping[str, Any], plan: ImportPlan, switches: Switches, notes: Notes) -> None:
+    for name in _key_names(body.get("keyFields"), switches, notes):
         head, dot, tail = name.partition(".")
         column = name if name in plan.columns else ""
         collection = next((one for one in plan.database.collections if one.name == head), None) if dot else None

@@ -126,7 +126,9 @@ class RowWork:
         found = []
         for column, field in keys:
             raw = row[column] if column else ""
-            text = coerce(field, raw, self._now).text
+            # As in a selector, a text that is none of a select's choices matches nothing.
+            compared_raw = field.type == "select" and isinstance(raw, str)
+            text = str(raw) if compared_raw else coerce(field, raw, self._now).text
             if text == field.zero and str(raw if raw is not None else "").strip() == "":
                 self._notes.note("import_blank_key", f"row {self._row}: {column or field.name}")
                 if self._switches["blank_keys"] == "fail":

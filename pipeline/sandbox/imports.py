@@ -211,6 +211,8 @@ class Imports:
         rows = job.plan.rows[job.processed : min(job.processed + BATCH_ROWS, self._end(job))]
         with self._store.writing():
             done, error = work.run(rows, job.processed + 1, self._clock.now())
+            # With the rows, so that the counters are right whenever the process ends.
+            self._store.save_import(job.id, {**job.document(), "processed": job.processed + done})
         job.processed += done
         return error
 

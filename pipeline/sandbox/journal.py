@@ -27,6 +27,11 @@ class Journal:
             self._number += 1
             return self._number
 
+    @property
+    def last_number(self) -> int:
+        """The number of the newest request."""
+        return self._number
+
     def write(self, entry: dict[str, Any], notes: Notes) -> None:
         """Remember a request; its `entry`, which has at least `n`, may still be filled."""
         with self._lock:

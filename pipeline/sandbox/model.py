@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal
 
+from pipeline.sandbox.php import BLANKS
+
 Kind = Literal["profile", "subprofile"]
 
 # API sheet 13; phone_fax and phone_gsm are old spellings that are still documented.
@@ -50,24 +52,28 @@ class Field:
     @cached_property
     def options(self) -> tuple[str, ...]:
         """List the choices of a select, right-trimmed and without the star of the default (API sheet 13)."""
-        return tuple(self._option(line) for line in self.value.splitlines())
+        return tuple(self._option(line) for line in self._lines())
 
     @cached_property
     def default(self) -> str:
         """Give the text that a new record takes when the field is not mentioned."""
         if self.type != "select":
             return self.value
-        return next((self._option(line) for line in self.value.splitlines() if line.rstrip().endswith("*")), "")
+        return next((self._option(line) for line in self._lines() if line.rstrip(BLANKS).endswith("*")), "")
 
     @cached_property
     def most_chars(self) -> int | None:
         """Give the characters that fit, None where there is no limit."""
         return (self.length or DEFAULT_LENGTH) if self.type in TEXT_TYPES else None
 
+    def _lines(self) -> list[str]:
+        text = self.value.replace("\r\n", "\n").rstrip("\n")
+        return text.split("\n") if text else []
+
     @staticmethod
     def _option(line: str) -> str:
-        line = line.rstrip()
-        return line[:-1].rstrip() if line.endswith("*") else line
+        line = line.rstrip(BLANKS)
+        return line[:-1].rstrip(BLANKS) if line.endswith("*") else line
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,13 @@ from pipeline.sandbox.values import folded, sortable
 
 _COLUMNS = {"id": "id", "code": "secret", "modified": "modified"}
 _SQL = {"==": "=", "!=": "!=", "<>": "!=", "<": "<", ">": ">", "<=": "<=", ">=": ">="}
+# SQLite nests one level per condition, at most 1000; what is above this is left to Python.
+_MOST_IN_SQL = 50
 
 
 @dataclass(frozen=True)
 class Page:
-    """Carry the records of one page and, when it was asked for, how many there are in all."""
+    """The records of one page and, if wanted, how many there are in all."""
 
     records: list[Record]
     total: int | None
@@ -25,7 +27,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Wish:
-    """Say which page in which order; `by` is a field, or "id", "modified" or "random"."""
+    """Which page in which order; `by` is a field, or "id", "modified" or "random"."""
 
     start: int = 0
     limit: int = 100
@@ -35,15 +37,15 @@ class Wish:
 
 
 def matching(records: Records, owner: Owner, conditions: list[Condition], profile: int = 0) -> Iterator[Record]:
-    """Go through all records that meet the conditions, by id; removed ones never do (API sheet 6)."""
+    """Yield the records that meet the conditions, by id; removed ones never do (API sheet 6)."""
     where, parameters, rest = _where(records, owner, conditions, profile)
     for record in records.many(owner.kind, where, parameters, "ORDER BY id"):
-        if _holds(record, rest, records.accents):
+        if all(holds(one, record, records.accents) for one in rest):
             yield record
 
 
 def page(records: Records, owner: Owner, conditions: list[Condition], wish: Wish, profile: int = 0) -> Page:
-    """Give one page of the records that meet the conditions."""
+    """Return one page of the records that meet the conditions."""
     where, parameters, rest = _where(records, owner, conditions, profile)
     usable = wish.limit >= 1 and wish.start >= 0
     if not rest and wish.by == "id":
@@ -52,9 +54,7 @@ def page(records: Records, owner: Owner, conditions: list[Condition], wish: Wish
             return Page([], total)
         tail = f"ORDER BY id {'DESC' if wish.descending else 'ASC'} LIMIT ? OFFSET ?"
         return Page(list(records.many(owner.kind, where, [*parameters, wish.limit, wish.start], tail)), total)
-    found = [
-        one for one in records.many(owner.kind, where, parameters, "ORDER BY id") if _holds(one, rest, records.accents)
-    ]
+    found = list(matching(records, owner, conditions, profile))
     _sort(found, wish)
     total = len(found) if wish.total else None
     return Page(found[wish.start : wish.start + wish.limit] if usable else [], total)
@@ -72,14 +72,6 @@ def _sort(found: list[Record], wish: Wish) -> None:
         found.reverse()
 
 
-def _holds(record: Record, rest: list[Condition], accents: bool) -> bool:
-    for condition in rest:
-        field = condition.target
-        if isinstance(field, Field) and not holds(condition, record.values.get(field.key, field.zero), accents):
-            return False
-    return True
-
-
 def _where(
     records: Records, owner: Owner, conditions: list[Condition], profile: int
 ) -> tuple[str, list[object], list[Condition]]:
@@ -90,10 +82,12 @@ def _where(
     values: list[object] = list(parameters)
     for condition in conditions:
         target, operator = condition.target, condition.operator
-        if not isinstance(target, Field):
-            parts.append(_special(target, operator))
-            values.append(int(condition.wanted) if target == "id" and operator in _SQL else condition.wanted)
-        elif operator in ("==", "!=", "<>"):
+        if len(parts) > _MOST_IN_SQL:
+            rest.append(condition)
+        elif not isinstance(target, Field) and operator in _SQL:
+            parts.append(f"{_COLUMNS[target]} {_SQL[operator]} ?")
+            values.append(int(condition.wanted) if target == "id" else condition.wanted)
+        elif isinstance(target, Field) and operator in ("==", "!=", "<>"):
             records.key(owner, target)
             known = "IN (SELECT id FROM lookup WHERE field = ? AND folded = ?)"
             parts.append(f"id {'' if operator == '==' else 'NOT '}{known}")
@@ -101,10 +95,3 @@ def _where(
         else:
             rest.append(condition)
     return " AND ".join(parts), values, rest
-
-
-def _special(target: str, operator: str) -> str:
-    column = _COLUMNS[target]
-    if operator in _SQL:
-        return f"{column} {_SQL[operator]} ?"
-    return f"CAST({column} AS TEXT) {'' if operator == '=~' else 'NOT '}LIKE ?"

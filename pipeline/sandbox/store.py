@@ -31,10 +31,11 @@ CREATE INDEX IF NOT EXISTS subprofile_profile ON subprofile (profile, owner);
 CREATE TABLE IF NOT EXISTS lookup (field TEXT NOT NULL, folded TEXT NOT NULL, id INTEGER NOT NULL,
     PRIMARY KEY (field, folded, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS keyed (field TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS import (id INTEGER PRIMARY KEY, document TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS job (id INTEGER PRIMARY KEY, document TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS job_body (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS consumption (day TEXT PRIMARY KEY, calls INTEGER NOT NULL) WITHOUT ROWID;
 """
-_NAMES = ("structure", "profile", "subprofile", "lookup", "keyed", "import", "consumption", "counter")
+_NAMES = ("structure", "profile", "subprofile", "lookup", "keyed", "job", "job_body", "consumption", "counter")
 
 
 class Counters:
@@ -120,20 +121,18 @@ class Store:
 
     def save_import(self, number: int, document: dict[str, object], body: bytes | None = None) -> None:
         """Write an import's state, with its compressed body the first time (inside `writing`)."""
-        text = json.dumps(document)
+        self._connection.execute("INSERT OR REPLACE INTO job VALUES (?, ?)", (number, json.dumps(document)))
         if body is not None:
-            self._connection.execute("INSERT INTO import VALUES (?, ?, ?)", (number, text, body))
-        else:
-            self._connection.execute("UPDATE import SET document = ? WHERE id = ?", (text, number))
+            self._connection.execute("INSERT INTO job_body VALUES (?, ?)", (number, body))
 
     def imports(self) -> list[dict[str, Any]]:
         """Read the states of all imports, in the order of their ids."""
-        rows = self._connection.execute("SELECT document FROM import ORDER BY id").fetchall()
+        rows = self._connection.execute("SELECT document FROM job ORDER BY id").fetchall()
         return [json.loads(document) for (document,) in rows]
 
     def import_body(self, number: int) -> bytes | None:
         """Read the body of an import as it was sent (zlib-compressed)."""
-        row = self._connection.execute("SELECT body FROM import WHERE id = ?", (number,)).fetchone()
+        row = self._connection.execute("SELECT body FROM job_body WHERE id = ?", (number,)).fetchone()
         return bytes(row[0]) if row else None
 
     def count_call(self, day: str) -> None:

@@ -9,6 +9,9 @@ from pipeline.errors import Problem, shown
 # name -> the values it takes, the default first. docs/sandbox.md explains each; a test compares the two.
 CHOICES: dict[str, tuple[str | bool | int, ...]] = {
     "unknown_selector_fields": ("ignore", "error"),
+    "unreadable_body": ("ignore", "error"),
+    "other_content_types": ("ignore", "json", "error"),
+    "create_race": ("double", "safe"),
     "interests_put": ("replace", "add"),
     "unknown_interests": ("ignore", "create", "error"),
     "long_text": ("truncate", "fail"),
@@ -17,6 +20,10 @@ CHOICES: dict[str, tuple[str | bool | int, ...]] = {
     "several_matches": ("all", "first"),
     "unknown_columns": ("ignore", "fail"),
     "blank_keys": ("match", "skip", "fail"),
+    "key_fields_text": ("ignore", "key"),
+    "csv_without_delimiter": ("comma", "fail"),
+    "csv_doubled_quotes": ("cut", "quote"),
+    "csv_short_rows": ("blank", "fail"),
     "row_order": ("refuse", "positional"),
     "update_subprofiles": ("skip", "create"),
     "ignore_or_add_subprofiles": ("drop", "add"),
@@ -32,6 +39,7 @@ CHOICES: dict[str, tuple[str | bool | int, ...]] = {
     "profileids": ("paged", "all"),
     "bad_jwt_status": (400, 401, 403),
     "delete_unknown": (400, 204),
+    "fields_without_default": ("accept", "refuse"),
     "date_header": ("virtual", "real", "absent"),
 }
 # Fields whose selectors the API acts as if it did not know: a list of names.

@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from pipeline.sandbox import dates
 from pipeline.sandbox.model import Field
+from pipeline.sandbox.php import integer_of, leading_number
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
+# More characters than any 64-bit number needs, zeros in front included; not converted.
+_LONG = 40
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
-_LEADING_NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)")
-_MOST_INTEGER = 2**63 - 1
 
 ZERO_DATE = "0000-00-00"
 ZERO_DATETIME = "0000-00-00 00:00:00"
@@ -94,17 +95,13 @@ def _select(field: Field, raw: str, now: datetime) -> Coerced:  # noqa: ARG001
 
 
 def _integer(field: Field, raw: str, now: datetime) -> Coerced:  # noqa: ARG001
-    if _INTEGER.fullmatch(raw) and len(raw) < 19:
+    if len(raw) < 19 and _INTEGER.fullmatch(raw):
         return Coerced(str(int(raw)))
     if raw == "":
         return Coerced("0", "empty_becomes_zero")
-    found = _LEADING_NUMBER.match(raw)
-    if found is None:
-        return Coerced("0", "value_not_canonical")
-    number = float(found[1]) if re.search(r"[.eE]", found[1]) else int(found[1])
-    if abs(number) > _MOST_INTEGER:
-        return Coerced(str(_MOST_INTEGER if number > 0 else -_MOST_INTEGER - 1), "value_not_canonical")
-    return Coerced(str(int(number)), None if _INTEGER.fullmatch(raw) else "value_not_canonical")
+    number = integer_of(raw)
+    fits = _INTEGER.fullmatch(raw) is not None and len(raw) < _LONG and number == int(raw)
+    return Coerced(str(number), None if fits else "value_not_canonical")
 
 
 def _float(field: Field, raw: str, now: datetime) -> Coerced:  # noqa: ARG001
@@ -112,8 +109,8 @@ def _float(field: Field, raw: str, now: datetime) -> Coerced:  # noqa: ARG001
         return Coerced(_plain(float(raw)))
     if raw == "":
         return Coerced("0", "empty_becomes_zero")
-    found = _LEADING_NUMBER.match(raw)
-    return Coerced(_plain(float(found[1])) if found else "0", "value_not_canonical")
+    number = leading_number(raw)
+    return Coerced(_plain(float(number)) if number else "0", "value_not_canonical")
 
 
 def _date(field: Field, raw: str, now: datetime) -> Coerced:

@@ -14,6 +14,7 @@ from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.faults import Faults, read_faults
 from pipeline.sandbox.imports import Imports
 from pipeline.sandbox.journal import Journal
+from pipeline.sandbox.races import Races
 from pipeline.sandbox.store import Store
 from pipeline.sandbox.structure import Structure, build, read_structure
 from pipeline.sandbox.switches import Switches
@@ -46,6 +47,7 @@ class World:
         self.clock = Clock()
         self.switches = Switches()
         self.journal = Journal()
+        self.races = Races()
         self.faults = Faults(rules)
         self.tokens = Tokens(setup.token, self.account.id, self.clock)
         self.store = Store(Path(setup.store) if setup.store else None)
@@ -65,6 +67,7 @@ class World:
         with self.store.writing():
             build(self._structure, self.store, self.clock.stamp())
         self.journal.clear()
+        self.races.clear()
 
     def set_switches(self, wanted: Mapping[str, object]) -> None:
         """Choose other behaviours; call `switches.problems` first."""

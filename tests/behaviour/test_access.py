@@ -160,7 +160,7 @@ def test_a_body_without_a_type(api: Api, learn: Learn) -> None:
     flat = f'{{"Nr":"{key}"}}'
     answer = api.raw("POST", f"database/{api.database.id}/profiles",
                      data=(flat if api.version == "v1" else f'{{"fields":{flat}}}').encode())  # fmt: skip
-    learn("U4", "no Content-Type", made_by(api, answer), sandbox="a profile", possible=("refused", "an empty profile"))
+    learn("U4", "no Content-Type", made_by(api, answer), sandbox="an empty profile", possible=("refused", "a profile"))
 
 
 def made_by(api: Api, answer: requests.Response) -> str:

@@ -133,7 +133,24 @@ def test_consumption_counts_calls(sandbox: Sandbox, client_of: Callable[[int], C
         ("GET", "nothing", "Invalid method"),
         ("GET", "PROFILE/1", "Invalid method"),
         ("GET", "database", "Invalid request, element 1 is missing in 'directory' path"),
-        ("GET", "profile/99/subprofiles", "Invalid request, element 3 is missing in 'directory' path"),
+        ("GET", "profile/0/subprofiles", "No entity with supplied ID"),
+        ("GET", "profile//subprofiles", "No entity with supplied ID"),
+        ("POST", "profile/0/subprofiles", "No entity with supplied ID"),
+        ("POST", "profile//subprofiles", "No entity with supplied ID"),
+        ("PUT", "profile/0/subprofiles", "No entity with supplied ID"),
+        ("PUT", "profile//subprofiles", "No entity with supplied ID"),
+        ("DELETE", "profile/0/subprofiles", "No entity with supplied ID"),
+        ("DELETE", "profile//subprofiles", "No entity with supplied ID"),
+        ("GET", "profile/1/subprofiles", "Invalid request, element 3 is missing in 'directory' path"),
+        ("POST", "profile/1/subprofiles", "Invalid request, element 3 is missing in 'directory' path"),
+        ("DELETE", "profile/1/subprofiles", "Invalid method"),
+        ("GET", "collection/1/field", "Invalid method"),
+        ("PUT", "collection/1/field", "No field id supplied for the field"),
+        ("DELETE", "database/1/field", "No field id supplied for the field"),
+        ("PATCH", "identity", "Invalid method"),
+        ("TRACE", "identity", "Invalid method"),
+        ("HACK", "database/1", "Invalid method"),
+        ("GET", "", "Invalid method"),
         ("GET", "database//fields", "No database with supplied ID"),
         ("GET", "database/99/bogus", "No database with supplied ID"),
         ("GET", "database/1/bogus", "Invalid method"),
@@ -143,7 +160,8 @@ def test_consumption_counts_calls(sandbox: Sandbox, client_of: Callable[[int], C
     ],
 )
 def test_a_bad_path_is_refused_in_this_order(api: Client, method: str, path: str, message: str) -> None:
-    """Missing element, unknown id, unknown sub-path."""
+    """Known path, known entity, method, next element."""
+    api.made("database/1/profiles", {})
     assert api.refused(method, path) == message
 
 

@@ -193,3 +193,31 @@ def test_without_its_extra_it_names_what_to_install() -> None:
     (error,) = json.loads(done.stdout)["errors"]
     assert error["what"] == "the sandbox needs packages that are not installed: uvicorn"
     assert error["do"] == "pip install 'copernica-import[sandbox]'"
+
+
+def test_counters_are_honest_after_a_kill(started: Any, tmp_path: Path) -> None:
+    """What was imported before SIGKILL is what the counters show on the next start, and no row more."""
+    store, body = tmp_path / "store.db", {"databases": [{"name": "Shop", "fields": [{"name": "Nr"}]}]}
+    structure = tmp_path / "structure.json"
+    structure.write_text(json.dumps(body), encoding="utf-8")
+    words = ("--port", "0", "--json", "--store", str(store), "--structure", str(structure))
+    process, line = started(*words)
+    rows = [{"Nr": str(number)} for number in range(100_000)]
+    api, token = json.loads(line)["api_url"], {"access_token": "sandbox"}
+    answer = requests.post(
+        f"{api}/v3/imports", params=token, json={"database": 1, "action": "add", "source": rows}, timeout=60
+    )
+    assert answer.headers["X-Created"] == "1"
+    while requests.get(f"{api}/v3/import/1", params=token, timeout=10).json()["processedLines"] == "0":
+        pass
+    process.kill()
+    process.wait(10)
+    with Sandbox(store=store) as sandbox:
+        (report,) = sandbox.imports()
+        client = Client(sandbox)
+        status, stored = client.get("import/1"), client.get("database/1/profiles", limit=1)["total"]
+        client.close()
+    assert 0 < stored < 100_000
+    assert (status["processedLines"], status["totallines"], report["processed"]) == (str(stored), "100000", stored)
+    assert (status["lastrun"], status["lasterror"]) == (False, "Interrupted by a restart")
+    assert report["profiles"]["created"] == stored
