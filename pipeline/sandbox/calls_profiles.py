@@ -264,8 +264,10 @@ def delete_profiles(call: Call) -> Answer:
     for one in given:
         number = id_of(one)
         record = None if number is None else call.world.store.records.get("profile", number)
-        if record is None or record.removed:
+        if record is None:
             call.notes.note("delete_unknown_profile", "profile", one)
+            continue
+        if record.removed:
             continue
         if record.owner != call.database.id:
             call.notes.note("delete_foreign_profile", f"profile {record.id}")

@@ -50,7 +50,7 @@ HAZARDS: dict[str, str] = {
     "delete_did_nothing": "the delete behaviour kept what was to be removed",
     "delete_foreign_profile": "a profile of another database was removed",
     "delete_no_list": "a bulk delete without a list of profile ids removed nothing",
-    "delete_unknown_profile": "an id of a bulk delete is no profile, or was removed before",
+    "delete_unknown_profile": "an id of a bulk delete is no profile",
     "import_row_order": "rows do not have the same keys in the same order",
     "import_row_not_an_object": "a row is no object",
     "import_unknown_column": "a column that is no field, collection field or interest",

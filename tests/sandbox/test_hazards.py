@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from pipeline.sandbox import Sandbox
-from tests.sandbox.conftest import Client, codes
+from tests.support.api_caller import Client, codes
 
 KEYS = {"action": "update", "keyFields": ["CustNo"]}
 

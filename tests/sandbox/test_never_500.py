@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from pipeline.sandbox import Sandbox
-from tests.sandbox.conftest import Client
+from tests.support.api_caller import Client
 
 TWO = "\u00b2"
 LONG = "9" * 25
