@@ -27,10 +27,15 @@ from typing import Any
 
 import pandera.polars as pa
 import polars as pl
+from pandera.api.dataframe.model_components import FieldInfo
 
 # The key of a column's pandera metadata that holds what the pipeline needs beyond pandera.
 METADATA_KEY = "copernica"
 
+_FUNCTIONS = {
+    "text": "Text", "choice": "Choice", "integer": "Integer", "decimal": "Decimal", "date": "Date",
+    "datetime": "DateTime", "yesno": "YesNo",
+}  # fmt: skip
 _DTYPES: dict[str, type] = {
     "text": str,
     "choice": str,
@@ -74,7 +79,7 @@ def Email(*, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
     """
     return _field(
         "text",
-        {"empty": empty, "max_length": _EMAIL_MAX_CHARS},
+        {"function": "Email", "empty": empty, "max_length": _EMAIL_MAX_CHARS},
         [_check(_is_email, "the check for e-mail addresses")],
         field,
     )
@@ -87,7 +92,7 @@ def Phone(*, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
     """
     return _field(
         "text",
-        {"empty": empty, "max_length": _PHONE_MAX_CHARS},
+        {"function": "Phone", "empty": empty, "max_length": _PHONE_MAX_CHARS},
         [_check(_is_phone, "the check for phone numbers")],
         field,
     )
@@ -103,7 +108,7 @@ def Interest(**field: Any) -> Any:  # noqa: N802
 
     An empty cell leaves the interest of the profile as it is (data rule 18), so there is no `empty` here.
     """
-    return _field("yesno", {"yes_no": ("Yes", "No"), "interest": True}, [], field)
+    return _field("yesno", {"function": "Interest", "yes_no": ("Yes", "No"), "interest": True}, [], field)
 
 
 def YesNo(true_text: str, false_text: str, *, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
@@ -140,10 +145,23 @@ def column(field: Any) -> pa.Column:
     return pa.Column(**properties)
 
 
+class _Field(FieldInfo):
+    """A field that can be called as the function that made it.
+
+    In a class body `Email: str = Email()` hides the function behind the field; the next `Email()` there is this call.
+    """
+
+    def __call__(self, *words: Any, **field: Any) -> Any:
+        """Make another field of the same type."""
+        return globals()[(self.metadata or {})[METADATA_KEY]["function"]](*words, **field)
+
+
 def _field(kind: str, said: dict[str, Any], checks: list[pa.Check], field: dict[str, Any]) -> Any:
-    metadata = {**(field.pop("metadata", None) or {}), METADATA_KEY: {"kind": kind, **said}}
+    function = said.pop("function", _FUNCTIONS.get(kind))
+    metadata = {**(field.pop("metadata", None) or {}), METADATA_KEY: {"kind": kind, "function": function, **said}}
     made = pa.Field(metadata=metadata, **field)
     made.checks = [*checks, *made.checks]
+    made.__class__ = _Field
     return made
 
 
@@ -152,10 +170,10 @@ def _check(function: Any, words: str) -> pa.Check:
 
 
 def _is_email(data: pa.PolarsData) -> pl.LazyFrame:
-    return data.lazyframe.select(pl.col(data.key).map_batches(_emails, return_dtype=pl.Boolean))
+    return data.lazyframe.select(pl.col(data.key).map_batches(are_emails, return_dtype=pl.Boolean))
 
 
-def _emails(texts: pl.Series) -> pl.Series:
+def are_emails(texts: pl.Series) -> pl.Series:
     """Judge addresses; the pattern for letters of all scripts is twenty times slower, so it only sees what is left."""
     good = texts.str.contains(_PLAIN_EMAIL) & (texts.str.len_bytes() <= _EMAIL_MAX_CHARS)
     rest = (~good).arg_true()
@@ -166,5 +184,13 @@ def _emails(texts: pl.Series) -> pl.Series:
 
 
 def _is_phone(data: pa.PolarsData) -> pl.LazyFrame:
-    text = pl.col(data.key)
-    return data.lazyframe.select(text.str.contains(_PHONE) & text.str.count_matches("[0-9]").is_between(*_PHONE_DIGITS))
+    return data.lazyframe.select(_phone(pl.col(data.key)))
+
+
+def are_phones(texts: pl.Series) -> pl.Series:
+    """Return which texts look like a phone number."""
+    return texts.to_frame("text").select(_phone(pl.col("text"))).to_series()
+
+
+def _phone(text: pl.Expr) -> pl.Expr:
+    return text.str.contains(_PHONE) & text.str.count_matches("[0-9]").is_between(*_PHONE_DIGITS)

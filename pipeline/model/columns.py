@@ -34,7 +34,7 @@ class FieldSpec:
 
     `dtype` is the natural polars type that pandera checks. `max_length` in characters. `choices` exact texts.
     `yes_no` the two texts sent for true and false. `empty` the text sent in place of an empty value, None for "" (data
-    rule 11). `exponents` allows `1e5` in decimals.
+    rule 11). `exponents` allows `1e5` in decimals. `function` is the field function that made it, "" for plain pandera.
     """
 
     name: str
@@ -47,6 +47,7 @@ class FieldSpec:
     yes_no: tuple[str, str] | None = None
     empty: str | None = None
     exponents: bool = False
+    function: str = field(default="", compare=False)
 
     @property
     def collection(self) -> str | None:

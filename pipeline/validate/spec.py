@@ -90,6 +90,7 @@ def field_spec(name: Any, column: pa.Column, frame_dtype: DataType | None) -> tu
         yes_no=_yes_no(name, told) if says == "yesno" else None,
         empty=told.get("empty"),
         exponents=bool(told.get("exponents", False)),
+        function=str(told.get("function") or ""),
     )
     return spec, [*_kind_complaints(spec, told), *_empty_complaints(spec)]
 

@@ -83,7 +83,7 @@ def test_dotted_aliases_work_in_pandera_itself() -> None:
 def test_own_metadata_and_description_stay() -> None:
     """What a user says to pandera beside our words is kept."""
     made = column(Text(5, metadata={"owner": "shop"}, description="what it is"))
-    assert made.metadata == {"owner": "shop", "copernica": {"kind": "text", "empty": None}}
+    assert made.metadata == {"owner": "shop", "copernica": {"kind": "text", "function": "Text", "empty": None}}
     assert made.description == "what it is"
 
 
