@@ -23,7 +23,7 @@ from pipeline.copernica import (
     Outside,
     RefusedError,
 )
-from pipeline.copernica.answers import EXCHANGE
+from pipeline.copernica.answers import EXCHANGE, is_unknown_id
 from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
 from pipeline.model.columns import LiveField
 from pipeline.model.job import Job
@@ -73,6 +73,18 @@ def meet(client: Client, job: Job, lock: Callable[[int], object] = lambda _: Non
 
     `lock` is called with the id of the database before its structure is read: who holds it may be changing the structure.
     """
+    identity = account_of(client, job)
+    name = job.target.database
+    advice = f"see target.database: does account {identity.id} ({identity.name}) have it, spelled like that?"
+    number = asked(f"database {name!r}", lambda: client.database_id(name), advice)
+    lock(number)
+    database = asked(f"database {name!r}", lambda: client.structure(number), advice)
+    client.limit_waiting(job.http.retry_budget_s)
+    return LiveTarget(client, identity, database, live_fields(database))
+
+
+def account_of(client: Client, job: Job) -> Identity:
+    """Read whose token it is; raises ApiRefusedError where it is not the account of the job."""
     client.limit_waiting(min(FIRST_WAIT_S, job.http.retry_budget_s))
     identity = asked("the token", client.identity, "give the token the right to read the account")
     if job.target.account is not None and identity.id != job.target.account:
@@ -83,13 +95,21 @@ def meet(client: Client, job: Job, lock: Callable[[int], object] = lambda _: Non
                 do="use the token of that account",
             )
         )
-    name = job.target.database
-    advice = f"see target.database: does account {identity.id} ({identity.name}) have it, spelled like that?"
-    number = asked(f"database {name!r}", lambda: client.database_id(name), advice)
-    lock(number)
-    database = asked(f"database {name!r}", lambda: client.structure(number), advice)
-    client.limit_waiting(job.http.retry_budget_s)
-    return LiveTarget(client, identity, database, live_fields(database))
+    return identity
+
+
+def database_named(client: Client, name: str) -> Database | None:
+    """Read a database with its structure, None where the account has none of that name or id."""
+
+    def found() -> Database | None:
+        try:
+            return client.structure(client.database_id(name))
+        except RefusedError as error:
+            if is_unknown_id(error.words):
+                return None
+            raise
+
+    return asked(f"database {name!r}", found, "see target.database")
 
 
 def live_fields(database: Database) -> dict[str, LiveField]:

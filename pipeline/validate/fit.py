@@ -124,6 +124,11 @@ def _keys(job: Job, columns: Sequence[str], live: Mapping[str, LiveField]) -> It
             yield Problem(never, "target.key_fields", "take another key, or rename the field in Copernica")
 
 
+def types_misfit(job: Job, spec: FieldSpec, field: LiveField) -> Problem | None:
+    """Return why a column of the schema cannot go to a live field, None where it can (data rule 14)."""
+    return None if _types_fit(job, spec, field) else _misfit(job, spec, field)
+
+
 def _types_fit(job: Job, spec: FieldSpec, field: LiveField) -> bool:
     """Hold a schema type against a live type (data rule 14)."""
     if spec.kind == "integer" and field.type == "text":

@@ -1,0 +1,89 @@
+"""Lay tables and marked lines out for a terminal or a pipe, in its width, with colour where it may have it (pure)."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+# What a mark looks like, where the stream cannot write it, and its colour.
+_MARKS: Mapping[str, tuple[str, str, str]] = {
+    "ok": ("✓", "ok", "green"),
+    "warning": ("!", "!", "yellow"),
+    "problem": ("✗", "x", "red"),
+    "info": ("·", "-", "dim"),
+}
+_NARROWEST = 60
+
+
+def rendered(parts: Iterable[Any], stream: TextIO | None = None) -> str:
+    """Return texts and tables as one text that fits `stream` (stdout); colour only on a terminal without NO_COLOR."""
+    from rich.console import Console
+
+    stream = stream or sys.stdout
+    width = max(_NARROWEST, shutil.get_terminal_size((80, 24)).columns)
+    coloured = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    out = io.StringIO()
+    console = Console(
+        file=out, width=width, force_terminal=coloured, no_color=not coloured, highlight=False, soft_wrap=False,
+        color_system="standard" if coloured else None, emoji=False, markup=False, legacy_windows=False,
+    )  # fmt: skip
+    for part in parts:
+        _print(console, part)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _print(console: Console, part: Any) -> None:
+    # A line of text is never broken: it may be a command to paste.
+    console.print(part, soft_wrap=isinstance(part, str))
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, wide: Sequence[int] = ()) -> Table:
+    """Return a table without frame; columns named in `wide` take what the others leave, long texts are wrapped."""
+    from rich.table import Table
+
+    made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for at, title in enumerate(titles):
+        made.add_column(title, overflow="fold", ratio=1 if at in wide else None)
+    for row in rows:
+        made.add_row(*map(_safe, row))
+    return made
+
+
+def marked(lines: Iterable[tuple[str, str, str]], stream: TextIO | None = None) -> Table:
+    """Return lines of (mark, text, advice): mark is ok, warning, problem or info; advice stands below its line."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
+    unicode = _writes(stream or sys.stdout, "✓✗·")
+    for mark, text, advice in lines:
+        sign, plain, colour = _MARKS[mark]
+        made.add_row(Text(sign if unicode else plain, style=colour), _safe(text))
+        if advice:
+            made.add_row("", Text(_safe(("→ " if unicode else "-> ") + advice), style="dim"))
+    return made
+
+
+def _writes(stream: TextIO, text: str) -> bool:
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _safe(text: str) -> str:
+    """Show control characters as escapes: a value of a dump must not steer the terminal."""
+    return "".join(
+        char if char.isprintable() or char == " " else char.encode("unicode_escape").decode() for char in text
+    )
