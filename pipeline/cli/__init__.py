@@ -13,6 +13,8 @@ from pipeline import __version__
 COMMANDS = {
     "run": "Do the whole job: read, check, send, verify.",
     "validate": "Read and check the dumps; send nothing, ask nobody.",
+    "init": "Write a job file and a schema from sample files.",
+    "setup": "Make what the target lacks for a job.",
     "check": "Check job file, schema, token and the live database.",
     "resume": "Finish a run that stopped.",
     "runs": "List the runs of a job, or of a state folder.",

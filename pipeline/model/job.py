@@ -140,7 +140,8 @@ def _thousands(value: str) -> str:
     return value
 
 
-def _job_name(value: str) -> str:
+def check_job_name(value: str) -> str:
+    """Return the name of a job; raises ValueError with what it must be."""
     # The name becomes part of paths and of the labels of imports.
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
         raise ValueError("a name of at most 64 letters, digits, dots, hyphens and underscores")
@@ -300,7 +301,7 @@ Columns = Annotated[dict[Text, Annotated[ColumnTarget, BeforeValidator(_column_t
 class Job(Frozen):
     """One job: which dumps become which rows of which database."""
 
-    job: Annotated[str, AfterValidator(_job_name)]
+    job: Annotated[str, AfterValidator(check_job_name)]
     source: Source
     columns: Columns
     ignore: Texts = ()

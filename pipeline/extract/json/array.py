@@ -44,7 +44,7 @@ class ArrayReader:
     and says where; it could read the whole array, slowly.
     """
 
-    def __init__(self, task: Task, found: Found, blocks: Iterator[bytes]) -> None:
+    def __init__(self, task: Task, found: Found, blocks: Iterator[bytes], batches: JsonBatches | None = None) -> None:
         self._task = task
         self._found = found
         self._blocks = blocks
@@ -52,7 +52,7 @@ class ArrayReader:
         self._window = Window(blocks, self._counter)
         self._where = Where.BEGIN
         self._decoder = Decoder()
-        self._batches = JsonBatches(task, found)
+        self._batches = batches or JsonBatches(task, found)
 
     def read(self) -> Batches:
         """Give the batches; Refused where the text is no array or the array breaks (data rule 7).

@@ -21,11 +21,11 @@ _BLANK = " \t\r\n"
 class NdjsonReader:
     """Read the lines of one file; what was found is in `found` when the batches are through."""
 
-    def __init__(self, task: Task, found: Found) -> None:
+    def __init__(self, task: Task, found: Found, batches: JsonBatches | None = None) -> None:
         self._task = task
         self._found = found
         self._decoder = Decoder()
-        self._batches = JsonBatches(task, found)
+        self._batches = batches or JsonBatches(task, found)
 
     def read(self, blocks: Iterator[bytes]) -> Batches:
         """Give the batches; AccountingError where the lines do not add up."""

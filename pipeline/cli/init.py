@@ -1,0 +1,44 @@
+"""The command `init` (wiring)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli import options
+from pipeline.cli.output import tell
+
+
+@click.command("init")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--job", metavar="NAME", help="Name of the job and of its files.  [default: the first file's]")
+@click.option("--database", metavar="ID", help="Copernica database, by id or name.  [default: the job's name]")
+@click.option("--key", "keys", multiple=True, metavar="COLUMN", help="Column that tells records apart. Repeatable.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Where to write.  [default: here]"
+)
+@click.option("--force", is_flag=True, help="Overwrite a job file and a schema that are there.")
+@options.state_dir
+@options.as_json
+def command(
+    files: tuple[str, ...],
+    job: str | None,
+    database: str | None,
+    keys: tuple[str, ...],
+    out: Path,
+    force: bool,
+    state_dir: Path | None,  # noqa: ARG001 - every command takes it
+    as_json: bool,
+) -> int:
+    """Write a job file and a schema from sample files and, with a token, the live structure.
+
+    Every FILE is read as a whole: format, delimiter, encoding, decimal mark, date forms, types, lengths and keys are taken
+    from the data, each with its evidence in a comment. Nothing is sent.
+    """
+    from pipeline.report.progress import Reporter
+    from pipeline.run.init.init import InitRequest, init
+    from pipeline.run.init.told import document, screen
+
+    written = init(InitRequest(files, job, database, keys, out, force), Reporter())
+    return tell(document(written), screen(written), as_json=as_json)
