@@ -81,14 +81,12 @@ def _bug(error: Exception, as_json: bool, quiet: Sequence[str] | None) -> int:
 
 def _log(error: Exception) -> None:
     """Put the traceback of a bug into the log."""
-    import structlog
-
     from pipeline.config.environment import known_secrets
-    from pipeline.log import configure, has_file
+    from pipeline.log import configure, get_logger, has_file
 
     if not has_file():
         configure(known_secrets(os.environ))
-    structlog.get_logger().error("run.bug", kind=type(error).__name__, exc_info=error)
+    get_logger().error("run.bug", kind=type(error).__name__, exc_info=error)
 
 
 def _refuse(problems: Sequence[Problem], exit_code: Exit, as_json: bool, quiet: Sequence[str] | None) -> int:

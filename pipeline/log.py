@@ -1,6 +1,8 @@
-"""Set up the log of one invocation: to stderr and into the run's folder, without a secret in it (edge: stderr, files).
+"""Log the events of one invocation: to stderr or the caller's logging, and into the run's folder (edge: stderr, files).
 
-Modules that log call `structlog.get_logger()` when they do; only the command line calls `configure`.
+Modules that log call `get_logger()` when they do. The command line calls `configure`, which writes to stderr. The Python API
+enters `invocation`, which hands events to the `logging` of the caller, so that several runs in one process keep their logs
+apart. No secret gets past the redactor of either.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping, MutableMapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -37,7 +40,7 @@ _SECRET_FORMS = (
 
 
 class Redactor:
-    """Take secrets out of log events; a structlog processor.
+    """Take secrets out of log events.
 
     `secrets` are texts that never show, wherever they stand. Mappings and lists are gone through; anything but numbers,
     booleans and None becomes text.
@@ -46,8 +49,8 @@ class Redactor:
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         self._secrets = tuple(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
-    def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
-        """Clean one event."""
+    def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return one event without secrets."""
         return {key: self._value(key, value) for key, value in event.items()}
 
     def text(self, text: str) -> str:
@@ -70,13 +73,8 @@ class Redactor:
         return self.text(str(value))
 
 
-def _head_first(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG001
-    """Put when, how grave and what before the rest."""
-    return {**{key: event[key] for key in ("timestamp", "level", "event") if key in event}, **event}
-
-
 class _LogFiles:
-    """Write each event as a line of JSON into the files of this invocation; a structlog processor.
+    """Write each event as a line of JSON into the files of one invocation.
 
     Events before the run's folder is known wait for its file. A log that cannot be written ends no run.
     """
@@ -84,24 +82,16 @@ class _LogFiles:
     def __init__(self) -> None:
         self._files: list[int] = []
         self._lock = Lock()
-        self.begin()
-
-    def begin(self) -> None:
-        """Close the files of an earlier invocation in the same process."""
-        for file in self._files:
-            os.close(file)
-        self._files.clear()
         self._waiting: list[Mapping[str, Any]] | None = []
         self._run: str | None = None
 
-    def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
-        """Write one event and pass it on."""
+    def write(self, event: Mapping[str, Any]) -> None:
+        """Write one event."""
         with self._lock:
             for file in self._files:
                 _append(file, event, self._run)
             if self._waiting is not None and len(self._waiting) < _MOST_WAITING:
                 self._waiting.append(event)
-        return event
 
     @property
     def any(self) -> bool:
@@ -124,6 +114,13 @@ class _LogFiles:
                 self._files.append(file)
             self._waiting = None
 
+    def close(self) -> None:
+        """Close the files."""
+        with self._lock:
+            for file in self._files:
+                os.close(file)
+            self._files.clear()
+
 
 def _opened(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -135,77 +132,120 @@ def _append(file: int, event: Mapping[str, Any], run: str | None) -> None:
         os.write(file, f"{json.dumps(known, ensure_ascii=False)}\n".encode(errors="backslashreplace"))
 
 
-_files = _LogFiles()
+class _Invocation:
+    """Where the events of one invocation go: cleaned, into its files, and to `show`."""
+
+    def __init__(self, secrets: Sequence[str], show: Callable[[dict[str, Any]], None]) -> None:
+        self._redactor, self._show, self.files = Redactor(secrets), show, _LogFiles()
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """Log one event."""
+        clean = self._redactor(event)
+        self.files.write(clean)
+        self._show(clean)
+
+
+def _hand_to_logging(event: dict[str, Any]) -> None:
+    """Hand an event to the logger `pipeline`, its values behind its name, as `key=value` and in `record.event`."""
+    level = logging.getLevelNamesMapping().get(str(event.get("level", "info")).upper(), logging.INFO)
+    values = {key: value for key, value in event.items() if key not in ("timestamp", "level", "event", "exception")}
+    words = [str(event.get("event", "")), *(f"{key}={value!r}" for key, value in values.items())]
+    text = " ".join(words) + (f"\n{event['exception']}" if "exception" in event else "")
+    logging.getLogger("pipeline").log(level, "%s", text, extra={"event": event})
+
+
+# The command line has one invocation in its process; each run that Python code calls has its own.
+_process = _Invocation((), _hand_to_logging)
+_own: ContextVar[_Invocation | None] = ContextVar("invocation", default=None)
+
+
+def _current() -> _Invocation:
+    return _own.get() or _process
+
+
+def _take(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:  # noqa: ARG001 - a structlog processor
+    _current().take(_head_first(event))
+    raise structlog.DropEvent
+
+
+def _head_first(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Put when, how grave and what before the rest."""
+    return {**{key: event[key] for key in ("timestamp", "level", "event") if key in event}, **event}
+
+
+_PROCESSORS: tuple[structlog.typing.Processor, ...] = (
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    _take,
+)
+_WRAPPER = structlog.make_filtering_bound_logger(logging.INFO)
+
+
+def get_logger() -> structlog.typing.FilteringBoundLogger:
+    """Return the logger of all modules; its events go where the current invocation sends them."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        None, processors=_PROCESSORS, wrapper_class=_WRAPPER, cache_logger_on_first_use=False
+    )
+    return logger
 
 
 def log_to(path: Path) -> None:
     """Write the log of this invocation to `path` as well (`--log`); raises OSError where that cannot be opened."""
-    _files.add(path)
+    _current().files.add(path)
 
 
 def keep_log(path: Path, run: str) -> None:
     """Keep the log of this invocation in a run's folder, from the first event on."""
-    _files.keep(path, run)
+    _current().files.keep(path, run)
 
 
 def has_file() -> bool:
     """Return whether a file keeps what is logged."""
-    return _files.any
+    return _current().files.any
 
 
-class _Stderr:
-    """Write lines to the stderr of the moment (a progress bar puts itself in its place while it runs)."""
-
-    def msg(self, line: str) -> None:
-        try:
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            # Nobody reads any more. A run that has begun to send is not to end for that.
-            pass
-
-    debug = info = warning = error = critical = log = msg
-
-
-def _only_what_matters(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG001
-    """Leave routine events to the log file: a terminal shows progress in their place."""
-    if event.get("level") in ("debug", "info"):
-        raise structlog.DropEvent
-    return event
-
-
-def _nothing(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG001
-    """Keep stderr for the summary; only a traceback that no file has taken is shown."""
-    if "exception" in event and not _files.any:
-        return event
-    raise structlog.DropEvent
+@contextmanager
+def invocation(secrets: Sequence[str]) -> Iterator[None]:
+    """Send what is logged inside the block, in this thread and in those of `pipeline.threads`, to the caller's logging."""
+    mine = _Invocation(secrets, _hand_to_logging)
+    before = _own.set(mine)
+    try:
+        yield
+    finally:
+        _own.reset(before)
+        mine.files.close()
 
 
 def configure(secrets: Sequence[str], *, quiet: bool = False) -> None:
     """Send the log to stderr: on a terminal warnings for people, else one JSON object per line; times in UTC.
 
-    With `quiet` it goes to files alone (`keep_log`, `log_to`). `secrets` are kept out, with whatever looks like one.
+    With `quiet` it goes to files alone (`keep_log`, `log_to`), but for a traceback that no file has taken. `secrets` are
+    kept out, with whatever looks like one.
     """
-    _files.begin()
+    global _process
     on_terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     if on_terminal:
         # Not the fancy traceback: it shows the values of local variables.
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    shown: list[structlog.typing.Processor] = [_nothing] if quiet else [_only_what_matters] if on_terminal else []
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _head_first,
-            Redactor(secrets),
-            _files,
-            *shown,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_: _Stderr(),
-        cache_logger_on_first_use=False,
-    )
+
+    def show(event: dict[str, Any]) -> None:
+        # A terminal shows progress in place of routine events.
+        routine = event.get("level") in ("debug", "info")
+        if (quiet and ("exception" not in event or has_file())) or (on_terminal and routine):
+            return
+        _to_stderr(str(renderer(None, "", event)))
+
+    _process.files.close()
+    _process = _Invocation(secrets, show)
+
+
+def _to_stderr(line: str) -> None:
+    """Write a line to the stderr of the moment: a progress bar puts itself in its place while it runs."""
+    try:
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        # Nobody reads any more. A run that has begun to send is not to end for that.
+        pass

@@ -6,13 +6,23 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from contextvars import copy_context
+from typing import ParamSpec, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+P = ParamSpec("P")
 
 # Items of one stage that are worked on at the same time: what this is measured for has two cores.
 WORKERS = 2
+
+
+class Pool(ThreadPoolExecutor):
+    """Run each task in the context of the thread that submits it, so that its log goes where that one's goes."""
+
+    def submit(self, task: Callable[P, R], /, *words: P.args, **named: P.kwargs) -> Future[R]:
+        """Submit a task."""
+        return super().submit(copy_context().run, task, *words, **named)  # type: ignore[arg-type]
 
 
 def side_by_side(work: Callable[[T], R], items: Iterable[T], *, ahead: int = 1) -> Iterator[R]:
@@ -27,7 +37,7 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T], *, ahead: int = 1) 
         found = item.result()
         return end if found is end else work(found)  # type: ignore[arg-type]
 
-    with ThreadPoolExecutor(1, "make") as maker, ThreadPoolExecutor(WORKERS, "work") as workers:
+    with Pool(1, "make") as maker, Pool(WORKERS, "work") as workers:
         waiting = deque(workers.submit(take, maker.submit(next, iterator, end)) for _ in range(WORKERS + ahead))
         while (result := waiting.popleft().result()) is not end:
             waiting.append(workers.submit(take, maker.submit(next, iterator, end)))
@@ -47,7 +57,7 @@ def behind(work: Callable[[T], None]) -> Iterator[Callable[[T], None]]:
             waiting.pop().result()
         waiting.append(pool.submit(work, item))
 
-    with ThreadPoolExecutor(1, thread_name_prefix="behind") as pool:
+    with Pool(1, thread_name_prefix="behind") as pool:
         yield put
         if waiting:
             waiting.pop().result()

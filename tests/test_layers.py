@@ -115,6 +115,11 @@ def test_the_model_has_no_outside_world() -> None:
     assert {name: taken for name, taken in found.items() if taken} == {}
 
 
+def test_one_module_knows_the_library_of_the_log() -> None:
+    """Every other one calls `pipeline.log.get_logger`, so that code that calls us gets the log by its own logging."""
+    assert [name for name, tree in MODULES.items() if "structlog" in imports_of(tree)] == ["pipeline.log"]
+
+
 def test_one_module_speaks_http() -> None:
     """House style: only the transport imports requests."""
     assert [name for name, tree in MODULES.items() if "requests" in imports_of(tree)] == [

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-import structlog
-
 from pipeline.errors import Problem
 from pipeline.guards.input import Dumps
+from pipeline.log import get_logger
 from pipeline.model.files import FileFacts, SourceFile
 from pipeline.model.job import Job
 from pipeline.state.folder import RunFolder
@@ -77,7 +76,7 @@ def close_unfinished(ledger: Ledger, job: str, run: str) -> None:
             f" to {files[one.last[0]]} line {one.last[1]}"
             for one in chunks
         ]
-        structlog.get_logger().warning(
+        get_logger().warning(
             "run.closed",
             run=row.id,
             chunks_not_confirmed=len(chunks),

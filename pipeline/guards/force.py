@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import structlog
-
 from pipeline.errors import Problem
+from pipeline.log import get_logger
 
 
 def unforced(problems: Iterable[Problem], forced: frozenset[str]) -> tuple[Problem, ...]:
@@ -14,7 +13,7 @@ def unforced(problems: Iterable[Problem], forced: frozenset[str]) -> tuple[Probl
     found = []
     for problem in problems:
         if problem.guard in forced:
-            structlog.get_logger().warning("guard.forced", guard=problem.guard, what=problem.what)
+            get_logger().warning("guard.forced", guard=problem.guard, what=problem.what)
         else:
             found.append(problem)
     return tuple(found)

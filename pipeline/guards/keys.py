@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import structlog
-
 from pipeline.copernica import Profile, Selector, StrangerError
 from pipeline.errors import Problem
 from pipeline.guards.duplicates import Doubles
 from pipeline.guards.record_counts import Survey
 from pipeline.guards.staged import KeyTexts, StagedRows
 from pipeline.load.compare import NOT_COMPARED
+from pipeline.log import get_logger
 from pipeline.model.job import Job
 from pipeline.validate.keys import maybe_same
 
@@ -32,12 +31,12 @@ def key_without_index(job: Job, keys: StagedRows, survey: Survey) -> Iterator[Pr
         fields = survey.database.collections[collection].fields
         for name in names:
             if not fields[name.partition(".")[2]].index:
-                structlog.get_logger().warning("key.without_index", key=name)
+                get_logger().warning("key.without_index", key=name)
     for name in keys.keys.profile:
         if survey.database.fields[name].index:
             continue
         if survey.profiles <= MOST_UNINDEXED_PROFILES:
-            structlog.get_logger().warning("key.without_index", key=name, profiles=survey.profiles)
+            get_logger().warning("key.without_index", key=name, profiles=survey.profiles)
             continue
         what = f"the key {name} has no index, and Copernica would search all {survey.profiles:,} profiles for every row"
         do = "let the field be indexed in Copernica; pass --force key_without_index if that cannot be"
@@ -83,7 +82,7 @@ class UniqueKeys:
             try:
                 found = self._profiles(key)
             except ValueError as error:
-                structlog.get_logger().warning("unique_keys.not_looked_up", reason=str(error))
+                get_logger().warning("unique_keys.not_looked_up", reason=str(error))
                 return
             except StrangerError as error:
                 yield self._unclear(error.message)

@@ -6,9 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-import structlog
-
 from pipeline.errors import InputError, Problem
+from pipeline.log import get_logger
 from pipeline.model.files import SourceFile
 from pipeline.model.job import Job
 from pipeline.state.ledger import Ledger
@@ -27,7 +26,7 @@ def only_new(job: Job, files: Sequence[SourceFile], ledger: Ledger) -> tuple[Sou
         if run is None:
             kept.append(replace(file, index=len(kept)))
         else:
-            structlog.get_logger().info("file.skipped", file=file.name, confirmed_by=run)
+            get_logger().info("file.skipped", file=file.name, confirmed_by=run)
     return tuple(kept)
 
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from pipeline.copernica import ApiError, CallLimitError, CancelledError, Client, Database
 from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
 from pipeline.guards.duplicates import Doubles
@@ -19,6 +17,7 @@ from pipeline.guards.record_counts import Survey
 from pipeline.guards.runtime import Watch
 from pipeline.guards.staged import Planned, StagedRows
 from pipeline.guards.volume import max_calls, max_deletes
+from pipeline.log import get_logger
 from pipeline.model.columns import Keys, Sets
 from pipeline.model.counts import Staged
 from pipeline.model.files import FileFacts
@@ -65,10 +64,10 @@ def check_sending(sending: Sending, client: Client, database: Database, ledger: 
     )
     client.limit_calls(None if "max_calls" in sending.forced else job.guards.max_calls)
     if job.guards.max_unmatched is not None and sending.way == "imports":
-        structlog.get_logger().warning("guard.sees_nothing", guard="max_unmatched", reason="imports do not tell")
+        get_logger().warning("guard.sees_nothing", guard="max_unmatched", reason="imports do not tell")
     if job.target.action == "delete" and sending.way == "imports" and job.guards.unique_keys != "all":
         reason = "an import deletes every record that has a key, and not every key is looked up (guards.unique_keys)"
-        structlog.get_logger().warning("guard.sees_less", guard="max_deletes", reason=reason)
+        get_logger().warning("guard.sees_less", guard="max_deletes", reason=reason)
     if not begun:
         refusals: list[Problem] = []
         broken: list[Problem] = []

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import polars as pl
-import structlog
 
 from pipeline.errors import NotResumableError, Problem
 from pipeline.load.choice import HARM
@@ -18,6 +17,7 @@ from pipeline.load.imports import Imports
 from pipeline.load.load_report import LoadReport, Trouble
 from pipeline.load.lost_imports import Settler
 from pipeline.load.methods import Way
+from pipeline.log import get_logger
 from pipeline.model.chunk import Chunk
 from pipeline.model.outcome import Ending, Outcome
 from pipeline.model.row_state import RowState
@@ -248,9 +248,7 @@ class Step:
             return replace(outcome, open_keys=None)
         if outcome.ending is not Ending.FAILED or loading.decisions.failed != "profiles" or loading.profiles is None:
             return outcome
-        structlog.get_logger().warning(
-            "chunk.per_profile", chunk=self.chunk.ordinal, reason=outcome.message, warning=HARM
-        )
+        get_logger().warning("chunk.per_profile", chunk=self.chunk.ordinal, reason=outcome.message, warning=HARM)
         return replace(loading.profiles.carry(self.chunk, self._as_profiles(), last=False), per_profile=True)
 
     def _settle(self, before: ChunkRow) -> Outcome:
@@ -282,7 +280,7 @@ class Step:
         ):
             return outcome
         what = "its rows were there before it was sent, and it may still run: later rows of its customers wait"
-        structlog.get_logger().warning("chunk.may_still_run", chunk=self.chunk.ordinal, what=what)
+        get_logger().warning("chunk.may_still_run", chunk=self.chunk.ordinal, what=what)
         return replace(outcome, open_keys=self.chunk.keys)
 
     def _as_profiles(self, arrived: int = 0) -> ChunkRecord:
@@ -342,7 +340,7 @@ def with_last(items: Iterable[T]) -> Iterator[tuple[T, bool]]:
 
 
 def _log(chunk: Chunk, outcome: Outcome) -> None:
-    log = structlog.get_logger()
+    log = get_logger()
     say = log.info if outcome.ending is Ending.CONFIRMED else log.warning
     why = {"message": outcome.message} if outcome.message else {}
     say(f"chunk.{outcome.ending}", chunk=chunk.ordinal, rows=chunk.rows.height, phase=chunk.lane.phase, **why)

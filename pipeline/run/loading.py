@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-import structlog
-
 from pipeline.guards import Watch
 from pipeline.load.choice import HARM, Choice, refuses_imports
 from pipeline.load.cut import Limits, cut
@@ -18,6 +16,7 @@ from pipeline.load.loop import Decisions, Loading, load
 from pipeline.load.lost_imports import Settler
 from pipeline.load.profiles.method import Profiles, ProfileSettings
 from pipeline.load.readback import Terms
+from pipeline.log import get_logger
 from pipeline.model.chunk import Chunk
 from pipeline.model.columns import Keys, Sets
 from pipeline.model.counts import Rebuild
@@ -83,7 +82,7 @@ class Loader:
             self._warn_of_profiles(self.choice.reason)
             profiles.prepare()
         else:
-            structlog.get_logger().info("way.imports", reason=self.choice.reason)
+            get_logger().info("way.imports", reason=self.choice.reason)
         report = load(self._chunks, loading)
         if report.refused and self.choice.falls_back and refuses_imports(report.stopped):
             self._warn_of_profiles(report.stopped)
@@ -98,9 +97,9 @@ class Loader:
         return report
 
     def _warn_of_profiles(self, reason: str) -> None:
-        structlog.get_logger().warning("way.profiles", reason=reason, warning=HARM)
+        get_logger().warning("way.profiles", reason=reason, warning=HARM)
         if self.id.job.target.rebuild:
-            structlog.get_logger().warning("rebuild.not_possible", reason="only imports can rebuild selections")
+            get_logger().warning("rebuild.not_possible", reason="only imports can rebuild selections")
 
     def _decisions(self, said: Decisions) -> Decisions:
         """Let the rows of failed imports go per profile where the job's mode is auto, never for `add` (data rule 25 d)."""

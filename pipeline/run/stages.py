@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
-import structlog
 
 from pipeline.copernica import ApiError, CancelledError
 from pipeline.errors import AccountingError, Exit, InputError, InterruptedRunError, PipelineError, Problem
@@ -23,6 +22,7 @@ from pipeline.guards import Dumps, Sending, check_input, check_sending, close_ov
 from pipeline.load.loop import Decisions, recorded
 from pipeline.load.readback import Lookups
 from pipeline.load.verify import verify
+from pipeline.log import get_logger
 from pipeline.model.counts import Intake
 from pipeline.model.job import Job
 from pipeline.model.rows import Batch
@@ -67,7 +67,7 @@ class Conductor:
                 yield
         except PipelineError as error:
             if error.exit_code is Exit.BUG:
-                structlog.get_logger().critical("run.bug", exc_info=True)
+                get_logger().critical("run.bug", exc_info=True)
             self._stopped_by(error)
         except KeyboardInterrupt:
             self._stopped_by(InterruptedRunError(Problem("interrupted a second time, so it stopped at once")))
@@ -152,7 +152,7 @@ class Conductor:
             first = job.target.action in ("add", "ignore or add")
             stands = "each makes a profile" if apart else "the first one stands" if first else "the last one wins"
             what = f"rows of one profile disagree in its columns; {stands}"
-            structlog.get_logger().warning("profile.conflict", what=what, profiles=staged.conflicts, first=places)
+            get_logger().warning("profile.conflict", what=what, profiles=staged.conflicts, first=places)
 
     def go_on_from(self, manifest: Manifest) -> None:
         """Take the account over from an earlier process that had staged everything."""
@@ -234,7 +234,7 @@ class Conductor:
         try:
             summary.check_sums()
         except AccountingError as error:
-            structlog.get_logger().critical("accounting.off", exc_info=True)
+            get_logger().critical("accounting.off", exc_info=True)
             self.tally.refusal = error
             summary = summarise(facts, self.tally)
         try:
@@ -244,7 +244,7 @@ class Conductor:
             self.tally.refusal = self.tally.refusal or error
             summary = summarise(facts, self.tally)
         rows, places = summary.records, {"run": summary.run, "exit_code": int(summary.exit_code)}
-        structlog.get_logger().info(f"run.{summary.status}", **places, read=rows.read, confirmed=rows.confirmed)
+        get_logger().info(f"run.{summary.status}", **places, read=rows.read, confirmed=rows.confirmed)
         return summary
 
     def _record(self, summary: Summary) -> None:

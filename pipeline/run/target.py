@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
 
-import structlog
-
 from pipeline.config.environment import Environment
 from pipeline.copernica import (
     ApiError,
@@ -25,6 +23,7 @@ from pipeline.copernica import (
 )
 from pipeline.copernica.answers import EXCHANGE, is_unknown_id
 from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
+from pipeline.log import get_logger
 from pipeline.model.columns import LiveField
 from pipeline.model.job import Job
 from pipeline.run.prepare import PreparedJob
@@ -155,4 +154,4 @@ def check_fit(plan: PreparedJob, target: LiveTarget) -> None:
     if found.problems:
         raise ApiRefusedError(*found.problems)
     for warning in found.warnings:
-        structlog.get_logger().warning("structure.fits_loosely", what=warning.what, where=warning.where)
+        get_logger().warning("structure.fits_loosely", what=warning.what, where=warning.where)

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from pipeline.errors import JobError, Problem
+from pipeline.log import get_logger
 from pipeline.state.files import write_whole
 
 # In a folder of staged rows: the time in UTC, ISO 8601, from which on they are to go.
@@ -28,7 +27,7 @@ def drop_expired(state_dir: Path, now: datetime) -> None:
             until = datetime.fromisoformat(mark.read_text(encoding="utf-8"))
             gone = until <= now
         except (ValueError, TypeError):  # no time, or one without a zone
-            structlog.get_logger().warning("staged.kept", why="its keep-until is no time", folder=str(mark.parent))
+            get_logger().warning("staged.kept", why="its keep-until is no time", folder=str(mark.parent))
             continue
         if gone:
             shutil.rmtree(mark.parent, ignore_errors=True)

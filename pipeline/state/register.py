@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import overload
 
 import polars as pl
-import structlog
 
+from pipeline.log import get_logger
 from pipeline.state.host import database_name, host_dir
 from pipeline.state.register_file import Note, RegisterFile
 
@@ -48,7 +48,7 @@ class Register:
             shared.close()
             raise
         if own.twin not in (None, shared.id):
-            structlog.get_logger().warning(
+            get_logger().warning(
                 "register.new",
                 register=str(shared.path),
                 what="it is not the one of earlier runs; what those of other state folders have sent is not known",

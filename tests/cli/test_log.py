@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 import sys
+import threading
 from pathlib import Path
 
 import pytest
-import structlog
 
-from pipeline.log import REDACTED, Redactor, configure
+from pipeline.log import REDACTED, Redactor, configure, get_logger, invocation, keep_log
+from pipeline.threads import Pool
 
 TOKEN = "very-secret-token"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
-
-
-@pytest.fixture(autouse=True)
-def unconfigured():
-    yield
-    structlog.reset_defaults()
 
 
 class Terminal(io.StringIO):
@@ -31,8 +27,8 @@ class Terminal(io.StringIO):
 def test_without_a_terminal_each_event_is_a_line_of_json(capsys):
     """Name, level, time in UTC and the values, on stderr."""
     configure(())
-    structlog.get_logger().info("chunk.confirmed", rows=5, name="é")
-    structlog.get_logger().debug("not.shown")
+    get_logger().info("chunk.confirmed", rows=5, name="é")
+    get_logger().debug("not.shown")
     out, err = capsys.readouterr()
     assert out == ""
     (line,) = err.splitlines()
@@ -50,7 +46,7 @@ def test_on_a_terminal_events_are_for_people(monkeypatch):
     try:
         raise KeyError("x")
     except KeyError:
-        structlog.get_logger().error("run.bug", exc_info=True)
+        get_logger().error("run.bug", exc_info=True)
     text = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
     assert "KeyError: 'x'" in text
     assert "run.bug" in text.splitlines()[0]
@@ -62,7 +58,7 @@ def test_the_stream_is_that_of_the_moment(monkeypatch):
     configure(())
     later = io.StringIO()
     monkeypatch.setattr(sys, "stderr", later)
-    structlog.get_logger().info("a.b")
+    get_logger().info("a.b")
     assert json.loads(later.getvalue())["event"] == "a.b"
 
 
@@ -72,7 +68,7 @@ def test_a_log_that_nobody_reads_stops_no_run(monkeypatch):
     closed = io.StringIO()
     closed.close()
     monkeypatch.setattr(sys, "stderr", closed)
-    assert structlog.get_logger().info("a.b") is None
+    assert get_logger().info("a.b") is None
 
 
 @pytest.mark.parametrize(
@@ -107,7 +103,7 @@ def test_an_event_is_cleaned_wherever_the_secret_stands():
         "rows": 5,
         "seconds": 1.5,
     }
-    assert Redactor((TOKEN,))(None, "info", event) == {
+    assert Redactor((TOKEN,))(event) == {
         "event": f"x {REDACTED}",
         "url": f"https://x/?access_token={REDACTED}",
         "headers": {"Authorization": REDACTED, "Host": "x"},
@@ -125,7 +121,44 @@ def test_a_configured_log_shows_no_secret_of_a_traceback(capsys):
     try:
         raise ValueError(f"{TOKEN} in {JWT}")
     except ValueError:
-        structlog.get_logger().error("run.bug", exc_info=True)
+        get_logger().error("run.bug", exc_info=True)
     err = capsys.readouterr().err
     assert "ValueError" in err
     assert (TOKEN in err, JWT in err) == (False, False)
+
+
+def test_code_that_calls_the_pipeline_gets_the_log_by_its_own_logging(caplog, capsys):
+    """Level, name and values, cleaned; nothing on either stream by itself."""
+    caplog.set_level(logging.INFO, "pipeline")
+    with invocation((TOKEN,)):
+        get_logger().warning("chunk.skipped", rows=5, why=f"{TOKEN} refused")
+    (record,) = caplog.records
+    assert (record.name, record.levelno) == ("pipeline", logging.WARNING)
+    assert record.getMessage() == f"chunk.skipped rows=5 why='{REDACTED} refused'"
+    assert record.event["rows"] == 5
+    assert capsys.readouterr() == ("", "")
+
+
+def test_each_invocation_keeps_its_own_log(tmp_path):
+    """Two at one time in two threads, and the threads that they start: no file has an event of the other."""
+    both = threading.Barrier(2)
+
+    def run(name: str) -> None:
+        with invocation(()):
+            keep_log(tmp_path / name, name)
+            both.wait(10)
+            get_logger().info("first", of=name)
+            with Pool(1) as pool:
+                pool.submit(lambda: get_logger().info("second", of=name)).result()
+            both.wait(10)
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in ("a", "b"):
+        events = [json.loads(line) for line in (tmp_path / name).read_text().splitlines()]
+        assert [(event["event"], event["of"], event["run"]) for event in events] == [
+            ("first", name, name), ("second", name, name),
+        ]  # fmt: skip

@@ -72,10 +72,10 @@ def test_a_job_that_cannot_be_read_is_named_by_its_path(call, tmp_path):
 def test_without_a_file_a_traceback_is_shown(tmp_path):
     """A bug before the run has a folder would leave no trace at all."""
     code = (
-        "import structlog\nfrom pipeline.log import configure, log_to\nfrom pathlib import Path\n"
+        "from pipeline.log import configure, get_logger, log_to\nfrom pathlib import Path\n"
         "configure((), quiet=True)\n"
-        "def bug():\n    try: 1 / 0\n    except ZeroDivisionError: structlog.get_logger().error('run.bug', exc_info=True)\n"
-        "bug()\nlog_to(Path('log'))\nbug()\nstructlog.get_logger().warning('a.b')\n"
+        "def bug():\n    try: 1 / 0\n    except ZeroDivisionError: get_logger().error('run.bug', exc_info=True)\n"
+        "bug()\nlog_to(Path('log'))\nbug()\nget_logger().warning('a.b')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert len(done.stderr.splitlines()) == 1
@@ -94,8 +94,8 @@ def test_a_log_file_that_cannot_be_opened_is_a_usage_error(call, job, tmp_path):
 def test_the_log_of_a_run_is_kept_from_its_first_event_on(tmp_path, monkeypatch):
     """Events before the folder is known wait for it; the file is private; each event names its run."""
     code = (
-        "import structlog\nfrom pipeline.log import configure, keep_log\nfrom pathlib import Path\n"
-        "configure(('a-secret-text',), quiet=True)\nlog = structlog.get_logger()\n"
+        "from pipeline.log import configure, get_logger, keep_log\nfrom pathlib import Path\n"
+        "configure(('a-secret-text',), quiet=True)\nlog = get_logger()\n"
         "log.info('early', text='a-secret-text')\nkeep_log(Path('log.ndjson'), 'run-1')\nlog.info('late', run='other')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -10,9 +10,9 @@ from threading import Thread
 
 import polars as pl
 import pytest
-from structlog.testing import capture_logs
 
 from pipeline.errors import JobError
+from pipeline.log import invocation
 from pipeline.state.register import Register, RunNotes
 
 API = "https://api.copernica.com"
@@ -241,16 +241,17 @@ def test_either_file_answers_for_the_other(opened: Opened, tmp_path: Path) -> No
         assert begun(opened(state, host), "delta-1").held(keys(1), NOON).rows.to_list() == [held]
 
 
-def test_a_register_that_is_not_the_one_of_earlier_runs_is_warned_of(opened: Opened) -> None:
+def test_a_register_that_is_not_the_one_of_earlier_runs_is_warned_of(
+    opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
     """Once: the next run finds it as it left it."""
-    with capture_logs() as logs:
+    with invocation(()):
         opened()
         opened()
-    assert logs == []
-    with capture_logs() as logs:
+        assert caplog.records == []
         opened(host="another")
         opened(host="another")
-    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("register.new", "warning")]
+    assert [(record.event["event"], record.levelname) for record in caplog.records] == [("register.new", "WARNING")]
 
 
 def test_a_note_is_on_disk_when_the_verb_returns(opened: Opened, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -27,6 +26,7 @@ from pipeline.model.chunk import Chunk
 from pipeline.model.columns import Keys, Sets
 from pipeline.model.outcome import Outcome
 from pipeline.model.row_state import RowState
+from pipeline.threads import Pool
 
 # Characters of an API's message that are kept of a row.
 MOST_MESSAGE_CHARS = 300
@@ -158,7 +158,7 @@ class Profiles:
             self._group(begun, course, actions)
             begun += 1
             self._prove_again(actions)
-        with ThreadPoolExecutor(self._settings.workers, thread_name_prefix="profile") as pool:
+        with Pool(self._settings.workers, thread_name_prefix="profile") as pool:
             for _ in pool.map(lambda at: self._group(at, course, actions), range(begun, count)):
                 pass
 
