@@ -19,8 +19,13 @@ def test_what_is_said_holds():
     assert state_folder(Path("here")) == Path("here")
 
 
-def test_commands_without_a_job_ask_the_environment(monkeypatch):
-    """COPERNICA_STATE_DIR, else the folder in the working folder."""
+def test_commands_without_a_job_ask_the_environment(monkeypatch, tmp_path):
+    """COPERNICA_STATE_DIR, else the folder in the working folder, else the one in `configs/` below it."""
+    monkeypatch.chdir(tmp_path)
+    assert state_folder(None) == Path(".copernica-import")
+    (tmp_path / "configs" / ".copernica-import").mkdir(parents=True)
+    assert state_folder(None) == Path("configs/.copernica-import")
+    (tmp_path / ".copernica-import").mkdir()
     assert state_folder(None) == Path(".copernica-import")
     monkeypatch.setenv("COPERNICA_STATE_DIR", "/elsewhere")
     assert state_folder(None) == Path("/elsewhere")
