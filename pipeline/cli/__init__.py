@@ -19,6 +19,7 @@ COMMANDS = {
     "resume": "Finish a run that stopped.",
     "runs": "List the runs of a job, or of a state folder.",
     "status": "Show where a run stands.",
+    "report": "Write the HTML report of a run, or an index of all.",
     "sandbox": "Serve a local Copernica to try things on.",
 }
 

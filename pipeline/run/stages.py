@@ -10,7 +10,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from pipeline.log import get_logger
 from pipeline.model.counts import Intake
 from pipeline.model.job import Job
 from pipeline.model.rows import Batch
+from pipeline.report.html.page import write_report
 from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
 from pipeline.run.context import RunId, Site
@@ -237,6 +238,7 @@ class Conductor:
             get_logger().critical("accounting.off", exc_info=True)
             self.tally.refusal = error
             summary = summarise(facts, self.tally)
+        summary = replace(summary, report=write_report(self.id.folder, self.site.ledger, summary))
         try:
             with self._storage():
                 self._record(summary)

@@ -88,11 +88,13 @@ class ChunkRow:
     unknown: int
     unmatched: int | None
     sending_at: str | None
+    submitted_at: str | None
+    ended_at: str | None
     looks: tuple[tuple[str, str], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the chunk as a document, without times and looks."""
-        return {name: value for name, value in asdict(self).items() if name not in ("sending_at", "looks")}
+        """Return the chunk as a document."""
+        return {name: value for name, value in asdict(self).items() if name != "looks"}
 
     @classmethod
     def of_run(cls, db: Database, run: str) -> tuple[ChunkRow, ...]:
@@ -102,7 +104,7 @@ class ChunkRow:
             looks.setdefault(ordinal, []).append((at, digest))
         found = db.execute(
             "SELECT ordinal, rows, digest, way, state, attempts, import_id, message, confirmed, failed, unknown, unmatched,"
-            " sending_at FROM chunk WHERE run = ? ORDER BY ordinal",
+            " sending_at, submitted_at, ended_at FROM chunk WHERE run = ? ORDER BY ordinal",
             (run,),
         )
         return tuple(cls._of(row, looks.get(row[0], ())) for row in found)

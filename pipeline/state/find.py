@@ -20,13 +20,20 @@ def open_ledger(state_dir: Path) -> Ledger:
 def find(ledger: Ledger, run: str | None) -> RunRow:
     """Find a run by its id, or the newest unfinished one, or else the newest; raises JobError where there is none."""
     if run is not None:
+        return find_newest(ledger, run)
+    rows = ledger.runs()
+    return next((row for row in rows if row.state in UNFINISHED), None) or find_newest(ledger, None)
+
+
+def find_newest(ledger: Ledger, run: str | None) -> RunRow:
+    """Find a run by its id, or else the newest; raises JobError where there is none."""
+    if run is not None:
         found = ledger.run(run)
         if found is None:
-            raise JobError(
-                Problem(f"there is no run {run}", do=f"{command('runs', state_dir=ledger.state_dir)} lists them")
-            )
+            do = f"{command('runs', state_dir=ledger.state_dir)} lists them"
+            raise JobError(Problem(f"there is no run {run}", str(ledger.state_dir), do))
         return found
-    rows = ledger.runs()
+    rows = ledger.runs(most=1)
     if not rows:
-        raise JobError(Problem("there is no run here", do="run a job first"))
-    return next((row for row in rows if row.state in UNFINISHED), rows[0])
+        raise JobError(Problem("there is no run here", str(ledger.state_dir), "run a job first"))
+    return rows[0]

@@ -216,11 +216,11 @@ class Ledger:
         if changed != 1:
             raise ValueError(f"run {run} cannot {what}")
 
-    def runs(self, job: str | None = None) -> tuple[RunRow, ...]:
-        """List runs, the newest first, of one job or of all."""
+    def runs(self, job: str | None = None, most: int = -1) -> tuple[RunRow, ...]:
+        """List runs, the newest first, of one job or of all; `most` limits them, -1 does not."""
         found = self._db.execute(
-            f"SELECT {_COLUMNS} FROM run WHERE ? IS NULL OR job = ? ORDER BY started_at DESC, id DESC",  # noqa: S608
-            (job, job),
+            f"SELECT {_COLUMNS} FROM run WHERE ? IS NULL OR job = ? ORDER BY started_at DESC, id DESC LIMIT ?",  # noqa: S608
+            (job, job, most),
         )
         return tuple(_run(row) for row in found)
 
