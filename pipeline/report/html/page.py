@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from pipeline.errors import JobError, Problem
+from pipeline.log import get_logger
 from pipeline.model.codes import CODES
 from pipeline.model.counts import SetAside
 from pipeline.report.history import summary_of
@@ -79,7 +78,7 @@ def _write(folder: RunFolder, report: RunReport) -> Path | None:
     try:
         write_whole(folder.report_path, render(report).encode())
     except OSError as error:
-        structlog.get_logger().warning("report.not_written", reason=error.strerror)
+        get_logger().warning("report.not_written", reason=error.strerror)
         return None
     return folder.report_path
 
