@@ -17,6 +17,7 @@ COMMANDS = {
     "setup": "Make what the target lacks for a job.",
     "check": "Check job file, schema, token and the live database.",
     "resume": "Finish a run that stopped.",
+    "replay": "Run the mended rejects, failed or open rows of a run.",
     "runs": "List the runs of a job, or of a state folder.",
     "status": "Show where a run stands.",
     "report": "Write the HTML report of a run, or an index of all.",

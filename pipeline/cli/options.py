@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from pipeline.errors import JobError, Problem
+from pipeline.run.request import GUARDS
 
 STATE_FOLDER = ".copernica-import"
 
@@ -38,6 +39,14 @@ def _state_dir(default: str) -> Decorator:
 state_dir: Decorator = _state_dir(f"{STATE_FOLDER} beside the job file")
 state_dir_alone: Decorator = _state_dir(
     f"COPERNICA_STATE_DIR, else {STATE_FOLDER} in the working folder, else in configs/ below it"
+)
+force: Decorator = click.option(
+    "--force",
+    "forced",
+    type=click.Choice(GUARDS),
+    multiple=True,
+    metavar="GUARD",
+    help=f"Override a guard, on the record. Repeatable. One of {', '.join(GUARDS)}.",
 )
 wait: Decorator = click.option(
     "--wait",

@@ -8,21 +8,14 @@ import click
 
 from pipeline.cli import options
 from pipeline.cli.output import show
-from pipeline.run.request import GUARDS, RunRequest
+from pipeline.run.request import RunRequest
 
 
 @click.command("run")
 @options.job
 @options.files
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N rows.")
-@click.option(
-    "--force",
-    "forced",
-    type=click.Choice(GUARDS),
-    multiple=True,
-    metavar="GUARD",
-    help=f"Override a guard, on the record. Repeatable. One of {', '.join(GUARDS)}.",
-)
+@options.force
 @options.wait
 @options.settings
 @options.state_dir

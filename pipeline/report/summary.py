@@ -73,7 +73,7 @@ class Summary:
     `open` says whether time or another attempt can still change the outcome; `problems` why it ended as it did, `go_on`
     what to do next. `gone` and `drifted` are None where nobody looked for such keys. `chunks` counts chunks by state;
     `total` is all of them. `forced` names guards. `way` is imports or profiles, None where nothing was to be sent,
-    `way_reason` why it was taken (data rule 25). `seconds` is wall time.
+    `way_reason` why it was taken (data rule 25). `seconds` is wall time. `replay_of` names the run whose rows this one took.
     """
 
     run: str | None
@@ -101,6 +101,7 @@ class Summary:
     report: Path | None = None
     problems: tuple[Problem, ...] = ()
     go_on: str = ""
+    replay_of: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Give the document of `--json` and `run.json`; a refused run has the keys of a refusal too."""
@@ -131,6 +132,8 @@ class Summary:
             "rejects": _place(self.rejects),
             "report": _place(self.report),
         }
+        if self.replay_of is not None:
+            document["replay_of"] = self.replay_of
         if self.status == "refused":
             document["errors"] = errors_of(self.problems)
         return document

@@ -29,7 +29,8 @@ class Site:
 class RunId:
     """Which run it is: its id, job and files, and how it was called.
 
-    `cut_for` is the way that it began with, by which its chunks are cut. `resumed` says that an earlier process began it.
+    `cut_for` is the way that it began with, by which its chunks are cut. `resumed` says that an earlier process began it,
+    `replay_of` names the run whose rows it takes.
     """
 
     run: str
@@ -40,3 +41,4 @@ class RunId:
     folder: RunFolder
     cut_for: Way
     resumed: bool = False
+    replay_of: str | None = None

@@ -31,7 +31,7 @@ class RunRequest:
     """A whole run: `files` replace the job's own where given (as written, relative to the working folder).
 
     `limit` takes the first rows only, None takes all; `forced` holds names of `GUARDS`; `wait_s` is how long to wait for
-    locks that another run holds.
+    locks that another run holds. `replay_of` names the run whose rows these are, None for a run of its own.
     """
 
     job: Job
@@ -40,6 +40,7 @@ class RunRequest:
     forced: frozenset[str]
     state_dir: Path
     wait_s: float = 0.0
+    replay_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,17 @@ class ValidateRequest:
     accepted: Path | None
     rejects: Path | None
     origin: bool
+
+
+@dataclass(frozen=True)
+class ReplayRequest:
+    """Run the mended rejects, failed or open rows of `run`, or `files`, mended copies of them (as written)."""
+
+    run: str
+    files: tuple[str, ...]
+    forced: frozenset[str]
+    state_dir: Path
+    wait_s: float = 0.0
 
 
 @dataclass(frozen=True)

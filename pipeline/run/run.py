@@ -88,4 +88,13 @@ def begin(request: RunRequest, plan: PreparedJob, site: Site, api_host: str) -> 
         way=site.choice.way,
     )
     site.ledger.begin(entry, plan.files)
-    return RunId(folder.run, job, plan.files, request.limit, request.forced, folder, cut_for=entry.way)
+    return RunId(
+        folder.run,
+        job,
+        plan.files,
+        request.limit,
+        request.forced,
+        folder,
+        cut_for=entry.way,
+        replay_of=request.replay_of,
+    )

@@ -230,6 +230,7 @@ class Conductor:
             resume=self.resume_command,
             failed=self.id.folder.path / "failed.csv",
             resumed=self.id.resumed,
+            replay_of=self.id.replay_of,
         )
         summary = summarise(facts, self.tally)
         try:

@@ -43,6 +43,7 @@ class RunFacts:
     resume: str = ""
     failed: Path | None = None
     resumed: bool = False
+    replay_of: str | None = None
 
 
 def summarise(facts: RunFacts, tally: Tally) -> Summary:
@@ -70,6 +71,7 @@ def summarise(facts: RunFacts, tally: Tally) -> Summary:
         set_aside=tally.intake.set_aside,
         problems=tuple(problems(facts, tally)),
         go_on=go_on(facts, tally),
+        replay_of=facts.replay_of,
     )
 
 

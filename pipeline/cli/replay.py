@@ -1,0 +1,41 @@
+"""The command `replay` (wiring)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli import options
+from pipeline.cli.output import show
+from pipeline.run.request import ReplayRequest
+
+
+@click.command("replay")
+@click.argument("run")
+@options.files
+@options.force
+@options.wait
+@options.state_dir_alone
+@options.quiet
+@options.log
+@options.as_json
+def command(
+    run: str,
+    files: tuple[str, ...],
+    forced: tuple[str, ...],
+    wait_s: float,
+    state_dir: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Run the mended rejects, failed or open rows of RUN as a run of its own, by the job as its file is now.
+
+    FILEs are mended copies of its files, such as a spreadsheet saves them; without any, those in the run's folder are
+    read. Rows whose outcome is unknown are left out for an add, unless their file is named.
+    """
+    from pipeline.report.progress import Reporter
+    from pipeline.run.replay import replay
+
+    request = ReplayRequest(run, files, frozenset(forced), options.state_folder(state_dir), wait_s)
+    return show(replay(request, Reporter(quiet=quiet)), as_json=as_json, quiet=quiet)
