@@ -77,14 +77,23 @@ class Outside:
 
 @dataclass
 class Counters:
-    """What went to the API host, retries and polls included, the exchange of the token not."""
+    """What went to the API host, retries and polls included, the exchange of the token not.
+
+    `unlimited` of the `calls` do not count for `max_calls`.
+    """
 
     calls: int = 0
+    unlimited: int = 0
     writes: int = 0
     bytes_sent: int = 0
     max_calls: int | None = None
     limited: bool = False
     lock: Lock = field(default_factory=Lock, repr=False)
+
+    @property
+    def limited_calls(self) -> int:
+        """Return how many calls count for the limit."""
+        return self.calls - self.unlimited
 
 
 @dataclass
@@ -252,12 +261,13 @@ class Caller:
         """Count a call before it is made, so that the limit holds for all workers together."""
         with self.counters.lock:
             most = self.counters.max_calls
-            if step > 0 and most is not None and self.counters.calls >= most:
+            if step > 0 and request.limited and most is not None and self.counters.limited_calls >= most:
                 self.counters.limited = True
                 raise CallLimitError(
                     f"the limit of {most} calls is reached: {request.method} {request.path} was not sent"
                 )
             self.counters.calls += step
+            self.counters.unlimited += 0 if request.limited else step
             self.counters.bytes_sent += step * len(request.body or b"")
 
     def _outgoing(self, request: Request, added: dict[str, str]) -> Outgoing:

@@ -117,8 +117,13 @@ class Client:
         """Say whether a call was not made because it would have been one too many (`limit_calls`)."""
         return self._caller.counters.limited
 
+    @property
+    def limited_calls(self) -> int:
+        """Count the `calls` without those that ask how an import stands, which no limit holds back (data rule 35)."""
+        return self._caller.counters.limited_calls
+
     def limit_calls(self, most: int | None) -> None:
-        """Set how many calls may go out in all, those that went included; None for no limit."""
+        """Set how many `limited_calls` may go out in all, those that went included; None for no limit."""
         self._caller.counters.max_calls = most
 
     def limit_waiting(self, budget_s: float) -> None:
@@ -212,7 +217,7 @@ class Client:
     def import_status(self, import_id: int) -> ImportStatus:
         """Tell how an import stands (v3 and v4); raises StrangerError where it is another import."""
         self._version.require(self._version.has_imports, "imports")
-        status = imports.status_of(object_of(self._send(endpoints.get("import", import_id))))
+        status = imports.status_of(object_of(self._send(replace(endpoints.get("import", import_id), limited=False))))
         if status.id != import_id:
             raise StrangerError(f"asked for import {import_id}, got {status.id}")
         # What Copernica says of its own trouble may repeat a URL with everything in it, and has no bound.

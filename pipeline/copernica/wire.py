@@ -38,7 +38,10 @@ class Connection(Enum):
 
 @dataclass(frozen=True)
 class Request:
-    """One request below the version's base: `path` starts with a slash and is percent-encoded, `query` is not."""
+    """One request below the version's base: `path` starts with a slash and is percent-encoded, `query` is not.
+
+    `limited` says that it counts for the limit of calls.
+    """
 
     method: str
     path: str
@@ -46,6 +49,7 @@ class Request:
     body: bytes | None = None
     kind: Kind = Kind.READ
     connection: Connection = Connection.POOLED
+    limited: bool = True
 
     def __repr__(self) -> str:
         names = ",".join(name for name, _ in self.query)

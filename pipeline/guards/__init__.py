@@ -4,18 +4,17 @@ Each guard is one function that yields a `Problem` with its name where it refuse
 once. `--force NAME` overrides the one guard of that name.
 """
 
+from pipeline.guards.before_sending import check_sending
 from pipeline.guards.earlier_runs import close_overtaken, dumps_of
 from pipeline.guards.force import unforced
 from pipeline.guards.input import Dumps, check_input
 from pipeline.guards.only_new import only_new
 from pipeline.guards.runtime import Watch
-from pipeline.guards.sending import Sending, check_sending
-from pipeline.guards.staged import StagedRows
+from pipeline.guards.sending import Sending
 
 __all__ = [
     "Dumps",
     "Sending",
-    "StagedRows",
     "Watch",
     "check_input",
     "check_sending",

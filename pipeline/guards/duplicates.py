@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import polars as pl
 
 from pipeline.copernica import Profile
-from pipeline.guards.record_counts import Survey
-from pipeline.guards.staged import StagedRows
+from pipeline.guards.sending import Sending
 from pipeline.stage.partitions import Partitions
 from pipeline.validate.keys import fold, hashed
 
@@ -28,28 +26,26 @@ class Found:
     first: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Doubles:
-    """Compare the keys of the database with those of the run; `folder` holds hashes of keys meanwhile."""
+def doubles(sending: Sending) -> Found:
+    """Page the database once, and count the staged keys that more than one profile has (maybe the same, data rule 15).
 
-    folder: Path
-
-    def among(self, survey: Survey, staged: StagedRows) -> Found:
-        """Page the database once, and count the staged keys that more than one profile has (maybe the same, rule 15)."""
-        live = Partitions(self.folder / "live", _PARTITIONS)
-        profiles = survey.client.profiles(survey.database, data_only=True)
-        for batch in iter(lambda: list(islice(profiles, _BATCH_ROWS)), []):
-            live.add(_hashes(batch, staged.keys.profile))
-        ours = Partitions(self.folder / "ours", _PARTITIONS)
-        for frame in staged.profile_keys():
-            ours.add(frame.select("_key"))
-        found = Found(0, ())
-        for there, here in _paired(live, ours):
-            doubled = there.filter(pl.col("_key").is_duplicated()).join(here, on="_key", how="semi")
-            if doubled.height:
-                of_first = doubled.filter(pl.col("_key") == doubled["_key"][0])["_id"].to_list()
-                found = Found(found.keys + doubled["_key"].n_unique(), found.first or tuple(of_first))
-        return found
+    Hashes of keys lie on disk meanwhile, beside the staged rows.
+    """
+    folder, names = sending.folder / "unique", sending.keys.profile
+    live = Partitions(folder / "live", _PARTITIONS)
+    profiles = sending.client.profiles(sending.database, data_only=True)
+    for batch in iter(lambda: list(islice(profiles, _BATCH_ROWS)), []):
+        live.add(_hashes(batch, names))
+    ours = Partitions(folder / "ours", _PARTITIONS)
+    for frame in sending.profile_keys():
+        ours.add(frame.select("_key"))
+    found = Found(0, ())
+    for there, here in _paired(live, ours):
+        doubled = there.filter(pl.col("_key").is_duplicated()).join(here, on="_key", how="semi")
+        if doubled.height:
+            of_first = doubled.filter(pl.col("_key") == doubled["_key"][0])["_id"].to_list()
+            found = Found(found.keys + doubled["_key"].n_unique(), found.first or tuple(of_first))
+    return found
 
 
 def _hashes(profiles: list[Profile], names: tuple[str, ...]) -> pl.DataFrame:
@@ -60,7 +56,7 @@ def _hashes(profiles: list[Profile], names: tuple[str, ...]) -> pl.DataFrame:
 
 
 def _paired(left: Partitions, right: Partitions) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Give the partitions that both have, which hold the same hashes."""
+    """Yield the partitions that both have, which hold the same hashes."""
     others = right.frames()
     other = next(others, None)
     for frame in left.frames():

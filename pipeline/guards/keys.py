@@ -1,140 +1,115 @@
-"""See that keys find one profile each, and find it quickly (edge: the API client; data rule 35)."""
+"""Check that keys find one profile each, and find it quickly (edge: the API client; data rule 35)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 
-from pipeline.copernica import Profile, Selector, StrangerError
+from pipeline.copernica import Selector, StrangerError
 from pipeline.errors import Problem
-from pipeline.guards.duplicates import Doubles
-from pipeline.guards.record_counts import Survey
-from pipeline.guards.staged import KeyTexts, StagedRows
-from pipeline.load.compare import NOT_COMPARED
+from pipeline.guards.duplicates import doubles
+from pipeline.guards.sending import KeyTexts, Sending
 from pipeline.log import get_logger
-from pipeline.model.job import Job
-from pipeline.validate.keys import maybe_same
+from pipeline.validate.keys import key_fits
 
 # Data rule 35.
 SAMPLED_KEYS = 20
 MOST_UNINDEXED_PROFILES = 10_000
 
 
-def key_without_index(job: Job, keys: StagedRows, survey: Survey) -> Iterator[Problem]:
+def key_without_index(sending: Sending) -> Iterator[Problem]:
     """Refuse a profile key without an index in a large database, which would search all of it for every row.
 
     In one of at most 10,000 profiles, and for keys of subprofiles, it is a warning. An `add` searches nothing.
     """
-    if job.target.action == "add":
+    if sending.job.target.action == "add":
         return
-    for collection, names in keys.keys.collections.items():
-        fields = survey.database.collections[collection].fields
+    log = get_logger()
+    for collection, names in sending.keys.collections.items():
+        fields = sending.database.collections[collection].fields
         for name in names:
             if not fields[name.partition(".")[2]].index:
-                get_logger().warning("key.without_index", key=name)
-    for name in keys.keys.profile:
-        if survey.database.fields[name].index:
+                log.warning("key.without_index", key=name)
+    for name in sending.keys.profile:
+        if sending.database.fields[name].index:
             continue
-        if survey.profiles <= MOST_UNINDEXED_PROFILES:
-            get_logger().warning("key.without_index", key=name, profiles=survey.profiles)
+        there = sending.profiles_there
+        if there <= MOST_UNINDEXED_PROFILES:
+            log.warning("key.without_index", key=name, profiles=there)
             continue
-        what = f"the key {name} has no index, and Copernica would search all {survey.profiles:,} profiles for every row"
+        what = f"the key {name} has no index, and Copernica would search all {there:,} profiles for every row"
         do = "let the field be indexed in Copernica; pass --force key_without_index if that cannot be"
         yield Problem(what, "target.key_fields", do, "key_without_index")
 
 
-@dataclass(frozen=True)
-class UniqueKeys:
-    """The guard `unique_keys`: an import changes, or deletes, every profile that has the key of a row.
+def unique_keys(sending: Sending, method: str) -> Iterator[Problem]:
+    """Refuse keys that several profiles have: an import changes, or deletes, every one of them.
 
-    `seed` chooses the sample. `doubles` counts keys in the whole database where `all` asks for it.
+    20 keys are looked up, the same ones each time, or all keys of the run are compared with the whole database. It does not
+    apply to `add`, to jobs without a profile key, and to the per-profile method, which looks every key up itself (data rule
+    31), unless `all` is to be known before the first write.
     """
-
-    job: Job
-    staged: StagedRows
-    survey: Survey
-    doubles: Doubles
-    seed: int
-
-    def check(self, way: str, profiles: int) -> Iterator[Problem]:
-        """Look 20 keys up, or find all of this run's keys that occur more than once; `profiles` is how many there are.
-
-        It does not apply to `add`, to jobs without a profile key, and to the per-profile way, which looks every key up
-        itself (data rule 31), unless `all` is to be known before the first write.
-        """
-        how, target, names = self.job.guards.unique_keys, self.job.target, self.staged.keys.profile
-        if how == "off" or target.action == "add" or not names:
-            return
-        if way == "profiles" and (how == "sample" or target.on_several_matches == "all"):
-            return
-        if how == "sample":
-            yield from self._looked_up(self.staged.sample(SAMPLED_KEYS, self.seed))
-        elif profiles <= -(-self.survey.profiles // self.survey.client.page_rows):
-            frames = self.staged.profile_keys()
-            yield from self._looked_up(key for frame in frames for key in frame.select(names).iter_rows())
-        else:
-            yield from self._paged()
-
-    def _looked_up(self, keys: Iterable[KeyTexts]) -> Iterator[Problem]:
-        looked, several, unclear = 0, 0, False
-        first: tuple[int, ...] = ()
-        for key in keys:
-            try:
-                found = self._profiles(key)
-            except ValueError as error:
-                get_logger().warning("unique_keys.not_looked_up", reason=str(error))
-                return
-            except StrangerError as error:
-                yield self._unclear(error.message)
-                return
-            looked += 1
-            same = [profile.id for profile in found if self._is(profile, key)]
-            # One page shows all there is, whether the selector was honoured or not, unless it is full.
-            unclear = unclear or len(same) < len(found) == self.survey.client.page_rows
-            several += len(same) > 1
-            first = first or (tuple(same) if len(same) > 1 else ())
-        if several:
-            yield self._refusal(f"{several} of {looked} keys that were looked up", first)
-        elif unclear:
-            yield self._unclear(
-                f"lookups by {self._names} gave {self.survey.client.page_rows} profiles with other keys"
-            )
-
-    def _profiles(self, key: KeyTexts) -> list[Profile]:
-        fields = self.survey.database.fields
-        selectors = [
-            Selector.equals(fields[name], text) for name, text in zip(self.staged.keys.profile, key, strict=True)
-        ]
-        client, database = self.survey.client, self.survey.database
-        return list(client.profiles(database, *selectors, limit=client.page_rows, data_only=True))
-
-    def _is(self, profile: Profile, key: KeyTexts) -> bool:
-        """Say whether a profile's key is maybe the same (rule 15); a phone is rewritten, so Copernica's word stands."""
-        return all(
-            self.survey.database.fields[name].type in NOT_COMPARED
-            or maybe_same(profile.fields.get(name, "")) == maybe_same(text)
-            for name, text in zip(self.staged.keys.profile, key, strict=True)
-        )
-
-    def _unclear(self, why: str) -> Problem:
-        what = f"whether keys are unique cannot be seen: {why}"
-        do = "see how Copernica takes selectors on this field; pass --force unique_keys to send all the same"
-        return Problem(what, "guards.unique_keys", do, "unique_keys")
-
-    def _paged(self) -> Iterator[Problem]:
-        found = self.doubles.among(self.survey, self.staged)
+    how, target, names = sending.job.guards.unique_keys, sending.job.target, sending.keys.profile
+    if how == "off" or target.action == "add" or not names:
+        return
+    if method == "profiles" and (how == "sample" or target.on_several_matches == "all"):
+        return
+    if how == "sample":
+        yield from _looked_up(sending, sending.sample(SAMPLED_KEYS))
+    elif sending.staged.profiles <= -(-sending.profiles_there // sending.client.page_rows):
+        yield from _looked_up(sending, (key for one in sending.profile_keys() for key in one.select(names).iter_rows()))
+    else:
+        found = doubles(sending)
         if found.keys:
-            yield self._refusal(f"{found.keys:,} keys of this run", found.first)
+            yield _refusal(sending, f"{found.keys:,} keys of this run", found.first)
 
-    def _refusal(self, which: str, ids: tuple[int, ...]) -> Problem:
-        action = "delete" if self.job.target.action == "delete" else "change"
-        named = " and ".join(str(number) for number in ids[:2])
-        what = (
-            f"{which} ({self._names}) have several profiles, first {named}; an import would {action} every one of them"
-        )
-        do = "mend the doubles in Copernica, or name a key that is unique; --force unique_keys sends all the same"
-        return Problem(what, "guards.unique_keys", do, "unique_keys")
 
-    @property
-    def _names(self) -> str:
-        return ", ".join(self.staged.keys.profile)
+def _looked_up(sending: Sending, keys: Iterable[KeyTexts]) -> Iterator[Problem]:
+    looked, several, unclear = 0, 0, False
+    first: tuple[int, ...] = ()
+    page_rows, names = sending.client.page_rows, ", ".join(sending.keys.profile)
+    for key in keys:
+        try:
+            selectors = _selectors(sending, key)
+        except ValueError as error:
+            get_logger().warning("unique_keys.not_looked_up", reason=str(error))
+            return
+        try:
+            found = list(sending.client.profiles(sending.database, *selectors, limit=page_rows, data_only=True))
+        except StrangerError as error:
+            yield _unclear(error.message)
+            return
+        looked += 1
+        same = [profile.id for profile in found if _has(sending, profile.fields, key)]
+        # One page shows all there is, whether the selector was honoured or not, unless it is full.
+        unclear = unclear or len(same) < len(found) == page_rows
+        several += len(same) > 1
+        first = first or (tuple(same) if len(same) > 1 else ())
+    if several:
+        yield _refusal(sending, f"{several} of {looked} keys that were looked up", first)
+    elif unclear:
+        yield _unclear(f"lookups by {names} returned {page_rows} profiles with other keys")
+
+
+def _selectors(sending: Sending, key: KeyTexts) -> list[Selector]:
+    fields = sending.database.fields
+    return [Selector.equals(fields[name], text) for name, text in zip(sending.keys.profile, key, strict=True)]
+
+
+def _has(sending: Sending, fields: Mapping[str, str], key: KeyTexts) -> bool:
+    names = sending.keys.profile
+    types = [sending.database.fields[name].type for name in names]
+    return key_fits(key, [fields.get(name, "") for name in names], types)
+
+
+def _unclear(why: str) -> Problem:
+    what = f"whether keys are unique cannot be seen: {why}"
+    do = "see how Copernica takes selectors on this field; pass --force unique_keys to send all the same"
+    return Problem(what, "guards.unique_keys", do, "unique_keys")
+
+
+def _refusal(sending: Sending, which: str, ids: tuple[int, ...]) -> Problem:
+    action = "delete" if sending.job.target.action == "delete" else "change"
+    names, first = ", ".join(sending.keys.profile), " and ".join(str(number) for number in ids[:2])
+    what = f"{which} ({names}) have several profiles, first {first}; an import would {action} every one of them"
+    do = "mend the doubles in Copernica, or name a key that is unique; --force unique_keys sends all the same"
+    return Problem(what, "guards.unique_keys", do, "unique_keys")

@@ -1,114 +1,100 @@
-"""Watch the limits that can be passed while a run loads (edge: the API client's count; data rule 35)."""
+"""Watch the limits that can be passed while a run sends (edge: the API client's count; data rule 35)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
 from pipeline.errors import ApiRefusedError, Problem
 from pipeline.guards.force import unforced
-from pipeline.guards.record_counts import Survey
-from pipeline.guards.staged import Planned
-from pipeline.guards.volume import call_limit, max_calls, scattered, spare_calls
-from pipeline.load.load_report import LoadReport
-from pipeline.model.job import Job
+from pipeline.guards.input import without_share
+from pipeline.guards.sending import Sending
+from pipeline.guards.volume import call_limit, max_calls, scattered
 
 
-@dataclass(frozen=True)
 class Watch:
-    """The guards `max_unmatched`, `max_deletes` and `max_calls` while it goes, unless they are forced.
+    """The guards `max_unmatched`, `max_deletes` and `max_calls` while a run sends, unless they are forced.
 
-    `begun` by an earlier process. `said` has every reason that was given to stop, with its guard.
+    `begun` says that an earlier process has sent something of the run. `stopped` has what each guard stopped it for, once.
     """
 
-    job: Job
-    survey: Survey
-    planned: Planned
-    way: str
-    forced: frozenset[str]
-    begun: bool = False
-    said: list[tuple[str, str]] = field(default_factory=list)
-    bases: dict[str, int] = field(default_factory=dict)
+    def __init__(self, sending: Sending, method: str, forced: frozenset[str], *, begun: bool) -> None:
+        self._sending, self._method, self._forced, self._begun = sending, method, forced, begun
+        self._there_at_first: dict[str, int] = {}
+        self.stopped: dict[str, Problem] = {}
 
     def limit_calls(self) -> None:
-        """Set the limit of calls: what the job says holds for all of the run, what is reckoned for the calls to come."""
-        said = self.job.guards.max_calls
-        spare = spare_calls(self.job, self.planned, self.way, begun=self.begun)
-        reckoned = self.survey.client.calls + call_limit(self.job, self.planned, self.way) + spare
-        limit = said if said is not None else reckoned
-        self.survey.client.limit_calls(None if "max_calls" in self.forced else limit)
+        """Set the limit of calls: what the job sets holds for all of the run, the default for the calls to come.
 
-    def per_profile(self) -> Watch:
-        """Give the watch for a run that has to go per profile, before its first send (data rule 25 c).
+        Reading back what became of lost imports has a limit of its own (data rule 29), beside the default.
+        """
+        client, job = self._sending.client, self._sending.job
+        limit = job.guards.max_calls
+        if limit is None:
+            limit = client.limited_calls + call_limit(self._sending, self._method) + job.load.max_settle_calls
+        client.limit_calls(None if "max_calls" in self._forced else limit)
+
+    def per_profile(self) -> None:
+        """Watch a run that has to go per profile instead, before its first send (data rule 25 c).
 
         Raises ApiRefusedError where that takes more calls than the job allows.
         """
-        watch = replace(self, way="profiles")
-        problems = unforced(max_calls(self.job, self.planned, watch.way, self.survey.client.calls), self.forced)
+        problems = unforced(max_calls(self._sending, "profiles"), self._forced)
         if problems:
             raise ApiRefusedError(*problems)
-        watch.limit_calls()
-        return watch
+        self._method = "profiles"
+        self.limit_calls()
 
-    def halt(self, report: LoadReport) -> str:
-        """Say why nothing more may be sent; asked after every chunk."""
-        return self.unmatched(report.unmatched or 0)
+    def unmatched(self, rows: int) -> Problem | None:
+        """Return why nothing more may be sent once too many rows of an `update` found no record (data rule 35).
 
-    def unmatched(self, rows: int) -> str:
-        """Say that too many rows of an `update` found no record (data rule 35). A share is one of all accepted rows."""
-        limit = self.job.guards.max_unmatched
-        if limit is None or "max_unmatched" in self.forced or limit.allows(rows, self.planned.rows):
-            return ""
-        return self._said(
-            "max_unmatched", f"{rows:,} of {self.planned.rows:,} rows found no record, the job allows {limit}"
-        )
+        A share is one of all accepted rows.
+        """
+        limit, of = self._sending.job.guards.max_unmatched, self._sending.staged.accepted
+        if limit is None or limit.allows(rows, of) or without_share(limit, of, limited=self._sending.limited):
+            return None
+        what = f"{rows:,} of {of:,} rows found no record, the job allows {limit}"
+        return self._stop("max_unmatched", what, "is it another database, or are keys written in another way?")
 
-    def deletes(self, taken: Mapping[str, int], noun: str, records: int) -> str:
-        """Say that too many records would be deleted, where keys have several (data rule 34); one each was allowed before.
+    def deletes(self, taken: Mapping[str, int], noun: str, records: int) -> Problem | None:
+        """Return why these records may not be deleted, where keys have several (data rule 34); one each was allowed before.
 
         A count is one of all records, a share one of the profiles or of each collection, as before the first send.
         """
-        limit = self.job.guards.max_deletes
-        if limit is None or "max_deletes" in self.forced:
-            return ""
+        limit = self._sending.job.guards.max_deletes
+        if limit is None:
+            return None
         count = records + (sum(taken.values()) if limit.count is not None else taken.get(noun, 0))
         if limit.count is not None:
             allowed = limit.allows(count, 0)
         else:
-            planned = self.planned.deletes(self.job.target.delete_target).get(noun, 0)
-            allowed = count <= planned or limit.allows(count, self._there_at_first(noun, taken))
+            planned = self._sending.deletes.get(noun, 0)
+            allowed = count <= planned or limit.allows(count, self._there(noun, taken))
         if allowed:
-            return ""
+            return None
         what = f"{count:,} records would be deleted, since some keys have several; the job allows {limit}"
-        return self._said("max_deletes", what)
+        return self._stop("max_deletes", what, "see why a key has several")
 
-    def _there_at_first(self, noun: str, taken: Mapping[str, int]) -> int:
+    def _there(self, noun: str, taken: Mapping[str, int]) -> int:
         """Count the records of a noun when the run began: the guard has, or an earlier process has deleted some since."""
-        if noun not in self.bases:
-            by_target = self.job.target.delete_target == "profile"
-            there = self.survey.profiles if by_target else self.survey.subprofiles(noun)
-            self.bases[noun] = there + (taken.get(noun, 0) if self.begun else 0)
-        return self.bases[noun]
+        if noun not in self._there_at_first:
+            by_profile = self._sending.job.target.delete_target == "profile"
+            there = self._sending.profiles_there if by_profile else self._sending.subprofiles_there(noun)
+            self._there_at_first[noun] = there + (taken.get(noun, 0) if self._begun else 0)
+        return self._there_at_first[noun]
 
-    def _said(self, guard: str, what: str) -> str:
-        self.said.append((guard, what))
-        return what
+    def _stop(self, guard: str, what: str, question: str) -> Problem | None:
+        if guard in self._forced:
+            return None
+        do = f"{question} if all is as it should be, run again with --force {guard} --force unfinished_run"
+        self.stopped.setdefault(guard, Problem(what, f"guards.{guard}", do, guard))
+        return Problem(what, f"guards.{guard}", do, guard)
 
-    def problems(self, report: LoadReport) -> Iterator[Problem]:
-        """Name the guards that stopped the run, and what to do."""
-        if halt := self.halt(report):
-            again = "run again with --force max_unmatched --force unfinished_run"
-            do = f"is it another database, or are keys written in another way? if all is as it should be, {again}"
-            yield Problem(halt, "guards.max_unmatched", do, "max_unmatched")
-        for what in [what for guard, what in self.said if guard == "max_deletes"][:1]:
-            again = "run again with --force max_deletes --force unfinished_run"
-            do = f"see why a key has several; if all of them are to go, {again}"
-            yield Problem(what, "guards.max_deletes", do, "max_deletes")
-        yield from self.spent()
-
-    def spent(self) -> Iterator[Problem]:
-        """Say that no more calls may be made, where that stopped something."""
-        if self.survey.client.limit_reached:
-            what = f"{self.survey.client.calls:,} calls were made and no more may be{scattered(self.planned, self.way)}"
-            do = "see why it needed so many; resume goes on with a count of its own, or raise guards.max_calls"
+    def problems(self) -> Iterator[Problem]:
+        """Return the guards that stopped the run, and what to do."""
+        yield from self.stopped.values()
+        client = self._sending.client
+        if client.limit_reached:
+            calls, why = client.limited_calls, scattered(self._sending, self._method)
+            what = f"{calls:,} calls were made and no more may be{why}"
+            do = "see why it needed so many; resume has a count of its own, or raise guards.max_calls"
             yield Problem(what, "guards.max_calls", do, "max_calls")

@@ -1,104 +1,111 @@
-"""Ask every guard that stands before the first send, and report all that refuse at once (wiring; data rule 35)."""
+"""Hold what is about to be sent, and count what the database holds (edge: the run's folder, the API client)."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from pipeline.copernica import ApiError, CallLimitError, CancelledError, Client, Database
-from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
-from pipeline.guards.duplicates import Doubles
-from pipeline.guards.earlier_runs import already_loaded, close_unfinished, unfinished_run
-from pipeline.guards.force import unforced
-from pipeline.guards.keys import UniqueKeys, key_without_index
-from pipeline.guards.record_counts import Survey
-from pipeline.guards.runtime import Watch
-from pipeline.guards.staged import Planned, StagedRows
-from pipeline.guards.volume import max_calls, max_deletes
-from pipeline.log import get_logger
+import polars as pl
+
+from pipeline.copernica import Client, Database
 from pipeline.model.columns import Keys, Sets
 from pipeline.model.counts import Staged
-from pipeline.model.files import FileFacts
 from pipeline.model.job import Job
 from pipeline.stage.lanes import Lanes
-from pipeline.state.ledger import Ledger
 
-# Where what the API answers before the first send belongs.
-LOOK = "the look at the database before the first send"
+KeyTexts = tuple[str, ...]
+
+# The order in which keys are sampled: the same every night, so that the same keys are looked up (data rule 35).
+_SAMPLE_SEED = 2_024
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sending:
-    """What is about to be sent: the run, its job, way and files, the folder of its staged rows, their counts and
-    what their columns mean, and the guards that are forced."""
+    """A run before its first send: its staged rows in `folder`, their counts, and the database that they go to.
 
-    run: str
+    `limited` says that only the first rows were taken. Nothing of it is kept in memory that grows with the rows. Each count of
+    the database costs one call, once.
+    """
+
     job: Job
-    way: str
-    files: tuple[FileFacts, ...]
-    staged: Path
-    counts: Staged
     sets: Sets
-    forced: frozenset[str]
+    staged: Staged
+    folder: Path
+    client: Client
+    database: Database
+    limited: bool = False
+    _subprofiles_there: dict[str, int] = field(default_factory=dict)
 
     @property
-    def rows(self) -> StagedRows:
-        """Give the staged rows."""
-        return StagedRows(Lanes(self.staged / "lanes"), self.sets, Keys.of(self.job.target.key_fields))
+    def keys(self) -> Keys:
+        """Return the key fields of the job."""
+        return Keys.of(self.job.target.key_fields)
 
+    @property
+    def lanes(self) -> Lanes:
+        """Return the staged rows."""
+        return Lanes(self.folder / "lanes")
 
-def check_sending(sending: Sending, client: Client, database: Database, ledger: Ledger) -> Watch:
-    """Refuse before anything is sent, or give the watch over what follows; sets the limit of calls.
+    @cached_property
+    def imports(self) -> int:
+        """Return how many imports the rows are, at least: chunks may be more than `chunk_rows` makes them, never fewer."""
+        return sum(-(-size // self.job.load.chunk_rows) for size in self._lane_sizes)
 
-    Raises ApiRefusedError with the problems of all guards that refuse and are not forced, InterruptedRunError when a wait
-    was interrupted. A run that has sent something was asked then, and is not asked again. Unfinished runs of the job are
-    closed where that is forced and nothing else refuses.
-    """
-    job = sending.job
-    begun = ledger.sent_anything(sending.run)
-    survey = Survey(client, database)
-    watch = Watch(
-        job, survey, sending.rows.planned(sending.counts, job.load.chunk_rows), sending.way, sending.forced, begun
-    )
-    client.limit_calls(None if "max_calls" in sending.forced else job.guards.max_calls)
-    if job.guards.max_unmatched is not None and sending.way == "imports":
-        get_logger().warning("guard.sees_nothing", guard="max_unmatched", reason="imports do not tell")
-    if job.target.action == "delete" and sending.way == "imports" and job.guards.unique_keys != "all":
-        reason = "an import deletes every record that has a key, and not every key is looked up (guards.unique_keys)"
-        get_logger().warning("guard.sees_less", guard="max_deletes", reason=reason)
-    if not begun:
-        refusals: list[Problem] = []
-        broken: list[Problem] = []
-        try:
-            refusals.extend(_refusals(sending, watch.planned, survey, ledger))
-        except CancelledError as error:
-            raise InterruptedRunError(Problem(error.message, LOOK, "nothing was sent")) from None
-        except ApiError as error:
-            limited = isinstance(error, CallLimitError)
-            where, do = (
-                ("guards.max_calls", "raise it, or pass --force max_calls") if limited else (LOOK, "nothing was sent")
+    @property
+    def scattered(self) -> int:
+        """Return over how many phases and sets of columns the rows are scattered, each with imports of its own."""
+        return len(self._lane_sizes)
+
+    @cached_property
+    def _lane_sizes(self) -> tuple[int, ...]:
+        return tuple(self.lanes.sizes().values())
+
+    @cached_property
+    def carried(self) -> Mapping[str, int]:
+        """Count the rows that carry each collection."""
+        found: Counter[str] = Counter()
+        for carries, count in self.staged.carrying.items():
+            found.update(dict.fromkeys(self.sets.collections_of(int(carries)), count))
+        return found
+
+    @property
+    def deletes(self) -> Mapping[str, int]:
+        """Count the records that a delete means where each key has one: by the collection, or as profiles."""
+        return {"profiles": self.staged.accepted} if self.job.target.delete_target == "profile" else self.carried
+
+    @cached_property
+    def profiles_there(self) -> int:
+        """Count the profiles of the database."""
+        return self.client.count(self.database)
+
+    def subprofiles_there(self, collection: str) -> int:
+        """Count the subprofiles of a collection, whosever they are."""
+        if collection not in self._subprofiles_there:
+            there = self.client.count_subprofiles(self.database.collections[collection])
+            self._subprofiles_there[collection] = there
+        return self._subprofiles_there[collection]
+
+    def profile_keys(self) -> Iterator[pl.DataFrame]:
+        """Yield the distinct profile keys, a partition at a time: `_key` and the texts of the first row that has it."""
+        for frame in self.lanes.partitions(("_key", *self.keys.profile)):
+            yield frame.unique("_key", keep="first")
+
+    def sample(self, size: int) -> list[KeyTexts]:
+        """Return the texts of profile keys: of the same dump the same ones, of another one those of them that it has.
+
+        They are the first in an order that depends on the keys alone.
+        """
+        best = pl.DataFrame(schema={"_key": pl.UInt64, "_rank": pl.UInt64, "_frame": pl.UInt32})
+        for position, frame in enumerate(self.lanes.partitions(("_key",))):
+            ranked = frame.unique().with_columns(
+                _rank=pl.col("_key").hash(_SAMPLE_SEED), _frame=pl.lit(position, pl.UInt32)
             )
-            broken.append(Problem(error.message, where, do))
-        problems = (*unforced(refusals, sending.forced), *broken)
-        if problems:
-            raise ApiRefusedError(*problems)
-        close_unfinished(ledger, job.job, sending.run)
-    watch.limit_calls()
-    return watch
-
-
-def _refusals(sending: Sending, planned: Planned, survey: Survey, ledger: Ledger) -> Iterator[Problem]:
-    """Ask the guards; that of the calls comes last, for asking costs some."""
-    job = sending.job
-    yield from unfinished_run(ledger, job.job, sending.run)
-    yield from already_loaded(ledger, job, sending.files)
-    if planned.rows == 0:
-        return
-    yield from max_deletes(job, planned, survey)
-    yield from key_without_index(job, sending.rows, survey)
-    seed = zlib.crc32(sending.run.encode())
-    unique = UniqueKeys(job, sending.rows, survey, Doubles(sending.staged / "unique"), seed)
-    yield from unique.check(sending.way, planned.profiles)
-    yield from max_calls(job, planned, sending.way, survey.client.calls)
+            best = pl.concat([best, ranked.bottom_k(size, by="_rank")]).unique("_key").bottom_k(size, by="_rank")
+        frames = set(best["_frame"])
+        texts = [frame.join(best, on="_key") for frame in self.lanes.partitions(("_key", *self.keys.profile), frames)]
+        if not texts:
+            return []
+        return list(pl.concat(texts).unique("_key", keep="first").sort("_rank").select(self.keys.profile).iter_rows())

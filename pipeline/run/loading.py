@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
+from pipeline.errors import Problem
 from pipeline.guards import Watch
 from pipeline.load.choice import HARM, Choice, refuses_imports
 from pipeline.load.cut import Limits, cut
@@ -55,7 +56,7 @@ class Loader:
         with closing(failed), self.site.reporter.stage("load", self.manifest.staged.accepted) as advance:
             bar = Advance(advance)
             profiles.moved = bar.rows
-            profiles.limits = self.watch
+            profiles.limits = _Limits(self.watch)
             past = self.site.ledger.chunks(self.id.run)
             unmatched = {row.ordinal: row.unmatched or 0 for row in past if row.way == "profiles"}
             profiles.go_on_from(unmatched, self.site.ledger.deleted(self.id.run))
@@ -70,7 +71,7 @@ class Loader:
                 profiles=None if self.id.job.target.action == "add" else profiles,
                 rebuilds=self.id.job.target.rebuild and self.choice.way == "imports",
                 decisions=self._decisions(decisions),
-                halt=self.watch.halt,
+                halt=lambda report: _text(self.watch.unmatched(report.unmatched or 0)),
             )
             report = self._load(loading, profiles)
         self.imports = imports.accepted
@@ -87,7 +88,7 @@ class Loader:
         if report.refused and self.choice.falls_back and refuses_imports(report.stopped):
             self._warn_of_profiles(report.stopped)
             self.choice = Choice("profiles", report.stopped)
-            self.watch = self.watch.per_profile()
+            self.watch.per_profile()
             self.site.ledger.fell_back(self.id.run, report.stopped)
             profiles.prepare()
             loading = replace(loading, way=profiles, rebuilds=False)
@@ -162,6 +163,23 @@ class Loader:
         words, client = self.id.job.load, self.site.target.client
         terms = terms_of(self.site, self.id.job)
         return Settler(client, terms, sets, words.max_settle_calls, words.settle_after_s, client.server_now)
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """The watch as the per-profile method asks it."""
+
+    watch: Watch
+
+    def unmatched(self, rows: int) -> str:
+        return _text(self.watch.unmatched(rows))
+
+    def deletes(self, taken: Mapping[str, int], noun: str, records: int) -> str:
+        return _text(self.watch.deletes(taken, noun, records))
+
+
+def _text(problem: Problem | None) -> str:
+    return "" if problem is None else problem.what
 
 
 def terms_of(site: Site, job: Job) -> Terms:

@@ -168,17 +168,11 @@ class Conductor:
         """
         if not self.site.ledger.sent_anything(self.id.run):
             self.guard_input()
-        sending = Sending(
-            run=self.id.run,
-            job=self.id.job,
-            way=self.site.choice.way,
-            files=manifest.intake.facts,
-            staged=self.id.folder.staged,
-            counts=manifest.staged,
-            sets=manifest.sets,
-            forced=self.id.forced,
-        )
-        watch = check_sending(sending, self.site.target.client, self.site.target.database, self.site.ledger)
+        target, staged = self.site.target, self.id.folder.staged
+        limited = self.id.limit is not None
+        sending = Sending(self.id.job, manifest.sets, manifest.staged, staged, target.client, target.database, limited)
+        facts, method = manifest.intake.facts, self.site.choice.way
+        watch = check_sending(sending, self.id.run, method, facts, self.site.ledger, self.id.forced)
         return Loader(self.site, self.id, manifest, watch)
 
     def guard_input(self) -> None:
@@ -191,8 +185,8 @@ class Conductor:
         """Send what is staged, in chunks."""
         self.loader = loader
         self.tally.load = loader.load(decisions)
-        self.tally.problems.extend(loader.watch.problems(self.tally.load))
-        self.tally.halts = frozenset(what for _, what in loader.watch.said)
+        self.tally.problems.extend(loader.watch.problems())
+        self.tally.halts = frozenset(problem.what for problem in loader.watch.stopped.values())
         self.tally.rebuild = loader.rebuild(self.tally.load)
 
     def verify(self, sample: tuple[Expectation, ...]) -> None:
@@ -209,7 +203,9 @@ class Conductor:
         except ApiError as error:
             self.tally.problems.append(Problem(f"the sample could not be read back: {error.message}", "verify"))
             if self.loader is not None:
-                self.tally.problems.extend(self.loader.watch.spent())
+                self.tally.problems.extend(
+                    problem for problem in self.loader.watch.problems() if problem.guard == "max_calls"
+                )
 
     def end(self) -> Summary:
         """Write the summary and the end of the run; staged data goes unless something is left to be gone on with."""

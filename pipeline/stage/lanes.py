@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -69,16 +68,14 @@ class Lanes:
             for lane in self.lanes()
         }
 
-    def partitions(self, columns: Sequence[str], *, most: int | None = None, seed: int = 0) -> Iterator[pl.DataFrame]:
-        """Give some columns of each settled frame, its lanes put together; all rows of a profile key are in one.
+    def partitions(self, columns: Sequence[str], only: Container[int] | None = None) -> Iterator[pl.DataFrame]:
+        """Yield some columns of each settled frame, its lanes put together; all rows of a profile key are in one.
 
-        With `most` only so many frames, chosen at random under `seed`.
+        `only` takes the frames at these positions, counted from 0.
         """
-        frames = self._frames()
-        if most is not None and most < len(frames):
-            frames = random.Random(seed).sample(frames, most)  # noqa: S311 - a sample, no secret
-        for of_frame in frames:
-            yield pl.concat([pl.read_ipc(path, columns=list(columns)) for path in of_frame])
+        for position, of_frame in enumerate(self._frames()):
+            if only is None or position in only:
+                yield pl.concat([pl.read_ipc(path, columns=list(columns)) for path in of_frame])
 
     def _frames(self) -> list[list[Path]]:
         """List the files of each settled frame, in the order of adding; a file's name is its frame's number."""

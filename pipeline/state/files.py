@@ -20,7 +20,27 @@ def open_private(path: Path) -> BinaryIO:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place and rename it; raises OSError, and then what stood there stays."""
+    """Write a file beside its place, sync it and rename it; raises OSError, and then what stood there stays."""
     with open_private(part_of(path)) as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     part_of(path).replace(path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Put a file, or the names in a folder, on disk; raises OSError."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def sync_tree(folder: Path) -> None:
+    """Put all files of a folder, and the names in it and below it, on disk."""
+    for at, _folders, files in os.walk(folder):
+        for name in files:
+            sync(Path(at, name))
+        sync(Path(at))

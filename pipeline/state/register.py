@@ -69,9 +69,9 @@ class Register:
         for one in self._files:
             one.close()
 
-    def of_run(self, run: str, job: str, key_fields: Sequence[str]) -> RunNotes:
+    def of_run(self, run: str, job: str, key_fields: Sequence[str]) -> RunRegister:
         """Return the notes of one run; `key_fields` are the profile's, in the order in which `_key` hashes them."""
-        return RunNotes(self._files, run, job, tuple(key_fields))
+        return RunRegister(self._files, run, job, tuple(key_fields))
 
     def loaded(self, job: str, sha256: str) -> str | None:
         """Return a run of a job that has sent a file of this unpacked content (data rule 35), None where there is none."""
@@ -83,7 +83,7 @@ class Register:
 
 
 @dataclass(frozen=True)
-class RunNotes:
+class RunRegister:
     """What one run notes and asks. Keys are staged `_key`s (UInt64, data rule 15); 0, for no key, is nobody's.
 
     Times are aware, by the API host's clock. A verb is on disk when it returns.

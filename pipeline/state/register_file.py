@@ -131,14 +131,14 @@ class RegisterFile:
             self._db.execute("UPDATE run SET sent = sent + 1 WHERE id = ?", (run,))
 
     def final(self, run: str, ordinal: int) -> None:
-        """Record that the requests of a chunk can run no more; after a power cut it may have to be recorded again."""
-        # One statement each where nothing is forgotten: what is lost with the power only holds keys for longer.
-        self._db.execute_unsynced("UPDATE note SET until_ms = NULL WHERE run = ? AND ordinal = ?", (run, ordinal))
-        self._db.execute_unsynced(
-            "DELETE FROM note WHERE run = ? AND ordinal = ? AND NOT EXISTS"
-            " (SELECT 1 FROM run AS other WHERE other.id <> note.run AND other.open = 1 AND other.began < note.number)",
-            (run, ordinal),
-        )
+        """Record that the requests of a chunk can run no more."""
+        with self._db.transaction():
+            self._db.execute(
+                "DELETE FROM note WHERE run = ? AND ordinal = ? AND NOT EXISTS"
+                " (SELECT 1 FROM run AS other WHERE other.id <> note.run AND other.open = 1 AND other.began < note.number)",
+                (run, ordinal),
+            )
+            self._db.execute("UPDATE note SET until_ms = NULL WHERE run = ? AND ordinal = ?", (run, ordinal))
 
     def withdraw(self, run: str, ordinal: int) -> None:
         """Forget the last request of a chunk."""

@@ -27,6 +27,9 @@ _CONTROL = r"[\p{Cc}\x{2028}\x{2029}]"
 _LATIN = r"^[\x{0}-\x{24f}\x{300}-\x{36f}]*$"
 _MARKS = r"\p{M}"
 
+# Types whose values Copernica rewrites, so that nothing can be demanded of what comes back (API sheet 13, ?U28).
+REWRITTEN = frozenset({"phone", "phone_fax", "phone_gsm"})
+
 # Fixed, so that partitions and resumed runs of one polars version agree.
 _SEED = 20_240_229
 
@@ -83,6 +86,17 @@ def _folded(texts: pl.Series) -> pl.Series:
 def maybe_same_text(column: str) -> pl.Expr:
     """Give `fold` of a text column as an expression."""
     return pl.col(column).map_batches(fold, return_dtype=pl.String)
+
+
+def key_fits(asked: Sequence[str], returned: Sequence[str], types: Sequence[str]) -> bool:
+    """Return whether a record that a lookup returned has the key that was asked for: maybe the same (data rules 15, 31).
+
+    `types` are those of the live key fields, all three in one order. Copernica rewrites phone numbers: its word stands.
+    """
+    return all(
+        kind in REWRITTEN or maybe_same(there) == maybe_same(ours)
+        for ours, there, kind in zip(asked, returned, types, strict=True)
+    )
 
 
 def key_faults(cells: pl.Series, carried: pl.Series | None) -> pl.DataFrame | None:

@@ -64,6 +64,20 @@ def test_twenty_keys_are_looked_up_before_the_first_import(shop: Shop) -> None:
     assert lookups(shop) == SAMPLED_KEYS == 20
 
 
+def test_the_same_keys_are_looked_up_each_time(shop: Shop) -> None:
+    """So that a double in the database stops all nights or none, and never one at random (data rule 35)."""
+    rows = [f"{number},Delft" for number in range(2_000)]
+    asked = []
+    for dump in (rows, rows[::-1], [*rows[:1_990], *(f"{number},Delft" for number in range(5_000, 5_010))]):
+        before = len(shop.sandbox.journal())
+        shop.dump(*dump)
+        shop.done("load.verify_sample=0")
+        asked.append({str(one["query"]) for one in shop.sandbox.journal()[before:] if "Nr==" in str(one["query"])})
+    assert len(asked[0]) == 20
+    assert asked[0] == asked[1]
+    assert len(asked[0] & asked[2]) >= 18
+
+
 @pytest.mark.parametrize("settings", [("target.action=add",), ("target.action=add", "target.key_fields=[]")])
 def test_an_add_looks_nothing_up(shop: Shop, settings: tuple[str, ...]) -> None:
     """An add makes its profiles whatever is there."""

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.errors import JobError
 from pipeline.log import invocation
-from pipeline.state.register import Register, RunNotes
+from pipeline.state.register import Register, RunRegister
 
 API = "https://api.copernica.com"
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -41,7 +41,7 @@ def opened(tmp_path: Path) -> Iterator[Opened]:
         one.close()
 
 
-def begun(register: Register, run: str, *key_fields: str) -> RunNotes:
+def begun(register: Register, run: str, *key_fields: str) -> RunRegister:
     """Begin a run, keyed by ID where nothing else is named."""
     notes = register.of_run(run, run.partition("-")[0], key_fields or ("ID",))
     notes.begin()
@@ -49,7 +49,7 @@ def begun(register: Register, run: str, *key_fields: str) -> RunNotes:
 
 
 def send(
-    notes: RunNotes, *numbers: int, columns: tuple[str, ...] = ("City",), ordinal: int = 1, at: datetime = NOON
+    notes: RunRegister, *numbers: int, columns: tuple[str, ...] = ("City",), ordinal: int = 1, at: datetime = NOON
 ) -> None:
     """Note an import that may run for an hour."""
     notes.sending(ordinal, keys(*numbers), ("ID", *columns), at, at + HOUR)

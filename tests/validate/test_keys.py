@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.validate.keys import BLANKS, fold, hashed, key_faults, maybe_same, maybe_same_text
+from pipeline.validate.keys import BLANKS, fold, hashed, key_faults, key_fits, maybe_same, maybe_same_text
 
 
 def codes(texts, carried=None):
@@ -95,6 +95,21 @@ def test_what_it_does_not(one, other):
     assert maybe_same(one) != maybe_same(other)
     folded = fold(pl.Series([one, other]))
     assert folded[0] != folded[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "returned", "types", "fits"),
+    [
+        (("Éa", "1"), (" EA", "1"), ("text", "integer"), True),
+        (("Ea", "1"), ("Ea", "2"), ("text", "integer"), False),
+        (("Ea",), ("",), ("text",), False),
+        (("0612345678", "x"), ("+31612345678", "x"), ("phone_gsm", "text"), True),
+        (("0612345678", "x"), ("+31612345678", "y"), ("phone_gsm", "text"), False),
+    ],
+)
+def test_what_a_lookup_returns_is_compared_with_what_was_asked_for(asked, returned, types, fits):
+    """Data rule 31: every key field, maybe the same; a phone number is rewritten by Copernica and cannot be compared."""
+    assert key_fits(asked, returned, types) is fits
 
 
 def test_numbers_are_told_apart_by_value():

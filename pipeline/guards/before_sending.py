@@ -1,0 +1,76 @@
+"""Ask every guard that stands before the first send, and report all that refuse at once (wiring; data rule 35)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.copernica import ApiError, CallLimitError, CancelledError
+from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
+from pipeline.guards.earlier_runs import already_loaded, close_unfinished, unfinished_run
+from pipeline.guards.force import unforced
+from pipeline.guards.keys import key_without_index, unique_keys
+from pipeline.guards.runtime import Watch
+from pipeline.guards.sending import Sending
+from pipeline.guards.volume import max_calls, max_deletes
+from pipeline.log import get_logger
+from pipeline.model.files import FileFacts
+from pipeline.state.ledger import Ledger
+
+# Where what the API answers before the first send belongs.
+PLACE = "questions to the database before the first send"
+
+
+def check_sending(
+    sending: Sending, run: str, method: str, facts: tuple[FileFacts, ...], ledger: Ledger, forced: frozenset[str]
+) -> Watch:
+    """Refuse before anything is sent, or return the watch over what follows; sets the limit of calls.
+
+    Raises ApiRefusedError with the problems of all guards that refuse and are not forced, InterruptedRunError when a wait
+    was interrupted. A run that has sent something was asked then, and is not asked again. Unfinished runs of the job are
+    closed where that is forced and nothing else refuses.
+    """
+    job, begun = sending.job, ledger.sent_anything(run)
+    sending.client.limit_calls(None if "max_calls" in forced else job.guards.max_calls)
+    _warn_of_blind_guards(sending, method)
+    if not begun:
+        refusals: list[Problem] = []
+        try:
+            refusals.extend(_refusals(sending, run, method, facts, ledger))
+        except CancelledError as error:
+            raise InterruptedRunError(Problem(error.message, PLACE, "nothing was sent")) from None
+        except CallLimitError as error:
+            do = "raise it, or pass --force max_calls"
+            refusals.append(Problem(error.message, "guards.max_calls", do, "max_calls"))
+        except ApiError as error:
+            refusals.append(Problem(error.message, PLACE, "nothing was sent"))
+        problems = unforced(refusals, forced)
+        if problems:
+            raise ApiRefusedError(*problems)
+        close_unfinished(ledger, job.job, run)
+    watch = Watch(sending, method, forced, begun=begun)
+    watch.limit_calls()
+    return watch
+
+
+def _warn_of_blind_guards(sending: Sending, method: str) -> None:
+    job = sending.job
+    if method != "imports":
+        return
+    if job.guards.max_unmatched is not None:
+        get_logger().warning("guard.sees_nothing", guard="max_unmatched", reason="imports do not tell")
+    if job.target.action == "delete" and job.guards.unique_keys != "all":
+        reason = "an import deletes every record that has a key, and not every key is looked up (guards.unique_keys)"
+        get_logger().warning("guard.sees_less", guard="max_deletes", reason=reason)
+
+
+def _refusals(
+    sending: Sending, run: str, method: str, facts: tuple[FileFacts, ...], ledger: Ledger
+) -> Iterator[Problem]:
+    """Ask the guards; that of the calls comes last, for asking costs some."""
+    yield from unfinished_run(ledger, sending.job.job, run)
+    yield from already_loaded(ledger, sending.job, facts)
+    if sending.staged.accepted:
+        yield from max_deletes(sending)
+        yield from key_without_index(sending)
+        yield from unique_keys(sending, method)
+        yield from max_calls(sending, method)
