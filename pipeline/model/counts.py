@@ -47,20 +47,24 @@ class Staged:
     carrying: dict[str, int] = field(default_factory=dict)
 
     def add(self, settled: Settled) -> None:
-        """Add one partition.
-
-        `profiles` counts distinct profile keys (maybe the same; without a key every row is one), `carrying` the rows of
-        each set of carried columns, by the set in decimal digits.
-        """
-        self.accepted += settled.rows.height
-        keys = settled.rows["_key"]
-        self.profiles += int((keys != keys.shift()).sum()) + 1 if keys.len() and keys[0] else keys.len()
-        for carried, rows in settled.rows["_set"].value_counts().iter_rows():
-            self.carrying[str(carried)] = self.carrying.get(str(carried), 0) + rows
+        """Add one partition."""
+        self.count(settled.rows)
         self.collapsed += settled.collapsed
         self.superseded += settled.superseded
         self.conflicts += settled.conflicts
         self.conflict_places = (*self.conflict_places, *settled.conflict_places)[:MOST_PLACES]
+
+    def count(self, rows: pl.DataFrame) -> None:
+        """Count rows, those of a profile key together.
+
+        `profiles` counts distinct profile keys (maybe the same; without a key every row is one), `carrying` the rows of
+        each set of carried columns, by the set in decimal digits.
+        """
+        self.accepted += rows.height
+        keys = rows["_key"]
+        self.profiles += int((keys != keys.shift()).sum()) + 1 if keys.len() and keys[0] else keys.len()
+        for carried, count in rows["_set"].value_counts().iter_rows():
+            self.carrying[str(carried)] = self.carrying.get(str(carried), 0) + count
 
 
 class Rebuild(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -52,6 +52,25 @@ class Lanes:
         """Give the rows of a lane, a settled partition at a time."""
         for path in self._paths(lane):
             yield pl.read_ipc(path)
+
+    def narrowed(self, to: Path, choose: Callable[[pl.DataFrame], pl.Series]) -> Lanes:
+        """Copy some of the rows to lanes in another folder; `choose` (Boolean) gets all lanes of a settled frame together.
+
+        The rows of a profile key stand together there, in file order, with `_lane` (its position) behind them.
+        """
+        shutil.rmtree(to, ignore_errors=True)
+        copy = Lanes(to)
+        for of_frame in self._frames():
+            parts = [pl.read_ipc(path).with_columns(pl.lit(at).alias("_lane")) for at, path in enumerate(of_frame)]
+            rows = parts[0] if len(parts) == 1 else pl.concat(parts).sort("_profile", "_seq")
+            kept = rows.filter(choose(rows))
+            for at, path in enumerate(of_frame):
+                left = kept.filter(pl.col("_lane") == at).drop("_lane")
+                if left.height:
+                    folder = to / path.parent.name
+                    folder.mkdir(mode=0o700, exist_ok=True)
+                    write_rows(left, folder / path.name)
+        return copy
 
     def take_back(self) -> Iterator[pl.DataFrame]:
         """Give all rows back, frame by frame in the order of adding, each in file order, and forget them."""

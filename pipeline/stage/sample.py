@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,19 +46,23 @@ class Sampler:
     _random: list[tuple[int, Expectation]] = field(default_factory=list)
     _risky: dict[str, tuple[int, Expectation]] = field(default_factory=dict)
 
-    def look(self, rows: pl.DataFrame) -> None:
-        """Take candidates from a settled partition (staged layout, file order); all rows of a key are in it."""
-        if not self.size or not self.keys.profile or rows.is_empty():
+    def look(self, rows: pl.DataFrame, among: pl.Series | None = None) -> None:
+        """Take candidates from a settled partition (staged layout, file order); all rows of a key are in it.
+
+        `among` (Boolean) restricts the candidates to some rows; what they must leave is what all rows leave.
+        """
+        candidates = rows if among is None else rows.filter(among)
+        if not self.size or not self.keys.profile or candidates.is_empty():
             return
-        ranks = rows["_key"].hash(self.seed)
+        ranks = candidates["_key"].hash(self.seed)
         # More than wanted, since rows of one key have one rank.
         for position in ranks.bottom_k(8 * self.size).unique().bottom_k(self.size).to_list():
             row = int(ranks.index_of(position) or 0)
-            self._random.append((position, self._expectation(rows, row)))
+            self._random.append((position, self._expectation(rows, candidates, row)))
         self._random = sorted(self._random, key=lambda pair: pair[0])[: self.size]
-        for reason, row, weight in self._risks(rows):
+        for reason, row, weight in self._risks(candidates):
             if reason not in self._risky or weight > self._risky[reason][0]:
-                self._risky[reason] = (weight, self._expectation(rows, row))
+                self._risky[reason] = (weight, self._expectation(rows, candidates, row))
 
     def chosen(self) -> tuple[Expectation, ...]:
         """Give the sample: random ones first, no profile twice unless another of its subprofiles is looked at."""
@@ -88,8 +92,8 @@ class Sampler:
             risks.append((f"longest {name}", int(longest), int(size[longest])))
         return risks
 
-    def _expectation(self, rows: pl.DataFrame, row: int) -> Expectation:
-        sampled = rows.row(row, named=True)
+    def _expectation(self, rows: pl.DataFrame, candidates: pl.DataFrame, row: int) -> Expectation:
+        sampled = candidates.row(row, named=True)
         same_key = rows.filter(pl.col("_key") == sampled["_key"])
         carried = self.sets.collections_of(sampled["_set"])
         only = {name: _loose(sampled, name, self.keys) for name in carried}
@@ -135,3 +139,9 @@ def _of_one(
 def _loose(row: dict[str, str | None], collection: str, keys: Keys) -> tuple[str, ...]:
     """Give the key of a row's subprofile under "maybe the same" (data rule 15)."""
     return tuple(maybe_same(row[key] or "") for key in keys.collections.get(collection, ()))
+
+
+def expectation_from(found: Mapping[str, Any]) -> Expectation:
+    """Read an expectation back from JSON."""
+    subprofiles = tuple((name, columns) for name, columns in found["subprofiles"])
+    return Expectation(found["profile"], subprofiles, tuple(expectation_from(one) for one in found["apart"]))

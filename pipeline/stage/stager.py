@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,7 @@ from pipeline.stage.lanes import Lanes
 from pipeline.stage.partitions import Partitions
 from pipeline.stage.sample import Sampler
 from pipeline.stage.settle import Rules, settle
+from pipeline.stage.units import UnitFiles
 from pipeline.threads import side_by_side
 
 
@@ -23,14 +25,21 @@ class Stager:
     (the last key's are held back for the next batch) and is settled at once. The first key that comes back sends everything
     through partition files. Both give the same lanes but for the order of customers. Without a profile key every batch is
     complete as it is. `sampler` makes an empty sampler; with
-    `whole` all rows go to one lane, for the per-profile way.
+    `whole` all rows go to one lane, for the per-profile way. `units` takes the digests of what the rows would leave.
     """
 
     def __init__(
-        self, folder: Path, partitions: int, rules: Rules, sampler: Callable[[], Sampler], *, whole: bool
+        self,
+        folder: Path,
+        partitions: int,
+        rules: Rules,
+        sampler: Callable[[], Sampler],
+        *,
+        whole: bool,
+        units: UnitFiles | None = None,
     ) -> None:
         self._folder, self._count, self._rules, self._new_sampler = folder, partitions, rules, sampler
-        self._whole = whole
+        self._whole, self.units = whole, units
         self._held: pl.DataFrame | None = None
         self._runs = Runs(folder / "runs")
         self._partitions: Partitions | None = None
@@ -40,6 +49,8 @@ class Stager:
     def _start_over(self) -> None:
         self.staged, self.sampler = Staged(), self._new_sampler()
         self.lanes = Lanes(self._folder / "lanes")
+        if self.units is not None:
+            self.units.start_over()
 
     def add(self, rows: pl.DataFrame) -> None:
         """Append accepted rows; `_seq` UInt64 numbers all rows of the run from 0. Raises OSError when the disk is full."""
@@ -59,19 +70,21 @@ class Stager:
         if self._partitions is None and self._held is not None:
             held, self._held = self._held, None
             self._runs.add(held["_key"].head(1))
-            self._keep(settle(held, self._rules))
+            self._keep(self._settled(held))
             if self._runs.came_back():
                 self._partition()
         self._runs.forget()
         if self._partitions is not None:
             frames = self._partitions.frames()
-            for settled in side_by_side(lambda rows: settle(rows, self._rules), frames, ahead=0):
+            for settled in side_by_side(self._settled, frames, ahead=0):
                 self._keep(settled)
+        if self.units is not None:
+            self.units.flush()
 
     def _settle_now(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Settle the keys that are complete; gives the rows back where keys do not stand together."""
         if not self._rules.keys.profile:
-            self._keep(settle(rows, self._rules))
+            self._keep(self._settled(rows))
             return rows
         if self._held is not None:
             rows = pl.concat([self._held, rows])
@@ -85,7 +98,7 @@ class Stager:
         last = int(starts[-1])
         self._held = rows.slice(last)
         if last:
-            self._keep(settle(rows.slice(0, last), self._rules))
+            self._keep(self._settled(rows.slice(0, last)))
         return rows
 
     def _partition(self) -> None:
@@ -93,12 +106,23 @@ class Stager:
         self._runs.forget()
         self._partitions = Partitions(self._folder / "partitions", self._count)
         for rows in self.lanes.take_back():
-            self._partitions.add(rows)
+            self._partitions.add(rows.drop("_profile", "_unit", strict=False))
         collapsed = self.staged.collapsed
         self._start_over()
         self.staged.collapsed = collapsed
 
-    def _keep(self, settled: Settled) -> None:
+    def _settled(self, rows: pl.DataFrame) -> tuple[Settled, pl.DataFrame | None]:
+        """Settle complete keys, and digest their units where they are wanted."""
+        settled = settle(rows, self._rules)
+        if self.units is None:
+            return settled, None
+        numbered, units = self.units.numbered(settled.rows)
+        return replace(settled, rows=numbered), units
+
+    def _keep(self, found: tuple[Settled, pl.DataFrame | None]) -> None:
+        settled, units = found
+        if self.units is not None and units is not None:
+            settled = replace(settled, rows=self.units.add(settled.rows, units))
         if self._whole:
             self.lanes.add_whole(settled.rows, self._rules.sets.all)
         else:

@@ -1,0 +1,275 @@
+"""Say what staged rows would leave, as digests, and which of them have to be sent (pure; data rules 41, 42).
+
+A *unit* is what is compared: the profile of a key, or one subprofile of it. What the rows of a unit leave is their *fold*:
+per column the last value, with `ignore_empty_fields` the last one that is not empty. Where the rows of a profile key are
+no plain sequence of this kind (several spellings of a key, two collections in one row) all of them are one unit, `WHOLE`,
+compared and sent as a sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.model.columns import Keys, Sets
+from pipeline.stage.digest import digests
+from pipeline.validate.keys import fold
+
+PROFILE = ""
+WHOLE = "*"
+# Keeps the keys of profile and subprofile apart where they are joined; any odd number would do.
+_ODD = 0x9E3779B97F4A7C15
+
+UNITS: Mapping[str, pl.DataType] = {
+    "level": pl.UInt8(),  # position in `Terms.levels`
+    "profile": pl.UInt64(),  # the profile key under "maybe the same", half of its digest
+    "unit": pl.UInt64(),  # the other half; of a subprofile a digest of both keys
+    "spelling": pl.UInt32(),  # the key as it is spelled
+    "high": pl.UInt64(),  # the fold
+    "low": pl.UInt64(),
+}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What digesting needs to know of a job, and the secret `salt` of the database (16 bytes)."""
+
+    keys: Keys
+    sets: Sets
+    ignore_empty: bool
+    salt: bytes
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """List what units there are: the profile, each collection by name, and whole keys."""
+        return (PROFILE, *self.sets.collections, WHOLE)
+
+    @property
+    def profile_columns(self) -> tuple[str, ...]:
+        """List the columns of the profile, interests included."""
+        return tuple(name for name in self.sets.columns if "." not in name or name in self.sets.interests)
+
+    def columns_of(self, collection: str) -> tuple[str, ...]:
+        """List the columns of a collection."""
+        return tuple(name for name in self.sets.columns if name.startswith(f"{collection}."))
+
+    def leaves_empty(self, column: str) -> bool:
+        """Return whether an empty cell of a column changes nothing: an interest that is not known is never sent."""
+        return self.ignore_empty or column in self.sets.interests
+
+
+def with_units(rows: pl.DataFrame, terms: Terms) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return settled rows with the numbers of their units, and the units (UNITS) in the order of these numbers.
+
+    `rows` have the rows of a profile key together, in file order. `_profile` and `_unit` are UInt32 from 0; `_unit` is null
+    where a row carries no collection, or where its key is a whole.
+    """
+    starts = (rows["_key"] != rows["_key"].shift()).fill_null(True)
+    number = (starts.cast(pl.UInt32).cum_sum() - 1).alias("_profile")
+    last = starts.shift(-1).fill_null(True).arg_true()
+    key = _loose(rows.select(terms.keys.profile)[last], terms)
+    rows = rows.with_columns(number)
+    carried = [_carried(rows, key, at, terms) for at in range(len(terms.sets.collections))]
+    wholes = _wholes(rows, starts, carried, terms)
+    if wholes is not None:
+        carried = [one.filter(~one["_profile"].is_in(wholes.implode())) for one in carried]
+    units = [_profiles(rows, last, key, wholes, terms)]
+    places = []
+    count = units[0].height
+    for at, one in enumerate(carried):
+        found, numbered = _subprofiles(rows, one, at, terms)
+        units.append(found)
+        places.append(one.select("_row", (numbered + count).alias("_unit")))
+        count += found.height
+    return rows.with_columns(_by_row(places, rows.height)), pl.concat(units)
+
+
+def _loose(keys: pl.DataFrame, terms: Terms) -> pl.DataFrame:
+    """Return the digests of keys under "maybe the same" (data rule 15); no key is a number with decimals."""
+    folded = [fold(keys[name], trimmed=True) for name in keys.columns]
+    return digests(pl.DataFrame(folded), terms.salt, f"key {keys.columns}")
+
+
+def _carried(rows: pl.DataFrame, keys: pl.DataFrame, at: int, terms: Terms) -> pl.DataFrame:
+    """Return the rows that carry a collection (`_row`) with `_profile`, `_full`, and `profile` and `unit` of UNITS.
+
+    `keys` are the digests of the profile keys.
+    """
+    name = terms.sets.collections[at]
+    carries = (rows["_set"] & terms.sets.bit(name)) > 0
+    places = carries.arg_true()
+    taken = rows if places.len() == rows.height else rows.filter(carries)
+    loose = _loose(taken.select(terms.keys.collections.get(name, ())), terms)
+    profile = keys["high"].gather(taken["_profile"]).alias("profile")
+    unit = (loose["low"] ^ (keys["low"].gather(taken["_profile"]) * _ODD)).alias("unit")
+    return pl.DataFrame([places.cast(pl.UInt32).alias("_row"), taken["_profile"], taken["_full"], profile, unit])
+
+
+def _wholes(rows: pl.DataFrame, starts: pl.Series, carried: list[pl.DataFrame], terms: Terms) -> pl.Series | None:
+    """Return the numbers of the profile keys whose rows are compared as a whole, None where there is none."""
+    differs = [pl.col(name).ne_missing(pl.col(name).shift()) for name in terms.keys.profile]
+    spelled = rows.select(pl.any_horizontal(differs)).to_series() & ~starts
+    found = [rows["_profile"].filter(spelled)]
+    if len(carried) > 1:
+        several = pl.concat([one["_row"] for one in carried])
+        found.append(rows["_profile"].gather(several.filter(several.is_duplicated())))
+    for one in carried:
+        if one["unit"].n_unique() < one.height:
+            spellings = one.group_by("unit").agg(pl.col("_full").n_unique(), pl.col("_profile").first())
+            found.append(spellings.filter(pl.col("_full") > 1)["_profile"])
+    numbers = pl.concat(found).unique()
+    return numbers if numbers.len() else None
+
+
+def _profiles(
+    rows: pl.DataFrame, last: pl.Series, key: pl.DataFrame, wholes: pl.Series | None, terms: Terms
+) -> pl.DataFrame:
+    """Return the units of the profile keys, in their order."""
+    left = pl.DataFrame([_left(rows, name, last, terms) for name in terms.profile_columns])
+    folds = digests(left, terms.salt, "profile")
+    spelling = _spelling(rows.select(terms.keys.profile)[last], terms)
+    level = pl.zeros(last.len(), dtype=pl.UInt8, eager=True)
+    if wholes is not None:
+        of_rows = _whole_folds(rows, wholes, terms)
+        folds = pl.DataFrame(
+            {name: folds[name].scatter(of_rows["_profile"], of_rows[name]) for name in ("high", "low")}
+        )
+        level = level.scatter(of_rows["_profile"], len(terms.levels) - 1)
+    return _units(level, key["high"], key["low"], spelling, folds)
+
+
+def _left(rows: pl.DataFrame, name: str, last: pl.Series, terms: Terms) -> pl.Series:
+    """Return what the rows of each profile key leave in one column; `last` are the positions of their last rows."""
+    cells, keys = rows[name], rows["_profile"]
+    found = cells.gather(last)
+    if not terms.leaves_empty(name) or not cells.null_count() or last.len() == cells.len():
+        return found
+    filled = cells.forward_fill().gather(last)
+    filled_by = keys.zip_with(cells.is_not_null(), pl.repeat(None, cells.len(), dtype=pl.UInt32, eager=True))
+    own = (filled_by.forward_fill().gather(last) == keys.gather(last)).fill_null(False)
+    return filled.zip_with(own, pl.repeat(None, last.len(), dtype=pl.String, eager=True))
+
+
+def _whole_folds(rows: pl.DataFrame, wholes: pl.Series, terms: Terms) -> pl.DataFrame:
+    """Return `_profile`, `high` and `low` of keys that are compared as the sequence of their rows."""
+    taken = rows.filter(pl.col("_profile").is_in(wholes.implode()))
+    carried = taken["_set"].cast(pl.String).alias("_set")
+    each = digests(taken.select(terms.sets.columns).with_columns(carried), terms.salt, "row")
+    text = pl.concat_str(pl.col("high").cast(pl.String), pl.lit(" "), pl.col("low").cast(pl.String)).alias("text")
+    of_keys = taken.select("_profile").with_columns(each.select(text).to_series())
+    joined = of_keys.group_by("_profile", maintain_order=True).agg(pl.col("text").str.join(","))
+    return pl.concat([joined.select("_profile"), digests(joined.select("text"), terms.salt, "rows")], how="horizontal")
+
+
+def _subprofiles(rows: pl.DataFrame, carried: pl.DataFrame, at: int, terms: Terms) -> tuple[pl.DataFrame, pl.Series]:
+    """Return the units of a collection, and per carrying row the number of its unit from 0."""
+    name = terms.sets.collections[at]
+    columns = terms.columns_of(name)
+    taken = rows.select(columns) if carried.height == rows.height else rows.select(columns)[carried["_row"]]
+    if not carried["unit"].is_duplicated().any():
+        number = pl.int_range(carried.height, dtype=pl.UInt32, eager=True)
+        left, first = taken, carried
+    else:
+        first = carried.unique("unit", keep="first", maintain_order=True)
+        numbers = first.select("unit", pl.int_range(pl.len(), dtype=pl.UInt32).alias("number"))
+        number = carried.select("unit").join(numbers, on="unit", how="left", maintain_order="left")["number"]
+        values = [pl.col(one).drop_nulls().last() if terms.leaves_empty(one) else pl.col(one).last() for one in columns]
+        left = taken.with_columns(number).group_by("number").agg(values).sort("number").select(columns)
+    folds = digests(left, terms.salt, "subprofile")
+    spelling = _spelling(left.select(terms.keys.collections.get(name, ())), terms)
+    level = pl.repeat(at + 1, first.height, dtype=pl.UInt8, eager=True)
+    return _units(level, first["profile"], first["unit"], spelling, folds), number
+
+
+def _spelling(keys: pl.DataFrame, terms: Terms) -> pl.Series:
+    return (digests(keys, terms.salt, "spelling")["low"] % 2**32).cast(pl.UInt32)
+
+
+def _units(
+    level: pl.Series, profile: pl.Series, unit: pl.Series, spelling: pl.Series, folds: pl.DataFrame
+) -> pl.DataFrame:
+    columns = (level, profile, unit, spelling, folds["high"], folds["low"])
+    return pl.DataFrame([one.alias(name) for one, name in zip(columns, UNITS, strict=True)], schema_overrides=UNITS)
+
+
+def keys_of(rows: pl.DataFrame, terms: Terms) -> pl.DataFrame:
+    """Return `level`, `profile`, `unit` and `spelling` of what rows in any order write, for rows that are not compared."""
+    none = pl.lit(0, pl.UInt32).alias("_full")
+    rows = rows.with_columns(none, pl.int_range(pl.len(), dtype=pl.UInt32).alias("_profile"))
+    key = _loose(rows.select(terms.keys.profile), terms)
+    spelling = _spelling(rows.select(terms.keys.profile), terms)
+    parts = [_written(0, key["high"], key["low"], spelling)]
+    for at, name in enumerate(terms.sets.collections, start=1):
+        one = _carried(rows, key, at - 1, terms)
+        own = rows.select(terms.keys.collections.get(name, ()))[one["_row"]]
+        parts.append(_written(at, one["profile"], one["unit"], _spelling(own, terms)))
+    return pl.concat(parts).unique()
+
+
+def _written(level: int, profile: pl.Series, unit: pl.Series, spelling: pl.Series) -> pl.DataFrame:
+    columns = {"profile": profile, "unit": unit, "spelling": spelling}
+    return pl.DataFrame(columns).select(pl.lit(level, pl.UInt8).alias("level"), *columns)
+
+
+def _by_row(places: list[pl.DataFrame], height: int) -> pl.Series:
+    """Return `_unit` of all rows; no row has two."""
+    found = pl.repeat(None, height, dtype=pl.UInt32, eager=True).alias("_unit")
+    for one in places:
+        found = one["_unit"] if one.height == height else found.scatter(one["_row"], one["_unit"])
+    return found.alias("_unit")
+
+
+def to_send(rows: pl.DataFrame, changed: pl.Series, terms: Terms) -> tuple[pl.Series, int]:
+    """Return which rows must be sent (Boolean), and how many others another row of their key stands for.
+
+    `rows` as from `with_units`; `changed` (Boolean) says it of each number of a unit. All rows of a subprofile that differs
+    are sent. Where a profile differs, or any row of it is sent, those rows are sent, too, that bring its columns to the values
+    which all of them would leave; the others of a profile that differs are stood for.
+    """
+    profile_differs = changed.gather(rows["_profile"])
+    unit_differs = changed.gather(rows["_unit"]).fill_null(False)
+    touched = rows["_profile"].filter(profile_differs | unit_differs).unique()
+    if touched.is_empty():
+        return pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True), 0
+    at = rows["_profile"].is_in(touched.implode()).arg_true().alias("_at")
+    work = rows.select("_profile", "_unit", *terms.profile_columns)[at].with_columns(
+        at,
+        profile_differs.gather(at).alias("_differs"),
+        (unit_differs | (profile_differs & rows["_unit"].is_null())).gather(at).alias("_send"),
+    )
+    work = _closed(_with_providers(work, terms))
+    send = pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True).scatter(work["_at"].filter(work["_send"]), True)
+    return send, int((work["_differs"] & ~work["_send"]).sum())
+
+
+def _with_providers(work: pl.DataFrame, terms: Terms) -> pl.DataFrame:
+    """Add `_last` (of its key), `_uniform` (the key's rows agree in all columns) and `_provides` (a value that stays)."""
+    same_key = pl.col("_profile") == pl.col("_profile").shift()
+    last = (pl.col("_at") == pl.col("_at").max().over("_profile")).alias("_last")
+    differs, provides = [pl.lit(False)], [pl.lit(False)]
+    for name in terms.profile_columns:
+        cell = pl.col(name)
+        differs.append(same_key & cell.ne_missing(cell.shift()))
+        if terms.leaves_empty(name):
+            at = pl.when(cell.is_not_null()).then(pl.col("_at"))
+            provides.append((at == at.max().over("_profile")).fill_null(False))
+    uniform = (~pl.any_horizontal(differs).fill_null(False).any().over("_profile")).alias("_uniform")
+    return work.with_columns(last, uniform, pl.any_horizontal(provides).alias("_provides")).with_columns(
+        pl.col("_provides") | (pl.col("_last") & (not terms.ignore_empty))
+    )
+
+
+def _closed(work: pl.DataFrame) -> pl.DataFrame:
+    """Add rows to `_send` until what is sent leaves the same as all rows."""
+    any_sent = pl.col("_send").any().over("_profile")
+    provider = ~pl.col("_uniform") & pl.col("_provides") & (any_sent | pl.col("_differs"))
+    only_one = pl.col("_uniform") & pl.col("_last") & pl.col("_differs") & ~any_sent
+    with_all_of_unit = pl.col("_unit").is_not_null() & pl.col("_send").any().over("_unit")
+    while True:
+        before = int(work["_send"].sum())
+        work = work.with_columns((pl.col("_send") | provider | only_one).alias("_send"))
+        work = work.with_columns((pl.col("_send") | with_all_of_unit).alias("_send"))
+        if int(work["_send"].sum()) == before:
+            return work

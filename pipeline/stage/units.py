@@ -1,0 +1,70 @@
+"""Number the units of staged rows and keep their digests by partitions, beside the rows (edge: the run's folder)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.stage.compare import UNITS, Terms, with_units
+from pipeline.stage.partitions import COMPAT
+from pipeline.state.confirmed import home
+
+# Digests held back until they are worth a file per partition.
+BUFFERED_UNITS = 500_000
+NUMBERED = {**UNITS, "number": pl.UInt32()}
+
+
+class UnitFiles:
+    """Digests of the units of one run (NUMBERED), partitioned by the highest `bits` bits of `profile`."""
+
+    def __init__(self, folder: Path, terms: Terms, bits: int) -> None:
+        self._folder, self.terms, self.bits = folder, terms, bits
+        self._buffer: list[pl.DataFrame] = []
+        self._buffered = self._segments = 0
+        self.count = 0
+
+    def start_over(self) -> None:
+        """Forget everything."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._buffer.clear()
+        self._buffered = self._segments = self.count = 0
+
+    def numbered(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return settled rows with the numbers of their units, from 0, and the units; keeps nothing."""
+        return with_units(rows, self.terms)
+
+    def add(self, rows: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+        """Keep what `numbered` made, and return the rows with numbers of the whole run.
+
+        Raises OSError when the disk is full.
+        """
+        first = self.count
+        self._buffer.append(units.with_columns(pl.int_range(first, first + pl.len(), dtype=pl.UInt32).alias("number")))
+        self.count += units.height
+        self._buffered += units.height
+        if self._buffered >= BUFFERED_UNITS:
+            self.flush()
+        return rows.with_columns(pl.col("_profile") + first, pl.col("_unit") + first)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        if not self._buffer:
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        units = pl.concat(self._buffer)
+        parts = units.group_by(home(pl.col("profile"), self.bits).alias("home"), maintain_order=False)
+        for (at,), part in parts:
+            path = self._folder / f"{at:04d}-{self._segments:04d}.arrow"
+            part.select(*NUMBERED).write_ipc_stream(path, compression="uncompressed", compat_level=COMPAT)
+        self._segments += 1
+        self._buffer.clear()
+        self._buffered = 0
+
+    def part(self, at: int, bits: int) -> pl.DataFrame:
+        """Return the units of partition `at` of `bits`, which are as many as this has, or more."""
+        more = bits - self.bits
+        paths = sorted(self._folder.glob(f"{at >> more:04d}-*.arrow"))
+        found = pl.concat([pl.DataFrame(schema=NUMBERED), *(pl.read_ipc_stream(path) for path in paths)])
+        return found.filter(home(pl.col("profile"), bits) == at) if more else found
