@@ -49,8 +49,9 @@ class PipelineError(Exception):
 
     exit_code: Exit = Exit.BUG
 
-    def __init__(self, *problems: Problem) -> None:
-        self.problems = problems
+    def __init__(self, *problems: Problem, summary: object = None) -> None:
+        """`summary` is that of a run that had begun (`pipeline.Summary`); only the Python API sets it."""
+        self.problems, self.summary = problems, summary
         super().__init__("; ".join(str(problem) for problem in problems))
 
 

@@ -11,8 +11,7 @@ import click
 
 from pipeline.errors import JobError, Problem
 from pipeline.run.request import GUARDS
-
-STATE_FOLDER = ".copernica-import"
+from pipeline.state import STATE_FOLDER
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

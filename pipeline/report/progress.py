@@ -45,11 +45,17 @@ class Advance:
 class Reporter:
     """Draw one progress bar per stage on a terminal, and nothing anywhere else, nor with `quiet`.
 
-    `stream` takes the place of stderr.
+    `stream` takes the place of stderr. `on_progress` is called with the name of a stage, how much is done, and its total.
     """
 
-    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
-        self._stream, self._quiet = stream, quiet
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        *,
+        quiet: bool = False,
+        on_progress: Callable[[str, int, int | None], None] | None = None,
+    ) -> None:
+        self._stream, self._quiet, self._on_progress = stream, quiet, on_progress
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Step]:
@@ -57,6 +63,9 @@ class Reporter:
 
         The bar shows share, rows, rows per second and time left; at its end a line with rows, seconds and rate stays.
         """
+        if self._on_progress is not None:
+            yield _counted(name, total, self._on_progress)
+            return
         stream = self._stream or sys.stderr
         if self._quiet or not stream.isatty():
             yield lambda count, rows=None: None  # noqa: ARG005 - the shape of a step
@@ -67,6 +76,19 @@ class Reporter:
                 yield bar.step(progress)
         finally:
             bar.leave_line()
+
+
+def _counted(name: str, total: int | None, on_progress: Callable[[str, int, int | None], None]) -> Step:
+    """Return what counts a stage on; many threads may call it, one is let through to the callback at a time."""
+    lock, done = Lock(), 0
+
+    def step(count: int, rows: int | None = None) -> None:  # noqa: ARG001 - the shape of a step
+        nonlocal done
+        with lock:
+            done += count
+            on_progress(name, done, total)
+
+    return step
 
 
 class _Bar:

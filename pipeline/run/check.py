@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -62,24 +62,24 @@ _LINK = ("job", "schema", "columns", "constants", "ignore", "target", "source", 
 _LIVE = ("target", "http")
 
 
-def check(job: Job) -> CheckResult:
+def check(job: Job, environ: Mapping[str, str] = os.environ) -> CheckResult:
     """Check everything that a run would meet before it reads its first record."""
     checker = Checker()
     checker.facts.append(f"job file {job.path.name}: job {job.job}")
     plan = _planned(job, checker)
-    target = _met(job, checker)
+    target = _met(job, checker, environ)
     return _held_together(job, plan, target, checker)
 
 
-def check_rest(faulty: JobError) -> CheckResult:
+def check_rest(faulty: JobError, environ: Mapping[str, str] = os.environ) -> CheckResult:
     """Check what the faults of a job file do not touch, so that its schema, token and database are told with them."""
     checker = Checker()
     checker.note(faulty.exit_code, *faulty.problems)
     if isinstance(faulty, FaultyJobError) and faulty.rest is not None:
         plan = None if faulty.touches(*_LINK) else _planned(faulty.rest, checker)
         if not faulty.touches(*_LIVE):
-            return _held_together(faulty.rest, plan, _met(faulty.rest, checker), checker)
-    checker.attempt(lambda: read_environment(os.environ))
+            return _held_together(faulty.rest, plan, _met(faulty.rest, checker, environ), checker)
+    checker.attempt(lambda: read_environment(environ))
     return checker.result()
 
 
@@ -110,8 +110,8 @@ def _held_together(job: Job, plan: PreparedJob | None, target: LiveTarget | None
     return checker.result()
 
 
-def _met(job: Job, checker: Checker) -> LiveTarget | None:
-    environment = checker.attempt(lambda: read_environment(os.environ))
+def _met(job: Job, checker: Checker, environ: Mapping[str, str]) -> LiveTarget | None:
+    environment = checker.attempt(lambda: read_environment(environ))
     if environment is None:
         return None
     with connected(job, environment) as client:

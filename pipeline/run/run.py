@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,11 +33,11 @@ from pipeline.state.lock import Patience, database_lock, job_lock
 from pipeline.state.storage import storage_faults
 
 
-def run(request: RunRequest, reporter: Reporter) -> Summary:
+def run(request: RunRequest, reporter: Reporter, environ: Mapping[str, str] = os.environ) -> Summary:
     """Do the whole job once; raises PipelineError for what stops it before the run has begun."""
     stop = Event()
     job = request.job
-    environment = read_environment(os.environ)
+    environment = read_environment(environ)
     with ExitStack() as stack:
         stack.enter_context(private_files())
         stack.enter_context(interrupts(stop))

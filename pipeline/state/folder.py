@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from pipeline.errors import JobError, Problem
@@ -33,14 +34,36 @@ def drop_expired(state_dir: Path, now: datetime) -> None:
             shutil.rmtree(mark.parent, ignore_errors=True)
 
 
+class _Umask:
+    """Count the blocks that need private files: the umask belongs to the process, and several runs may share it."""
+
+    def __init__(self) -> None:
+        self._lock, self._blocks, self._before = Lock(), 0, 0
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._blocks:
+                self._before = os.umask(0o077)
+            self._blocks += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._blocks -= 1
+            if not self._blocks:
+                os.umask(self._before)
+
+
+_umask = _Umask()
+
+
 @contextmanager
 def private_files() -> Iterator[None]:
     """Make whatever is made in the block readable by its user only: it may hold customers' data."""
-    before = os.umask(0o077)
+    _umask.enter()
     try:
         yield
     finally:
-        os.umask(before)
+        _umask.leave()
 
 
 class RunFolder:

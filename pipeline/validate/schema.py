@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
@@ -71,6 +72,10 @@ class _SourceOnly(importlib.machinery.SourceFileLoader):
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
+# stdout belongs to the process: two threads that redirect it at one time would leave it redirected.
+_LOADING = Lock()
+
+
 def _import(path: Path, reference: str) -> ModuleType:
     """Run the module under a private name, its output on stderr (stdout is for data only)."""
     private = "_copernica_schema_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
@@ -79,7 +84,7 @@ def _import(path: Path, reference: str) -> ModuleType:
     # Models resolve their annotations through sys.modules.
     sys.modules[private] = module
     try:
-        with redirect_stdout(sys.stderr):
+        with _LOADING, redirect_stdout(sys.stderr):
             _SourceOnly(private, str(path)).exec_module(module)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the module is the user's code, and may raise anything
         raise JobError(_import_problem(error, path, reference)) from None
