@@ -9,9 +9,12 @@ DUMP ?=
 WAIT ?=
 QUIET ?= 1
 TEST ?= tests
+PORT ?= 8765
+# What was in the sandbox of the last `make run`.
+KEPT := build/sandbox/last.db
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format check package sandbox nightly bench bench-profiles soak fuzz clean
+.PHONY: help setup run test lint format check package sandbox show nightly bench bench-profiles soak fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,8 +28,12 @@ $(STAMP): pyproject.toml constraints.txt $(wildcard pipeline/*/_*.[ch] pipeline/
 	@touch $(STAMP)
 
 run: $(STAMP) ## import the sample data into a sandbox that is started and stopped for it
-	$(BIN)/python -m pipeline.sandbox --structure configs/sandbox.yaml -- \
+	$(BIN)/python -m pipeline.sandbox --structure configs/sandbox.yaml --keep $(KEPT) -- \
 		$(BIN)/copernica-import run $(JOB)
+
+show: $(STAMP) ## look at the sandbox of the last make run in a browser: make show [PORT=8765]
+	@[ -f $(KEPT) ] || { echo "error: there is nothing to show yet; run: make run" >&2; exit 3; }
+	@$(BIN)/copernica-import sandbox --store $(KEPT) --port $(PORT)
 
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(TEST)

@@ -16,7 +16,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pipeline.sandbox import control, dispatch
+from pipeline.sandbox import control, dispatch, site
 from pipeline.sandbox.answers import Answer, ApiError
 from pipeline.sandbox.calls import BAD_DATA, Call
 from pipeline.sandbox.connections import Connections
@@ -29,16 +29,20 @@ _REASON = {200: "OK", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gate
 
 
 class Gate:
-    """Take each request: faults first, then control, authentication or API; write the journal."""
+    """Take each request: pages and control calls, else faults, then authentication or API; write the journal."""
 
     def __init__(self, world: World, connections: Connections) -> None:
         self._world = world
         self._connections = connections
+        self._site = site.Site(world)
 
     async def handle(self, http: HttpRequest) -> Response:
         """Answer one request."""
         path = http.scope.get("raw_path", http.scope["path"].encode()).split(b"?")[0].decode("latin-1")
         elements = elements_of(path)
+        if site.is_page(http.method, elements):
+            asked = site.Asked(elements[1:], http.query_params, _base_url(http))
+            return _sent(await to_thread.run_sync(self._site.answer, asked))
         if elements[:1] == ["_sandbox"]:
             return _sent(
                 await to_thread.run_sync(control.answer, self._world, http.method, elements[1:], await _query(http))
@@ -189,12 +193,19 @@ def _sent(answer: Answer) -> Response:
 
 def _read(http: HttpRequest, elements: list[str]) -> Request:
     version = _VERSION.fullmatch(elements[0]) if elements else None
-    base = f"http://{http.headers.get('host', '127.0.0.1')}"
     # Without a version the API answers too; as version 1, by all that is known (API sheet 2).
     return Request(
-        int(version[1]) if version else 1, http.method, elements[1:] if version else elements,
-        http.scope["query_string"].decode("latin-1"), content_type=http.headers.get("content-type", ""), base_url=base,
-    )  # fmt: skip
+        int(version[1]) if version else 1,
+        http.method,
+        elements[1:] if version else elements,
+        http.scope["query_string"].decode("latin-1"),
+        content_type=http.headers.get("content-type", ""),
+        base_url=_base_url(http),
+    )
+
+
+def _base_url(http: HttpRequest) -> str:
+    return f"http://{http.headers.get('host', '127.0.0.1')}"
 
 
 def _redacted(http: HttpRequest) -> list[list[str]]:

@@ -83,6 +83,13 @@ class Notes:
     def __init__(self) -> None:
         self._found: dict[str, dict[str, object]] = {}
 
+    @classmethod
+    def of(cls, found: list[dict[str, object]]) -> Notes:
+        """Make notes of what `as_list` listed."""
+        notes = cls()
+        notes._found = {str(one["code"]): dict(one) for one in found}
+        return notes
+
     def note(self, code: str, detail: str = "", value: object = None, times: int = 1) -> None:
         """Note the hazard `code`; `detail` says where, `value` is quoted shortened."""
         found = self._found.get(code)

@@ -58,6 +58,15 @@ class Journal:
             for hazard in notes.as_list()
         ]
 
+    def restore(self, entries: list[dict[str, Any]]) -> None:
+        """Take over what an earlier sandbox wrote, as `entries` lists it."""
+        for entry in entries:
+            notes = Notes.of(entry.pop("hazards"))
+            self.write(entry, notes)
+            if notes.as_list():
+                self.watch(entry, notes)
+            self._number = max(self._number, int(entry["n"]))
+
     def clear(self) -> None:
         """Forget all requests and hazards; numbers go on."""
         with self._lock:

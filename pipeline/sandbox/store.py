@@ -33,9 +33,21 @@ CREATE TABLE IF NOT EXISTS lookup (field TEXT NOT NULL, folded TEXT NOT NULL, id
 CREATE TABLE IF NOT EXISTS keyed (field TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS job (id INTEGER PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS job_body (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS journal (n INTEGER PRIMARY KEY, entry TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS consumption (day TEXT PRIMARY KEY, calls INTEGER NOT NULL) WITHOUT ROWID;
 """
-_NAMES = ("structure", "profile", "subprofile", "lookup", "keyed", "job", "job_body", "consumption", "counter")
+_NAMES = (
+    "structure",
+    "profile",
+    "subprofile",
+    "lookup",
+    "keyed",
+    "job",
+    "job_body",
+    "journal",
+    "consumption",
+    "counter",
+)
 
 
 class Counters:
@@ -134,6 +146,17 @@ class Store:
         """Read the body of an import as it was sent (zlib-compressed)."""
         row = self._connection.execute("SELECT body FROM job_body WHERE id = ?", (number,)).fetchone()
         return bytes(row[0]) if row else None
+
+    def save_journal(self, entries: list[dict[str, Any]]) -> None:
+        """Write the journal in place of what was there (inside `writing`)."""
+        self._connection.execute("DELETE FROM journal")
+        rows = [(entry["n"], json.dumps(entry)) for entry in entries]
+        self._connection.executemany("INSERT INTO journal VALUES (?, ?)", rows)
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Read the journal that `save_journal` wrote."""
+        rows = self._connection.execute("SELECT entry FROM journal ORDER BY n").fetchall()
+        return [json.loads(entry) for (entry,) in rows]
 
     def count_call(self, day: str) -> None:
         """Count one API call of `day`, `YYYY-MM-DD` (API sheet 15)."""

@@ -51,6 +51,7 @@ class World:
         self.faults = Faults(rules)
         self.tokens = Tokens(setup.token, self.account.id, self.clock)
         self.store = Store(Path(setup.store) if setup.store else None)
+        self.journal.restore(self.store.journal())
         self.imports = Imports(self.store, self.clock, self.switches)
         self._rules = rules
         self._choose()
@@ -76,8 +77,11 @@ class World:
             self._collate()
 
     def close(self) -> None:
-        """End the import worker and close the store."""
+        """End the import worker, keep the journal beside what is stored, and close the store."""
         self.imports.close()
+        if self._setup.store:
+            with self.store.writing():
+                self.store.save_journal(self.journal.entries())
         self.store.close()
 
     def _choose(self) -> None:
