@@ -18,7 +18,7 @@ __all__ = ["Sandbox"]
 
 def require_extra() -> None:
     """Raise JobError where the packages that serve HTTP are not installed."""
-    missing = [name for name in ("jinja2", "starlette", "uvicorn") if find_spec(name) is None]
+    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
     if missing:
         from pipeline.errors import JobError, Problem
 

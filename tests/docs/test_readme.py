@@ -94,7 +94,8 @@ def test_make_run_starts_with_the_summary_that_the_readme_shows(copy: Path) -> N
     commands = make("-n", "run")
     words = shlex.split(commands.stdout.replace("\\\n", ""))
     assert words == [
-        f"{BIN}/python", "-m", "pipeline.sandbox", "--structure", "configs/sandbox.yaml", "--",
+        f"{BIN}/python", "-m", "pipeline.sandbox", "--structure", "configs/sandbox.yaml",
+        "--keep", "build/sandbox/last.db", "--",
         f"{BIN}/copernica-import", "run", "configs/customers.yaml",
     ]  # fmt: skip
 
@@ -111,7 +112,7 @@ def test_the_targets_that_the_readme_names_are_listed() -> None:
     """`make help` lists every target, and the README names no other one."""
     done = make("-C", str(ROOT), "help")
     listed = re.findall(r"^([a-z]+)  ", done.stdout, re.MULTILINE)
-    assert {"help", "run", "test", "lint", "check", "sandbox", "nightly", "clean"} <= set(listed)
+    assert {"help", "run", "test", "lint", "check", "sandbox", "show", "nightly", "clean"} <= set(listed)
     assert set(re.findall(r"\bmake (?:--silent )?([a-z]+)(?=[\s`])", TEXT)) - {"itself"} <= set(listed)
 
 
