@@ -92,7 +92,9 @@ class Extraction:
                 self._current = stored
                 yield from self._batches(file, stored, found)
                 stored.finish()
-                self.facts += (FileFacts(file, stored.digest, **vars(found.counts)),)
+                self.facts += (
+                    FileFacts(file, stored.digest, **vars(found.counts), content_sha256=stored.content_digest),
+                )
         except Refused as refused:
             found.problems += refused.problems
         self._problems += found.problems

@@ -6,6 +6,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 import zstandard
@@ -41,13 +42,18 @@ _NOT_TEXT = (
 
 
 class StoredFile:
-    """One file while it is read: `bytes_read` of its stored bytes so far; `digest` is known after `finish`."""
+    """One file while it is read: `bytes_read` of its stored bytes so far.
+
+    After `finish` the digest of the stored bytes is known, and `content_digest`, that of what is packed in them.
+    """
 
     def __init__(self, file: SourceFile, block_bytes: int = BLOCK_BYTES) -> None:
         self.file = file
         self.bytes_read = 0
-        self.digest = ""
+        self.digest = self.content_digest = ""
         self._sha256 = hashlib.sha256()
+        self._content_sha256 = hashlib.sha256() if archive_of(file.name) else self._sha256
+        self._unpacked: Iterator[bytes] = iter(())
         self._block_bytes = block_bytes
         try:
             self._handle: BinaryIO = file.path.open("rb", buffering=0)
@@ -58,16 +64,22 @@ class StoredFile:
         """Give the bytes, decompressed; Refused for an archive that is broken and for data that is no text at all."""
         archive = archive_of(self.file.name)
         stored = self._stored()
-        blocks = {"": _plain, ".gz": self._gunzip, ".zst": self._unzst}[archive](stored)
+        self._unpacked = {"": _plain, ".gz": self._gunzip, ".zst": self._unzst}[archive](stored)
         head = b""
-        for block in blocks:
+        for block in self._unpacked:
+            if archive:
+                self._content_sha256.update(block)
             if len(head) < 16:
                 head += block[:16]
                 self._refuse_not_text(head)
             yield block
 
     def finish(self) -> None:
-        """Read what is left, close the file and give its digest; Refused where it changed since it was found."""
+        """Read what is left, close the file and give its digests; Refused where it changed since it was found."""
+        if self._content_sha256 is not self._sha256:
+            with suppress(Refused):  # what comes behind the rows that were asked for may be broken
+                for block in self._unpacked:
+                    self._content_sha256.update(block)
         for _ in self._stored():
             pass
         now = os.fstat(self._handle.fileno())
@@ -86,6 +98,7 @@ class StoredFile:
         ):
             raise Refused(Problem("changed while it was read", file.name, "run again when the export has ended"))
         self.digest = self._sha256.hexdigest()
+        self.content_digest = self._content_sha256.hexdigest()
 
     def close(self) -> None:
         """Close the file of a reading that was given up."""

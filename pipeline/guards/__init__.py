@@ -4,7 +4,7 @@ Each guard is one function that yields a `Problem` with its name where it refuse
 once. `--force NAME` overrides the one guard of that name.
 """
 
-from pipeline.guards.before_sending import check_sending
+from pipeline.guards.before_sending import Before, check_sending
 from pipeline.guards.earlier_runs import close_overtaken, dumps_of
 from pipeline.guards.force import unforced
 from pipeline.guards.input import Dumps, check_input
@@ -13,6 +13,7 @@ from pipeline.guards.runtime import Watch
 from pipeline.guards.sending import Sending
 
 __all__ = [
+    "Before",
     "Dumps",
     "Sending",
     "Watch",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pipeline.copernica import ApiError, CallLimitError, CancelledError
 from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
@@ -15,13 +16,22 @@ from pipeline.guards.volume import max_calls, max_deletes
 from pipeline.log import get_logger
 from pipeline.model.files import FileFacts
 from pipeline.state.ledger import Ledger
+from pipeline.state.register import RunRegister
 
 # Where what the API answers before the first send belongs.
 PLACE = "questions to the database before the first send"
 
 
+@dataclass(frozen=True)
+class Before:
+    """What earlier runs have left: the ledger of the state folder, and the register of the database as this run sees it."""
+
+    ledger: Ledger
+    register: RunRegister
+
+
 def check_sending(
-    sending: Sending, run: str, method: str, facts: tuple[FileFacts, ...], ledger: Ledger, forced: frozenset[str]
+    sending: Sending, before: Before, method: str, facts: tuple[FileFacts, ...], forced: frozenset[str]
 ) -> Watch:
     """Refuse before anything is sent, or return the watch over what follows; sets the limit of calls.
 
@@ -29,13 +39,14 @@ def check_sending(
     was interrupted. A run that has sent something was asked then, and is not asked again. Unfinished runs of the job are
     closed where that is forced and nothing else refuses.
     """
-    job, begun = sending.job, ledger.sent_anything(run)
+    job, ledger, run = sending.job, before.ledger, before.register.run
+    begun = ledger.sent_anything(run)
     sending.client.limit_calls(None if "max_calls" in forced else job.guards.max_calls)
     _warn_of_blind_guards(sending, method)
     if not begun:
         refusals: list[Problem] = []
         try:
-            refusals.extend(_refusals(sending, run, method, facts, ledger))
+            refusals.extend(_refusals(sending, before, method, facts))
         except CancelledError as error:
             raise InterruptedRunError(Problem(error.message, PLACE, "nothing was sent")) from None
         except CallLimitError as error:
@@ -47,6 +58,8 @@ def check_sending(
         if problems:
             raise ApiRefusedError(*problems)
         close_unfinished(ledger, job.job, run)
+        if job.target.action == "add":
+            before.register.begin([one.content_sha256 for one in facts])
     watch = Watch(sending, method, forced, begun=begun)
     watch.limit_calls()
     return watch
@@ -63,12 +76,10 @@ def _warn_of_blind_guards(sending: Sending, method: str) -> None:
         get_logger().warning("guard.sees_less", guard="max_deletes", reason=reason)
 
 
-def _refusals(
-    sending: Sending, run: str, method: str, facts: tuple[FileFacts, ...], ledger: Ledger
-) -> Iterator[Problem]:
+def _refusals(sending: Sending, before: Before, method: str, facts: tuple[FileFacts, ...]) -> Iterator[Problem]:
     """Ask the guards; that of the calls comes last, for asking costs some."""
-    yield from unfinished_run(ledger, sending.job.job, run)
-    yield from already_loaded(ledger, sending.job, facts)
+    yield from unfinished_run(before.ledger, sending.job.job, before.register.run)
+    yield from already_loaded(before.ledger, before.register, sending.job, facts)
     if sending.staged.accepted:
         yield from max_deletes(sending)
         yield from key_without_index(sending)

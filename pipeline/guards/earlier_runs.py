@@ -12,6 +12,7 @@ from pipeline.model.files import FileFacts, SourceFile
 from pipeline.model.job import Job
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import UNFINISHED, Ledger, RunRow
+from pipeline.state.register import RunRegister
 
 NS_PER_S = 1_000_000_000
 # How many chunks of a run that is given up are named in the log.
@@ -41,12 +42,15 @@ def dumps_of(ledger: Ledger, job: Job, run: str, facts: Sequence[FileFacts], fou
     )
 
 
-def already_loaded(ledger: Ledger, job: Job, facts: Iterable[FileFacts]) -> Iterator[Problem]:
-    """Refuse an `add` of a file whose content this job has sent before: every row would be there twice."""
+def already_loaded(ledger: Ledger, register: RunRegister, job: Job, facts: Iterable[FileFacts]) -> Iterator[Problem]:
+    """Refuse an `add` of a file whose content this job has sent before: every row would be there twice (data rule 35).
+
+    Neither another way of packing it nor a new state folder makes it another one.
+    """
     if job.target.action != "add":
         return
     for one in facts:
-        run = ledger.loaded(job.job, one.sha256, confirmed=False)
+        run = register.loaded(one.content_sha256) or ledger.loaded(job.job, one.sha256, confirmed=False)
         if run is not None:
             what = f"run {run} has sent this content already, and an add would make all of its records a second time"
             do = "take the new dump; pass --force already_loaded if these records are to be there twice"

@@ -23,7 +23,8 @@ class FileFacts:
 
     `lines` is the physical lines of the decompressed file; for CSV and NDJSON it equals `record_lines + blank_lines +
     header_lines + skipped_lines`. `elements` counts objects (CSV: records), `records` the rows after lists are laid out,
-    `good` those of them that validation accepted, later collapsed ones included.
+    `good` those of them that validation accepted, later collapsed ones included. `content_sha256` is the digest of what is
+    packed in the file: packing it again, or otherwise, does not change it.
     """
 
     file: SourceFile
@@ -36,6 +37,7 @@ class FileFacts:
     elements: int
     records: int
     good: int = 0
+    content_sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,17 @@ from pipeline.report.progress import Reporter
 from pipeline.run.target import LiveTarget
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import Ledger, Way
+from pipeline.state.register import Register
 
 
 @dataclass(frozen=True)
 class Site:
-    """What surrounds a run: the live database, the way, the ledger, the terminal, the wish to stop."""
+    """What surrounds a run: the live database, the way, the ledger and the register, the terminal, the wish to stop."""
 
     target: LiveTarget
     choice: Choice
     ledger: Ledger
+    register: Register
     reporter: Reporter
     stop: Event
 

@@ -32,6 +32,7 @@ from pipeline.state.find import find, open_ledger
 from pipeline.state.folder import RunFolder, private_files
 from pipeline.state.ledger import UNFINISHED, Ledger, RunRow, RunState
 from pipeline.state.lock import Patience, database_lock, job_lock
+from pipeline.state.register import Register
 from pipeline.state.storage import storage_faults
 
 
@@ -65,7 +66,9 @@ def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str,
         files = tuple(file for file, _ in ledger.files(row.id))
         folder = RunFolder(request.state_dir, row.id)
         keep_log(folder.log_path, row.id)
-        site = Site(target, choice_of(row, job), ledger, reporter, stop)
+        register = Register.open(environment.api_url, row.database_id, request.state_dir)
+        stack.enter_context(register)
+        site = Site(target, choice_of(row, job), ledger, register, reporter, stop)
         run_id = RunId(row.id, job, files, row.limit, frozenset(row.forced), folder, cut_for=row.way, resumed=True)
         conductor = Conductor(site, run_id)
         ledger.resumed(row.id)

@@ -30,6 +30,7 @@ from pipeline.run.target import check_fit, connected, meet
 from pipeline.state.folder import RunFolder, drop_expired, private_files
 from pipeline.state.ledger import Ledger, RunEntry
 from pipeline.state.lock import Patience, database_lock, job_lock
+from pipeline.state.register import Register
 from pipeline.state.storage import storage_faults
 
 
@@ -52,7 +53,9 @@ def run(request: RunRequest, reporter: Reporter, environ: Mapping[str, str] = os
             client, job, lambda number: stack.enter_context(database_lock(environment.api_url, number, patience))
         )
         check_fit(plan, target)
-        site = Site(target, choose(job, plan.link.columns), ledger, reporter, stop)
+        register = Register.open(environment.api_url, target.database.id, request.state_dir)
+        stack.enter_context(register)
+        site = Site(target, choose(job, plan.link.columns), ledger, register, reporter, stop)
         conductor = Conductor(site, begin(request, plan, site, str(urlsplit(environment.api_url).netloc)))
         kept = {file.path for file in plan.files}
         conductor.tally.skipped_files = tuple(file for file in found.files if file.path not in kept)

@@ -18,11 +18,12 @@ import polars as pl
 
 from pipeline.copernica import ApiError, CancelledError
 from pipeline.errors import AccountingError, Exit, InputError, InterruptedRunError, PipelineError, Problem
-from pipeline.guards import Dumps, Sending, check_input, check_sending, close_overtaken, dumps_of, unforced
+from pipeline.guards import Before, Dumps, Sending, check_input, check_sending, close_overtaken, dumps_of, unforced
 from pipeline.load.loop import Decisions, recorded
 from pipeline.load.readback import Lookups
 from pipeline.load.verify import verify
 from pipeline.log import get_logger
+from pipeline.model.columns import Keys
 from pipeline.model.counts import Intake
 from pipeline.model.job import Job
 from pipeline.model.rows import Batch
@@ -41,6 +42,7 @@ from pipeline.stage.sample import Expectation, Sampler
 from pipeline.stage.stager import Stager
 from pipeline.state.advice import command
 from pipeline.state.ledger import RunState
+from pipeline.state.register import RunRegister
 from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
 from pipeline.threads import behind
 
@@ -83,6 +85,12 @@ class Conductor:
     def _storage(self) -> AbstractContextManager[None]:
         ledger = self.site.ledger
         return storage_faults(ledger.state_dir, lambda: ledger.sent_anything(self.id.run))
+
+    @property
+    def register(self) -> RunRegister:
+        """Return what the run notes in the register of its database."""
+        keys = Keys.of(self.id.job.target.key_fields)
+        return self.site.register.of_run(self.id.run, self.id.job.job, keys.profile)
 
     @property
     def resume_command(self) -> str:
@@ -172,7 +180,7 @@ class Conductor:
         limited = self.id.limit is not None
         sending = Sending(self.id.job, manifest.sets, manifest.staged, staged, target.client, target.database, limited)
         facts, method = manifest.intake.facts, self.site.choice.way
-        watch = check_sending(sending, self.id.run, method, facts, self.site.ledger, self.id.forced)
+        watch = check_sending(sending, Before(self.site.ledger, self.register), method, facts, self.id.forced)
         return Loader(self.site, self.id, manifest, watch)
 
     def guard_input(self) -> None:
@@ -183,8 +191,12 @@ class Conductor:
 
     def load(self, loader: Loader, decisions: Decisions) -> None:
         """Send what is staged, in chunks."""
-        self.loader = loader
+        self.loader, client = loader, self.site.target.client
+        # The run as a whole, so that the contents of its files count as loaded.
+        self.register.sending(0, pl.Series([], dtype=pl.UInt64), (), client.server_now(), None)
         self.tally.load = loader.load(decisions)
+        if not self.tally.load.anything_sent:
+            self.register.withdrawn(0)
         self.tally.problems.extend(loader.watch.problems())
         self.tally.halts = frozenset(problem.what for problem in loader.watch.stopped.values())
         self.tally.rebuild = loader.rebuild(self.tally.load)
@@ -261,6 +273,8 @@ class Conductor:
                 self.id.folder.drop_staged()  # makes room for what follows
         self.id.folder.write_summary(summary.to_dict())
         self.site.ledger.end(self.id.run, state, summary.to_dict())
+        if state in (RunState.DONE, RunState.REFUSED):
+            self.register.end()
         if state is RunState.DONE:
             self.id.folder.end_staged(self.id.job.state.keep_staged, datetime.now(UTC))
             close_overtaken(self.site.ledger, self.id.run)

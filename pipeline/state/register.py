@@ -73,10 +73,6 @@ class Register:
         """Return the notes of one run; `key_fields` are the profile's, in the order in which `_key` hashes them."""
         return RunRegister(self._files, run, job, tuple(key_fields))
 
-    def loaded(self, job: str, sha256: str) -> str | None:
-        """Return a run of a job that has sent a file of this unpacked content (data rule 35), None where there is none."""
-        return next((run for one in self._files if (run := one.loaded(job, sha256)) is not None), None)
-
     def latest(self) -> datetime | None:
         """Return the latest time that any run has noted: clocks that were set back do not go behind it (data rule 28)."""
         return _time(max((at for one in self._files if (at := one.latest()) is not None), default=None))
@@ -128,6 +124,10 @@ class RunRegister:
         """Note that the run is closed: nothing of it waits for an answer or is still to be sent."""
         for one in self.files:
             one.end(self.run)
+
+    def loaded(self, sha256: str) -> str | None:
+        """Return a run of the job that has sent a file of this unpacked content (data rule 35), None where there is none."""
+        return next((run for one in self.files if (run := one.loaded(self.job, sha256)) is not None), None)
 
     def held(self, keys: pl.Series, now: datetime) -> Held:
         """Find the keys that an import of another run may still hold (data rules 28, 38).

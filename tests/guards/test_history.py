@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from collections.abc import Callable
 
 import pytest
+import zstandard
 
 from pipeline.state.ledger import Ledger, RunEntry
 from tests.support.command import Ran, call
@@ -25,6 +28,47 @@ def test_an_add_of_content_that_was_sent_before_is_refused(shop: Shop) -> None:
     assert error["where"] == str(again)
     shop.forced("already_loaded", ADD, files=(again,))
     assert shop.numbers() == ["1", "1", "2", "2"]
+
+
+@pytest.mark.parametrize("pack", [lambda data: data, gzip.compress, zstandard.compress])
+@pytest.mark.parametrize("words", [(), ("--limit", "1")])
+def test_neither_packing_nor_a_new_state_folder_makes_content_new(
+    shop: Shop, pack: Callable[[bytes], bytes], words: tuple[str, ...]
+) -> None:
+    """Logrotate packs yesterday's dump, a container starts with an empty folder: what was added is known by its content."""
+    rows = "Nr,City\n" + "".join(f"{number},Delft\n" for number in range(20_000))
+    plain = shop.write("dump.csv", rows)
+    first = shop.done(ADD, words=words).document["run"]
+    suffix = {gzip.compress: ".gz", zstandard.compress: ".zst"}.get(pack, "")
+    packed = shop.write(f"again.csv{suffix}", pack(plain.read_bytes()))
+    for state in (".copernica-import", "another"):
+        error = shop.refused("already_loaded", 5, ADD, files=(packed,), words=("--state-dir", str(shop.folder / state)))
+        assert f"run {first} has sent this content already" in error["what"]
+
+
+def test_a_packed_file_that_was_sent_in_part_is_known_unpacked(shop: Shop) -> None:
+    """The other way round: all of the content counts, though only its first row was read."""
+    rows = ("Nr,City\n" + "".join(f"{number},Delft\n" for number in range(300_000))).encode()
+    shop.done(ADD, files=(shop.write("a.csv.gz", gzip.compress(rows, 1)),), words=("--limit", "1"))
+    shop.refused("already_loaded", 5, ADD, files=(shop.write("a.csv", rows),))
+
+
+def test_content_of_which_nothing_was_sent_may_be_added(shop: Shop) -> None:
+    """The API refused the first import: the same dump is no second one."""
+    shop.dump("1,Delft")
+    shop.sandbox.set_faults([{"kind": "400", "method": "POST", "path": "/v4/imports"}])
+    assert shop.run(ADD).exit_code == 5
+    shop.sandbox.set_faults([])
+    shop.done(ADD)
+    assert shop.numbers() == ["1"]
+
+
+def test_another_job_may_add_the_same_content(shop: Shop) -> None:
+    """One dump may feed two jobs; another database has a memory of its own."""
+    shop.dump("1,Delft")
+    shop.done(ADD)
+    shop.done(ADD, "job=other")
+    assert shop.numbers() == ["1", "1"]
 
 
 def test_an_add_of_new_content_passes_and_other_actions_may_go_twice(shop: Shop) -> None:

@@ -305,14 +305,18 @@ def test_content_is_remembered_once_something_was_sent(opened: Opened) -> None:
     register = opened()
     notes = register.of_run("orders-1", "orders", ("ID",))
     notes.begin(["abc", "def"])
-    assert register.loaded("orders", "abc") is None
+    assert register.of_run("x", "orders", ()).loaded("abc") is None
     send(notes, 1)
     notes.final(1)
     notes.end()
     elsewhere = opened("new state folder")
-    assert elsewhere.loaded("orders", "abc") == elsewhere.loaded("orders", "def") == "orders-1"
-    assert elsewhere.loaded("other", "abc") is elsewhere.loaded("orders", "xyz") is None
-    assert opened(database=8).loaded("orders", "abc") is None
+    assert (
+        elsewhere.of_run("x", "orders", ()).loaded("abc")
+        == elsewhere.of_run("x", "orders", ()).loaded("def")
+        == "orders-1"
+    )
+    assert elsewhere.of_run("x", "other", ()).loaded("abc") is elsewhere.of_run("x", "orders", ()).loaded("xyz") is None
+    assert opened(database=8).of_run("x", "orders", ()).loaded("abc") is None
 
 
 def test_content_of_which_certainly_nothing_was_sent_is_forgotten(opened: Opened) -> None:
@@ -321,11 +325,11 @@ def test_content_of_which_certainly_nothing_was_sent_is_forgotten(opened: Opened
     notes = register.of_run("orders-1", "orders", ("ID",))
     notes.begin(["abc"])
     send(notes, 1)
-    assert register.loaded("orders", "abc") == "orders-1"
+    assert register.of_run("x", "orders", ()).loaded("abc") == "orders-1"
     notes.withdrawn(1)
-    assert register.loaded("orders", "abc") is None
+    assert register.of_run("x", "orders", ()).loaded("abc") is None
     notes.end()
-    assert register.loaded("orders", "abc") is None
+    assert register.of_run("x", "orders", ()).loaded("abc") is None
 
 
 def test_content_that_is_named_later_counts_too(opened: Opened) -> None:
@@ -335,7 +339,7 @@ def test_content_that_is_named_later_counts_too(opened: Opened) -> None:
     notes.begin()
     notes.begin(["abc"])
     send(notes, 1)
-    assert register.loaded("orders", "abc") == "orders-1"
+    assert register.of_run("x", "orders", ()).loaded("abc") == "orders-1"
 
 
 # ---- a register that cannot be used
