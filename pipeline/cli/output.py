@@ -56,6 +56,11 @@ def refuse(problems: Sequence[Problem], exit_code: int, *, as_json: bool, line: 
     return _document_or("", document, int(exit_code), as_json=as_json)
 
 
+def warn(problem: Problem) -> None:
+    """Write what went wrong beside a command that goes on all the same."""
+    _write(f"{_styled(sys.stderr, 'warning:', bold=True, fg='yellow')} {problem}\n", sys.stderr)
+
+
 def _document_or(text: str, document: dict[str, Any], exit_code: int, *, as_json: bool) -> int:
     if as_json or text:
         _write(_document(document) if as_json else text)

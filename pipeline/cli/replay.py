@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import show
+from pipeline.cli.output import show, warn
 from pipeline.run.request import ReplayRequest
 
 
@@ -38,4 +38,4 @@ def command(
     from pipeline.run.replay import replay
 
     request = ReplayRequest(run, files, frozenset(forced), options.state_folder(state_dir), wait_s)
-    return show(replay(request, Reporter(quiet=quiet)), as_json=as_json, quiet=quiet)
+    return show(replay(request, Reporter(quiet=quiet), warn), as_json=as_json, quiet=quiet)

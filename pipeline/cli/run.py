@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import show
+from pipeline.cli.output import show, warn
 from pipeline.run.request import RunRequest
 
 
@@ -42,6 +42,7 @@ def command(
     read = read_job(job, settings)
     # Loaded only now: what is wrong with a job file is said at once.
     from pipeline.report.progress import Reporter
+    from pipeline.run.announce import announced
     from pipeline.run.run import run
 
     request = RunRequest(
@@ -52,4 +53,5 @@ def command(
         state_dir=options.state_folder(state_dir, job),
         wait_s=wait_s,
     )
-    return show(run(request, Reporter(quiet=quiet)), as_json=as_json, quiet=quiet)
+    summary = announced(read, request.state_dir, warn, lambda: run(request, Reporter(quiet=quiet)))
+    return show(summary, as_json=as_json, quiet=quiet)

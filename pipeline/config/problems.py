@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from pipeline.config.yaml import Fault, KeyPath, Node, written_path
 from pipeline.errors import shown
-from pipeline.model.job import ColumnTarget, Guards, Http, Job, Load, Poll, Source, State, Target
+from pipeline.model.job import ColumnTarget, Guards, Http, Job, Load, Metrics, Notify, Poll, Source, State, Target
 
 # The mappings of the job file whose keys are fixed.
 SECTIONS: Mapping[KeyPath, type[BaseModel]] = {
@@ -23,6 +23,8 @@ SECTIONS: Mapping[KeyPath, type[BaseModel]] = {
     ("load", "poll"): Poll,
     ("http",): Http,
     ("guards",): Guards,
+    ("notify",): Notify,
+    ("metrics",): Metrics,
     ("state",): State,
 }
 

@@ -295,6 +295,32 @@ class State(Frozen):
     keep_staged: Annotated[int, BeforeValidator(_days)] = 0
 
 
+def _one_or_several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Addresses = Annotated[tuple[Text, ...], Field(strict=False), BeforeValidator(_one_or_several)]
+
+
+class Notify(Frozen):
+    """Who is told: addresses of apprise, or plain https ones that are pinged; `${NAME}` is taken from the environment.
+
+    A run that is done but has set aside more than `rejects_over` is told to those of `failure`.
+    """
+
+    start: Addresses = ()
+    success: Addresses = ()
+    failure: Addresses = ()
+    recovery: Addresses = ()
+    rejects_over: AsLimit | None = None
+
+
+class Metrics(Frozen):
+    """Where metrics are written: a text file for Prometheus, relative to the job file."""
+
+    textfile: Text | None = None
+
+
 Columns = Annotated[dict[Text, Annotated[ColumnTarget, BeforeValidator(_column_target)]], Field(default_factory=dict)]
 
 
@@ -311,6 +337,8 @@ class Job(Frozen):
     load: Load
     http: Http = Http()
     guards: Guards = Guards()
+    notify: Notify = Notify()
+    metrics: Metrics = Metrics()
     state: State = State()
     # The job file itself; set by the reader, never a key of the file.
     path: Annotated[Path, Field(exclude=True)]

@@ -12,6 +12,8 @@ from pipeline.config.read import FaultyJobError
 from pipeline.errors import Exit, JobError, PipelineError, Problem
 from pipeline.load.choice import choose
 from pipeline.model.job import Job
+from pipeline.report.metrics import textfile_problem
+from pipeline.report.notify import address_problems
 from pipeline.run.prepare import PreparedJob, prepare
 from pipeline.run.target import LiveTarget, connected, meet
 from pipeline.validate.fit import fit
@@ -66,9 +68,22 @@ def check(job: Job, environ: Mapping[str, str] = os.environ) -> CheckResult:
     """Check everything that a run would meet before it reads its first record."""
     checker = Checker()
     checker.facts.append(f"job file {job.path.name}: job {job.job}")
+    _told(job, checker, environ)
     plan = _planned(job, checker)
     target = _met(job, checker, environ)
     return _held_together(job, plan, target, checker)
+
+
+def _told(job: Job, checker: Checker, environ: Mapping[str, str]) -> None:
+    """Check the addresses of notifications and the place of metrics; nobody is told anything."""
+    problems = list(address_problems(job, environ))
+    if job.metrics.textfile is not None:
+        problem = textfile_problem(job.folder / job.metrics.textfile)
+        problems += [] if problem is None else [problem]
+    if problems:
+        checker.note(Exit.JOB, *problems)
+    elif job.notify != type(job.notify)():
+        checker.facts.append("notify: every address can be read")
 
 
 def check_rest(faulty: JobError, environ: Mapping[str, str] = os.environ) -> CheckResult:

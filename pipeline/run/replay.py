@@ -10,6 +10,7 @@ from pipeline.errors import InputError, Problem
 from pipeline.model.job import Job
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
+from pipeline.run.announce import Warn, announced
 from pipeline.run.request import ReplayRequest, RunRequest
 from pipeline.run.run import run
 from pipeline.state.find import find_newest, open_ledger
@@ -22,7 +23,7 @@ SET_ASIDE = ("rejects.csv", "rejects.ndjson", "failed.csv", "open.csv")
 UNKNOWN = "unknown.csv"
 
 
-def replay(request: ReplayRequest, reporter: Reporter) -> Summary:
+def replay(request: ReplayRequest, reporter: Reporter, warn: Warn) -> Summary:
     """Run the rows that a run set aside, by its job as the job file is now.
 
     Raises JobError where there is no such run, InputError where it set nothing aside.
@@ -34,18 +35,16 @@ def replay(request: ReplayRequest, reporter: Reporter) -> Summary:
     if not files:
         what = "this run has set nothing aside that could be run again"
         raise InputError(Problem(what, f"run {row.id}", "name the mended file behind the run"))
-    return run(
-        RunRequest(
-            job=job,
-            files=files,
-            limit=None,
-            forced=request.forced,
-            state_dir=request.state_dir,
-            wait_s=request.wait_s,
-            replay_of=row.id,
-        ),
-        reporter,
+    child = RunRequest(
+        job=job,
+        files=files,
+        limit=None,
+        forced=request.forced,
+        state_dir=request.state_dir,
+        wait_s=request.wait_s,
+        replay_of=row.id,
     )
+    return announced(job, request.state_dir, warn, lambda: run(child, reporter))
 
 
 def job_of(row: RunRow) -> Job:
