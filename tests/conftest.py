@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import urllib3  # noqa: F401 - it probes IPv6 with a socket when it is first imported
 
 pytest.register_assert_rewrite("tests.support")
 

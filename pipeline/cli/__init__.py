@@ -16,6 +16,7 @@ COMMANDS = {
     "init": "Write a job file and a schema from sample files.",
     "setup": "Make what the target lacks for a job.",
     "check": "Check job file, schema, token and the live database.",
+    "preview": "Show records as they would be sent, field by field.",
     "resume": "Finish a run that stopped.",
     "replay": "Run the mended rejects, failed or open rows of a run.",
     "runs": "List the runs of a job, or of a state folder.",

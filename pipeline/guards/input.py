@@ -57,6 +57,10 @@ def max_rejects(guards: Guards, read: int, bad: int, *, limited: bool = False) -
         share = f" ({bad / read:.1%})" if read else ""
         what = f"{bad:,} of {read:,} records{share} were set aside, the job allows {limit}"
         do = "mend the records in the rejects file, or pass --force max_rejects to send the others"
+        if bad == read:
+            do = (
+                "no record fits the job, so there is nothing to send: see the rejects file for what they have in common"
+            )
         yield Problem(what, "guards.max_rejects", do, "max_rejects")
 
 

@@ -111,6 +111,8 @@ class Intake:
     valid: int = 0
     facts: tuple[FileFacts, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
+    # What the rejects seem to be: a form of dates, another encoding.
+    hints: tuple[Problem, ...] = ()
 
     @property
     def read(self) -> int:

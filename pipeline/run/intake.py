@@ -9,12 +9,14 @@ from dataclasses import replace
 import polars as pl
 
 from pipeline.errors import InputError, Problem
+from pipeline.log import get_logger
 from pipeline.model.columns import LiveField
 from pipeline.model.counts import Intake
 from pipeline.model.files import FileFacts, SourceFile
-from pipeline.model.rows import Batch
+from pipeline.model.rows import Batch, Checked
 from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
+from pipeline.run.observe import NullCounts, Observer, count_nulls, free_texts
 from pipeline.run.prepare import PreparedJob
 from pipeline.threads import side_by_side
 
@@ -36,8 +38,16 @@ def take_in(
     extraction = plan.extraction(limit)
     validator = plan.validator(live)
     seen_bytes, good = 0, Counter[int]()
+    observer = Observer(plan.link, plan.job.source.encoding)
+    texts = free_texts(plan.schema, plan.link)
+
+    def check(batch: Batch) -> tuple[Batch, Checked, NullCounts]:
+        checked = validator.check(batch)
+        return batch, checked, count_nulls(checked.accepted, texts)
+
     with reporter.stage("read and validate", extraction.bytes_total) as advance:
-        for batch, checked in side_by_side(lambda batch: (batch, validator.check(batch)), extraction):
+        for batch, checked, nulls in side_by_side(check, extraction):
+            observer.see(batch, checked, nulls)
             rejects.write(batch, checked.faults)
             keep(batch, checked.accepted)
             intake.malformed += batch.malformed.height
@@ -49,6 +59,9 @@ def take_in(
             seen_bytes = extraction.bytes_read
     intake.facts = tuple(replace(one, good=good[one.file.index]) for one in extraction.facts)
     intake.set_aside = rejects.set_aside
+    intake.hints = tuple(observer.reject_problems())
+    for problem in (*observer.null_problems(), *intake.hints):
+        get_logger().warning("values.look_wrong", what=problem.what, where=problem.where, do=problem.do)
     intake.check()
     return intake
 

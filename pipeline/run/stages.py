@@ -287,4 +287,4 @@ def check_guards(job: Job, tally: Tally, forced: frozenset[str], dumps: Dumps) -
     good = tally.staged.accepted + tally.staged.collapsed
     problems = unforced(check_input(job.guards, tally.intake, good, dumps), forced)
     if problems:
-        raise InputError(*problems)
+        raise InputError(*problems, *tally.intake.hints)

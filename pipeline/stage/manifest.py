@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import Problem
 from pipeline.model.columns import Sets
 from pipeline.model.counts import Intake, SetAside, Staged
 from pipeline.model.files import FileFacts, SourceFile
@@ -52,7 +53,9 @@ def _intake(found: dict[str, Any]) -> Intake:
         FileFacts(**one | {"file": SourceFile(**one["file"] | {"path": Path(one["file"]["path"])})})
         for one in found["facts"]
     )
-    return Intake(**found | {"facts": facts, "set_aside": tuple(_set_aside(one) for one in found["set_aside"])})
+    set_aside = tuple(_set_aside(one) for one in found["set_aside"])
+    hints = tuple(Problem(**one) for one in found["hints"])
+    return Intake(**found | {"facts": facts, "set_aside": set_aside, "hints": hints})
 
 
 def _set_aside(found: dict[str, Any]) -> SetAside:

@@ -178,3 +178,15 @@ def test_dates_take_bounds() -> None:
     made = column(Date(ge=datetime.date(1900, 1, 1)))
     frame = pl.DataFrame({"value": [datetime.date(1899, 12, 31), datetime.date(1900, 1, 1)]}).lazy()
     assert made.checks[0](frame, "value").check_output.collect().to_series().to_list() == [False, True]
+
+
+def test_a_field_called_like_its_function_hides_nothing(load: Load) -> None:
+    """`Email: str = Email()` twice was a TypeError: the second call found the first field."""
+    body = (
+        "\nclass S(pa.DataFrameModel):\n    Email: str = Email()\n    Email2: str = Email(nullable=True)\n"
+        "    Text: str = Text(5)\n    Text2: str = Text(6)\n"
+    )
+    specs = load(body).specs
+    assert [(spec.name, spec.max_length, spec.nullable) for spec in specs] == [
+        ("Email", 254, False), ("Email2", 254, True), ("Text", 5, False), ("Text2", 6, False),
+    ]  # fmt: skip
