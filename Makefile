@@ -23,6 +23,7 @@ setup: $(STAMP) ## make the virtual environment and install what is pinned
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard pipeline/*/_*.[ch] pipeline/*/*/_*.[ch])
 	$(PYTHON) -m venv $(VENV)
+	rm -f pipeline/*/*.so pipeline/*/*/*.so  # an older build would be found first
 	$(BIN)/python -m $(PIP_INSTALL) setuptools
 	PYTHONWARNINGS=ignore $(BIN)/python -m $(PIP_INSTALL) --no-build-isolation --editable '.[dev]'
 	@touch $(STAMP)

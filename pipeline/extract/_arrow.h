@@ -6,6 +6,7 @@
  * To be included once per module, with MODULE as its name.
  */
 #define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000 /* one wheel for 3.11 and later */
 #include <Python.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -179,7 +180,7 @@ new_schema(const char *format, const char *name, size_t length, int64_t children
     struct ArrowSchema *schema = calloc(1, sizeof *schema);
     if (schema == NULL) return NULL;
     char *copy = calloc(length + 1, 1);
-    schema->children = calloc((size_t)children + 1, sizeof *schema->children);
+    schema->children = calloc((size_t)children + 1, sizeof(struct ArrowSchema *));
     if (copy != NULL) memcpy(copy, name, length);
     schema->format = format;
     schema->name = copy;
@@ -251,12 +252,16 @@ number_array(void **numbers, size_t rows)
 /* An object with __arrow_c_array__ that hands the capsules over. */
 typedef struct { PyObject_HEAD PyObject *schema, *array; } Table;
 
+static PyTypeObject *TableType; /* set when the module is made */
+
 static void
 table_gone(Table *table)
 {
+    PyTypeObject *type = Py_TYPE((PyObject *)table);
     Py_XDECREF(table->schema);
     Py_XDECREF(table->array);
-    Py_TYPE(table)->tp_free((PyObject *)table);
+    PyObject_Free(table);
+    Py_DECREF(type);
 }
 
 static PyObject *
@@ -273,30 +278,50 @@ static PyMethodDef table_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyTypeObject TableType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = MODULE ".Table",
-    .tp_basicsize = sizeof(Table),
-    .tp_dealloc = (destructor)table_gone,
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_methods = table_methods,
-    .tp_doc = "Rows as an Arrow struct array; to be taken once.",
+static PyType_Slot table_slots[] = {
+    {Py_tp_dealloc, (void *)table_gone},
+    {Py_tp_methods, table_methods},
+    {Py_tp_doc, "Rows as an Arrow struct array; to be taken once."},
+    {0, NULL},
+};
+
+/* Only this module makes a Table; one made by Python would hold no capsules. */
+static PyType_Spec table_spec = {
+    MODULE ".Table", sizeof(Table), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, table_slots,
 };
 
 /* Begin a struct array of `width` columns of `rows` rows, held by a Table; NULL when memory ran out. */
 static Table *
 new_table(size_t rows, int64_t width, struct ArrowSchema **schema, struct ArrowArray **array)
 {
+    Table *table = (Table *)PyType_GenericAlloc(TableType, 0);
+    if (table == NULL) return NULL;
     *schema = new_schema("+s", "", 0, width);
     *array = new_array(rows, width);
-    Table *table = (Table *)TableType.tp_alloc(&TableType, 0);
-    if (*schema != NULL && *array != NULL && table != NULL) {
-        table->schema = PyCapsule_New(*schema, "arrow_schema", schema_capsule_gone);
-        table->array = PyCapsule_New(*array, "arrow_array", array_capsule_gone);
-        if (table->schema != NULL && table->array != NULL) return table;
+    if (*schema != NULL) table->schema = PyCapsule_New(*schema, "arrow_schema", schema_capsule_gone);
+    if (*array != NULL) table->array = PyCapsule_New(*array, "arrow_array", array_capsule_gone);
+    if (table->schema != NULL && table->array != NULL) return table;
+    /* What a capsule holds goes with it. */
+    if (*schema != NULL && table->schema == NULL) {
+        release_schema(*schema);
+        free(*schema);
     }
-    Py_XDECREF(table);
+    if (*array != NULL && table->array == NULL) {
+        release_array(*array);
+        free(*array);
+    }
+    Py_DECREF((PyObject *)table);
     if (!PyErr_Occurred()) PyErr_NoMemory();
     return NULL;
+}
+
+/* Make a type of this module and add it under its name. */
+static PyTypeObject *
+add_type(PyObject *m, PyType_Spec *spec, const char *name)
+{
+    PyObject *type = PyType_FromSpec(spec);
+    if (type != NULL && PyModule_AddObjectRef(m, name, type) < 0) Py_CLEAR(type);
+    return (PyTypeObject *)type;
 }
 
 /* Move the columns of texts into the first children of a table, named by their numbers; false when memory ran out. */

@@ -13,7 +13,7 @@ from pipeline.model.rows import MALFORMED_SCHEMA
 # The codes of the scanner in the order of its enum; 0 is none.
 CSV_CODES = (
     "", "field_count", "repeated_header", "stray_quote", "unclosed_quote", "record_too_long", "not_decodable", "nul",
-    "bare_cr",
+    "bare_cr", "swallowed_lines", "stray_escape",
 )  # fmt: skip
 
 # What the scanner gives per malformed line.
@@ -62,5 +62,7 @@ def _csv_message(bad: tuple[int, int, int, int], dialect: Dialect) -> str:
         "not_decodable": f"bytes that are no {dialect.encoding}",
         "nul": "holds a NUL character",
         "bare_cr": "holds a carriage return without a line feed outside quotes",
+        "swallowed_lines": f"a quoted text holds lines of {dialect.columns} fields each, as the header has",
+        "stray_escape": "an escape stands alone at the end of the line",
     }[CSV_CODES[code]]
     return text if first == last else f"{text} (one record on lines {first} to {last})"

@@ -9,7 +9,6 @@ from itertools import count
 
 import polars as pl
 
-from pipeline.load import _body
 from pipeline.model.chunk import Chunk, places_of
 from pipeline.model.columns import Keys, Lane, Sets
 from pipeline.stage.lanes import Lanes
@@ -52,8 +51,7 @@ def cut(lanes: Lanes, sets: Sets, keys: Keys, limits: Limits) -> Iterator[Chunk]
 
 def rows_json(rows: pl.DataFrame, columns: tuple[str, ...]) -> bytes:
     """Write the JSON array for `source`: the same columns in the same order in every row, empty cells as ""."""
-    numbered = pl.DataFrame([rows[name].alias(str(at)) for at, name in enumerate(columns)])
-    return _body.rows_json(numbered, columns)
+    return rows.select(pl.col(columns).fill_null("")).write_json().encode()
 
 
 def _slices(frames: Iterable[pl.DataFrame], columns: tuple[str, ...], limits: Limits) -> Iterator[pl.DataFrame]:

@@ -61,6 +61,16 @@ _MALFORMED = {
         "A carriage return without a line feed stands in a file whose lines end otherwise.",
         "Quote the value that holds it, or mend the line ends.",
     ),
+    "swallowed_lines": Code(
+        "Records inside a quoted text",
+        "A quoted text holds two or more lines with as many fields as the header; two stray quotes look like that.",
+        "Remove the stray quotes. Where the text is right, export its line ends as something else.",
+    ),
+    "stray_escape": Code(
+        "Escape at the end of the line",
+        "An escape (source.escape) stands alone at the end of a line that is not quoted.",
+        "Quote the value that holds the line end, or double the escape.",
+    ),
     "not_an_object": Code(
         "No object",
         "The element is no JSON object.",
@@ -108,6 +118,11 @@ _KEYS = {
         "Key with a control character",
         "A key holds a line break or a control character.",
         "Remove the character.",
+    ),
+    "overtaken": Code(
+        "Overtaken by a newer row",
+        "The row was set aside before, and a later row of the same key was sent since; sending it would bring old values back.",
+        "Leave it out, or empty _followed_by where the row is to be sent all the same.",
     ),
     "nothing_to_delete": Code(
         "Nothing to delete",

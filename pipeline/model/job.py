@@ -206,6 +206,7 @@ class Source(Frozen):
     format: Format | None = None
     delimiter: Delimiter | None = None
     quote: Literal['"', "'"] = '"'
+    escape: Literal["\\"] | None = None
     header: Literal["first"] | Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] = "first"
     encoding: Text = "utf-8"
     null_values: Texts = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 
@@ -13,6 +14,7 @@ class Dialect:
     max_record: int
     delimiter: bytes = b","
     quote: bytes = b'"'
+    escape: bytes = b""
 
 
 @dataclass
@@ -34,6 +36,8 @@ class Span:
     next: int
     fields: list[bytes]
     damage: set[str]
+    # The bytes between the quotes of its quoted fields.
+    texts: list[bytes]
     code: str = ""
 
 
@@ -41,9 +45,13 @@ def ends_with_cr(data: bytes, dialect: Dialect) -> bool:
     """Find the first line end outside quotes; without one, the first of all."""
     state = "start"
     for at, byte in enumerate(bytes([b]) for b in data):
-        if byte in b"\r\n" and state != "quoted":
+        if byte in b"\r\n" and not state.startswith("quoted"):
             return _bare(data, at)
-        if state == "quoted":
+        if state.endswith("escape"):
+            state = state.removesuffix(" escape")
+        elif dialect.escape and byte == dialect.escape and state != "closed":
+            state = "quoted escape" if state == "quoted" else "bare escape"
+        elif state == "quoted":
             state = "closed" if byte == dialect.quote else "quoted"
         elif byte == dialect.quote and state in ("start", "closed"):
             state = "quoted"
@@ -74,21 +82,44 @@ def physical_line(data: bytes, at: int, cr: bool) -> tuple[int, int]:
 
 def record_at(data: bytes, start: int, cr: bool, dialect: Dialect) -> Span:
     """Walk one record, a byte at a time."""
-    state, at, value = "start", start, b""
+    state, at, value, begun = "start", start, b"", start
     fields: list[bytes] = []
+    texts: list[bytes] = []
     damage: set[str] = set()
+
+    def close() -> None:
+        """End a field: its value, and its bytes where it was quoted."""
+        if state == "closed":
+            texts.append(data[begun + 1 : at - 1])
+        is_null = dialect.escape and state == "bare" and data[begun:at] == dialect.escape + b"N"
+        fields.append(b"" if is_null else value)
+
     while True:
-        if at == start + dialect.max_record + 1 or (at == len(data) and state == "quoted"):
+        inside = state in ("quoted", "quoted escape")
+        if at == start + dialect.max_record + 1 or (at == len(data) and inside):
             end, after = physical_line(data, start, cr)
-            open_line = state == "quoted" or end < at
-            return Span(end, after, [], set(), "unclosed_quote" if open_line else "record_too_long")
+            return Span(end, after, [], set(), [], "unclosed_quote" if inside or end < at else "record_too_long")
         byte = data[at : at + 1]
         width = line_end(data, at, cr)
-        if state != "quoted" and (not byte or width):
-            return Span(at, at + width, [*fields, value], damage)
+        if state == "bare escape":
+            if not byte or byte in b"\r\n":
+                damage.add("stray_escape")
+                state = "bare"
+                continue
+            if byte == b"\0":
+                damage.add("nul")
+            state, value, at = "bare", value + byte, at + 1
+            continue
+        if not inside and (not byte or width):
+            close()
+            return Span(at, at + width, fields, damage, texts)
         if byte == b"\0":
             damage.add("nul")
-        if state == "quoted":
+        if state == "quoted escape":
+            state, value = "quoted", value + byte
+        elif byte == dialect.escape and state in ("quoted", "bare", "start"):
+            state = "quoted escape" if state == "quoted" else "bare escape"
+        elif state == "quoted":
             if byte == dialect.quote:
                 state = "closed"
             else:
@@ -99,8 +130,8 @@ def record_at(data: bytes, start: int, cr: bool, dialect: Dialect) -> Span:
         elif byte == dialect.quote and state == "start":
             state = "quoted"
         elif byte == dialect.delimiter:
-            fields.append(value)
-            state, value = "start", b""
+            close()
+            state, value, begun = "start", b"", at + 1
         else:
             if byte == b"\r":
                 damage.add("bare_cr")
@@ -110,18 +141,30 @@ def record_at(data: bytes, start: int, cr: bool, dialect: Dialect) -> Span:
         at += 1
 
 
-def code_of(span: Span, text: bytes, dialect: Dialect) -> str:
+def like_records(text: bytes, cr: bool, dialect: Dialect) -> int:
+    """Count the lines of a quoted text that have as many fields as the header."""
+    if dialect.escape:
+        text = re.sub(re.escape(dialect.escape) + rb"[^\n]", b"", text)
+    lines = re.split(rb"[\r\n]" if cr else rb"\n", text)
+    return sum(line.count(dialect.delimiter) + 1 == len(dialect.columns) for line in lines)
+
+
+def code_of(span: Span, text: bytes, cr: bool, dialect: Dialect) -> str:
     """Name what is wrong with a record that ends; nothing for a good one."""
     try:
         text.decode()
     except UnicodeDecodeError:
         return "not_decodable"
-    for code in ("nul", "bare_cr", "stray_quote"):
+    for code in ("nul", "bare_cr", "stray_quote", "stray_escape"):
         if code in span.damage:
             return code
     if len(span.fields) != len(dialect.columns):
         return "field_count"
-    return "repeated_header" if tuple(span.fields) == dialect.columns else ""
+    if any(re.search(rb"[\r\n]" if cr else rb"\n", one) for one in span.texts) and len(dialect.columns) > 1:
+        if any(like_records(one, cr, dialect) >= 2 for one in span.texts):
+            return "swallowed_lines"
+    first = span.fields[0] if text[:1] == dialect.quote else span.fields[0].removeprefix(b"\xef\xbb\xbf")
+    return "repeated_header" if (first, *span.fields[1:]) == dialect.columns else ""
 
 
 def read(data: bytes, dialect: Dialect) -> Outcome:
@@ -137,7 +180,7 @@ def read(data: bytes, dialect: Dialect) -> Outcome:
             at += width
             continue
         span = record_at(data, at, cr, dialect)
-        code = span.code or code_of(span, data[at : span.end], dialect)
+        code = span.code or code_of(span, data[at : span.end], cr, dialect)
         record = len(out.rows) + len(out.malformed) + 1
         if not code:
             out.rows.append((out.lines + 1, record, tuple(span.fields)))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.extract import oracle
 from tests.extract.reading import read_csv_bytes, rows_of
 
-_PIECES = [b"a", b",", b'"', b"\n", b"\r", b" ", b"\0", b"\xff", b"\xc3\xa9", b'""', b"\r\n", b'"\n', b",\n", b"a,a\n"]
+_PIECES = [b"a", b",", b'"', b"\n", b"\r", b" ", b"\0", b"\xff", b"\xc3\xa9", b'""', b"\r\n", b'"\n', b",\n", b"a,a\n", b"\xef\xbb\xbf", b"\xef\xbb\xbfa,aa\n"]
 _DATA = st.lists(st.sampled_from(_PIECES), max_size=40).map(b"".join)
 # Without the bytes that damage every record, so that long spans and good records occur.
 _QUOTES = st.lists(st.sampled_from([b"a", b",", b'"', b"\n", b'"', b'"a', b'",', b",\n"]), max_size=60).map(b"".join)
@@ -17,11 +17,25 @@ _LINES = st.lists(
 ).flatmap(lambda lines: st.sampled_from([b"\n", b"\r\n", b"\r"]).map(lambda end: end.join(lines)))
 
 
-def _check(data: bytes, columns: tuple[str, ...], most: int, block: int, batch_rows: int) -> None:
-    dialect = oracle.Dialect(tuple(name.encode() for name in columns), most)
+_ESCAPES = st.lists(
+    st.sampled_from([b"a", b",", b'"', b"\n", b"\\", b"\\", b"\r", b"\\N", b'\\"', b'",', b"\\\n", b"\0", b"a,a\n", b"\r\n"]),
+    max_size=40,
+).map(b"".join)
+
+
+def _check(
+    data: bytes, columns: tuple[str, ...], most: int, block: int, batch_rows: int, escape: str | None = None
+) -> None:
+    dialect = oracle.Dialect(tuple(name.encode() for name in columns), most, escape=(escape or "").encode())
     wanted = oracle.read(data, dialect)
     batches, found = read_csv_bytes(
-        data, columns, block=block, batch_rows=batch_rows, header=list(columns), max_record_bytes=most
+        data,
+        columns,
+        block=block,
+        batch_rows=batch_rows,
+        header=list(columns),
+        max_record_bytes=most,
+        escape=escape,
     )
     rows = [(row[-3], row[-2], tuple(value.encode() for value in row[:-3])) for row in rows_of(batches)]
     assert rows == wanted.rows
@@ -58,3 +72,22 @@ def test_quotes_that_open_and_close_anywhere_read_as_the_rule_says(
 ):
     """Open quotes over many lines, with limits that fall anywhere, end where the rule ends them."""
     _check(data, columns, most, block, batch_rows)
+
+
+@settings(max_examples=800, derandomize=True, deadline=None)
+@given(data=_ESCAPES, **_SIZES)
+def test_escapes_anywhere_read_as_the_rule_says(
+    data: bytes, columns: tuple[str, ...], most: int, block: int, batch_rows: int
+):
+    """With source.escape what stands behind a backslash is text, and a lone one at the end of a line is damage."""
+    _check(data, columns, most, block, batch_rows, "\\")
+
+
+_LONG = st.lists(st.sampled_from([b'"a,a', b"a,a", b'a"', b"a,a\n", b'a","a"', b"a,"]), max_size=12).map(b"\n".join)
+
+
+@settings(max_examples=400, derandomize=True, deadline=None)
+@given(data=_LONG, columns=_COLUMNS, block=st.integers(1, 40))
+def test_texts_over_many_lines_read_as_the_rule_says(data: bytes, columns: tuple[str, ...], block: int):
+    """A quoted text that swallowed records is damage, any other one is text."""
+    _check(data, columns, 1000, block, 100)

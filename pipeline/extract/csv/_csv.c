@@ -9,7 +9,8 @@
  * Linear time: a record whose quote does not close gives up its first line only, and the next line is a record start
  * again. Without memory of the first walk each such line would walk max_record_bytes. But an automaton that is inside
  * quotes at the start of a line is in one and the same state whatever record it came from, so the walk that failed is kept
- * (`memo`) and the next open record goes on where it stopped.
+ * (`memo`) and the next open record resumes where it stopped. A record that does not end in the buffer is kept as it was
+ * walked so far (`paused`), so that no byte is walked again when more bytes come.
  */
 #define MODULE "pipeline.extract.csv._csv"
 #include "../_arrow.h"
@@ -17,34 +18,43 @@
 #define RAW_MAX (64 * 1024)            /* bytes of a malformed line that are kept, so that it can be mended */
 #define HEADER_MAX ((size_t)1 << 20)   /* bytes of a header */
 
-enum state { FIELD_START, BARE, QUOTED, QUOTE_SEEN };
+enum state { FIELD_START, BARE, QUOTED, QUOTE_SEEN, BARE_ESCAPE, QUOTED_ESCAPE };
 enum outcome { COMPLETE, MORE, OVER, AT_BREAK, NO_MEMORY };
 enum event { EVENT_MORE, EVENT_HEADER, EVENT_FULL, EVENT_DONE, EVENT_NO_MEMORY };
-enum damage { STRAY = 1, NUL = 2, BARE_CR = 4 };
-enum code { FINE, FIELD_COUNT, REPEATED_HEADER, STRAY_QUOTE, UNCLOSED_QUOTE, TOO_LONG, NOT_DECODABLE, HAS_NUL, HAS_CR };
+enum damage { STRAY = 1, NUL = 2, BARE_CR = 4, LONE_ESCAPE = 8 };
+enum code {
+    FINE, FIELD_COUNT, REPEATED_HEADER, STRAY_QUOTE, UNCLOSED_QUOTE, TOO_LONG, NOT_DECODABLE, HAS_NUL, HAS_CR, SWALLOWED,
+    STRAY_ESCAPE,
+};
 enum ends { UNDECIDED = -1, ENDS_LF = 0, ENDS_CR = 1 };
 
-typedef struct { size_t from, length; bool doubled; } Field;
-typedef struct { size_t at; enum state state; } Walk;
+/* `folded`: the text is shorter than its bytes, by doubled quotes or escapes. */
+typedef struct { size_t from, length; bool quoted, folded; } Field;
+typedef struct { size_t at, field; enum state state; bool folded; } Walk;
+typedef struct { uint8_t *text; size_t length; } Name;
 typedef struct { size_t end, next, fields, breaks, first_break; bool broken; unsigned damage; } Record;
 typedef struct { uint64_t line, record, found, first, last; size_t raw_at, raw_length, length; int code; } Bad;
 
 typedef struct {
     PyObject_HEAD
-    uint8_t delimiter, quote;
+    uint8_t delimiter, quote, escape; /* escape: NUL where there is none */
+    bool escapes;
     int ends;
     size_t max_record, batch_rows, batch_bytes;
     uint8_t bare_stop[256], quoted_stop[256];
     uint8_t *buffer;
     size_t length, capacity, at;
-    bool final, ascii, busy;
+    size_t high_end; /* behind the last byte of the buffer that is not ASCII */
+    bool final, busy, begun;
     /* what is going on at `at` */
     size_t skip_left, span_end;
-    bool swallow, swallow_skips, header_wanted;
+    bool swallow, swallow_skips, header_wanted, header_ready;
     Bad span;
     Record header;
     int header_code;
     struct { bool active, closed; Walk walk; size_t closed_at; } memo;
+    struct { bool active, ask; Walk walk; Record record; } paused;
+    struct { size_t at, first; enum state state; } probe; /* of decide_ends */
     /* sums of data rule 2 */
     uint64_t lines, record_lines, blank_lines, header_lines, skipped_lines, records, visited;
     /* the batch that is being built */
@@ -57,7 +67,7 @@ typedef struct {
     size_t bad_count, bad_capacity;
     uint8_t *raw;
     size_t raw_used, raw_capacity;
-    PyObject *names; /* tuple of bytes: the header */
+    Name *names, raw_header; /* the header: its names, and its bytes as they stood */
 } Scanner;
 
 /* ---- small things ---- */
@@ -102,9 +112,9 @@ physical_line(const Scanner *s, size_t p, size_t *end, size_t *next)
 /* ---- the automaton of data rule 6 ---- */
 
 static inline void
-take_field(Scanner *s, Record *record, size_t from, size_t to, bool doubled)
+take_field(Scanner *s, Record *record, size_t from, size_t to, bool quoted, bool folded)
 {
-    if (record->fields < s->fields_capacity) s->fields[record->fields] = (Field){from, to - from, doubled};
+    if (record->fields < s->fields_capacity) s->fields[record->fields] = (Field){from, to - from, quoted, folded};
     record->fields++;
 }
 
@@ -122,23 +132,24 @@ note_break(const Scanner *s, size_t p, Record *record)
 
 /* Walk on from `walk` until the record ends, the byte at `limit` is reached (OVER) or the input ends.
  *
- * OVER also stands for an end of input inside quotes. With `stop_at_break` the first line end inside quotes gives AT_BREAK. */
+ * OVER is also the outcome of an end of input inside quotes. With `stop_at_break` the first line end inside quotes gives AT_BREAK. */
 static enum outcome
 advance(Scanner *s, Walk *walk, size_t limit, Record *record, bool stop_at_break)
 {
     const uint8_t *bytes = s->buffer;
-    const uint8_t quote = s->quote, delimiter = s->delimiter;
+    const uint8_t quote = s->quote, delimiter = s->delimiter, escape = s->escape;
+    const bool escapes = s->escapes;
     const size_t stop = limit < s->length ? limit : s->length, began = walk->at;
-    size_t p = walk->at, field = walk->at;
+    size_t p = walk->at, field = walk->field;
     enum state state = walk->state;
     enum outcome outcome = COMPLETE;
-    bool doubled = false;
+    bool folded = walk->folded;
     int width;
 
     for (;;) {
         if (state == FIELD_START) {
             field = p;
-            doubled = false;
+            folded = false;
             if (p == stop) break;
             state = BARE;
             if (bytes[p] == quote) {
@@ -151,13 +162,17 @@ advance(Scanner *s, Walk *walk, size_t limit, Record *record, bool stop_at_break
             if (p == stop) break;
             uint8_t byte = bytes[p];
             if (byte == delimiter) {
-                take_field(s, record, field, p++, false);
+                take_field(s, record, field, p++, false, folded);
                 state = FIELD_START;
             } else if (byte == quote || byte == 0) {
                 record->damage |= byte ? STRAY : NUL;
                 p++;
+            } else if (escapes && byte == escape) {
+                folded = true;
+                p++;
+                state = BARE_ESCAPE;
             } else if ((width = line_end(s, p)) > 0) {
-                take_field(s, record, field, p, false);
+                take_field(s, record, field, p, false, folded);
                 goto ended;
             } else if (width < 0) {
                 outcome = MORE;
@@ -169,27 +184,42 @@ advance(Scanner *s, Walk *walk, size_t limit, Record *record, bool stop_at_break
         } else if (state == QUOTED) {
             while (p < stop && !s->quoted_stop[bytes[p]]) p++;
             if (p == stop) break;
-            if (bytes[p] == quote)
+            if (bytes[p] == quote) {
                 state = QUOTE_SEEN;
-            else if (bytes[p] == 0)
+            } else if (bytes[p] == 0) {
                 record->damage |= NUL;
-            else if (note_break(s, p, record) && stop_at_break) {
+            } else if (escapes && bytes[p] == escape) {
+                folded = true;
+                state = QUOTED_ESCAPE;
+            } else if (note_break(s, p, record) && stop_at_break) {
                 outcome = AT_BREAK;
                 goto paused;
             }
             p++;
+        } else if (state == BARE_ESCAPE) {
+            /* What follows is text, but for the end of the line: there the escape stands alone. */
+            if (p == stop) break;
+            state = BARE;
+            if (bytes[p] == '\n' || bytes[p] == '\r')
+                record->damage |= LONE_ESCAPE;
+            else if (bytes[p++] == 0)
+                record->damage |= NUL;
+        } else if (state == QUOTED_ESCAPE) {
+            if (p == stop) break;
+            if (bytes[p] == quote || bytes[p] == escape) p++;
+            state = QUOTED;
         } else {
             if (p == stop) break;
             if (bytes[p] == quote) {
-                doubled = true;
+                folded = true;
                 p++;
                 state = QUOTED;
             } else if (bytes[p] == delimiter) {
-                take_field(s, record, field + 1, p - 1, doubled);
+                take_field(s, record, field + 1, p - 1, true, folded);
                 p++;
                 state = FIELD_START;
             } else if ((width = line_end(s, p)) > 0) {
-                take_field(s, record, field + 1, p - 1, doubled);
+                take_field(s, record, field + 1, p - 1, true, folded);
                 goto ended;
             } else if (width < 0) {
                 outcome = MORE;
@@ -201,23 +231,46 @@ advance(Scanner *s, Walk *walk, size_t limit, Record *record, bool stop_at_break
         }
     }
     width = 0;
-    outcome = p == limit || (s->final && state == QUOTED) ? OVER : s->final ? COMPLETE : MORE;
+    bool inside = state == QUOTED || state == QUOTED_ESCAPE;
+    outcome = p == limit || (s->final && inside) ? OVER : s->final ? COMPLETE : MORE;
     if (outcome != COMPLETE) goto paused;
+    if (state == BARE_ESCAPE) record->damage |= LONE_ESCAPE;
     if (state == QUOTE_SEEN)
-        take_field(s, record, field + 1, p - 1, doubled);
+        take_field(s, record, field + 1, p - 1, true, folded);
     else
-        take_field(s, record, field, p, false);
+        take_field(s, record, field, p, false, folded);
 ended:
     record->end = p;
     record->next = p + (size_t)width;
 paused:
-    walk->at = p;
-    walk->state = state;
+    *walk = (Walk){p, field, state, folded};
     s->visited += p - began;
     return outcome;
 }
 
 /* ---- building the batch ---- */
+
+/* Write the text of a folded field, without the escapes and the first one of two quotes; gives its length. */
+static size_t
+unfold(const Scanner *s, const Field *field, uint8_t *to)
+{
+    const uint8_t *text = s->buffer + field->from;
+    size_t kept = 0;
+    for (size_t i = 0; i < field->length; i++) {
+        /* A quote outside of an escape is one of two. */
+        bool skips = (s->escapes && text[i] == s->escape) || (field->quoted && text[i] == s->quote);
+        if (skips && i + 1 < field->length) i++;
+        to[kept++] = text[i];
+    }
+    return kept;
+}
+
+/* Say whether a field is the null of an export with escapes: \N, not quoted. */
+static bool
+is_null_mark(const Scanner *s, const Field *field)
+{
+    return s->escapes && field->folded && !field->quoted && field->length == 2 && s->buffer[field->from + 1] == 'N';
+}
 
 static bool
 put_field(Scanner *s, Column *column, const Field *field)
@@ -225,16 +278,13 @@ put_field(Scanner *s, Column *column, const Field *field)
     const uint8_t *text = s->buffer + field->from;
     size_t before = column->used;
     bool fits;
-    if (!field->doubled) {
+    if (!field->folded) {
         fits = put_text(column, s->rows, text, field->length);
+    } else if (is_null_mark(s, field)) {
+        fits = put_text(column, s->rows, text, 0);
     } else {
         fits = room_for(column, field->length);
-        size_t kept = 0;
-        for (size_t i = 0; fits && i < field->length; i++) {
-            column->data[before + kept++] = text[i];
-            if (text[i] == s->quote) i++;
-        }
-        if (fits) seal_text(column, s->rows, kept);
+        if (fits) seal_text(column, s->rows, unfold(s, field, column->data + before));
     }
     s->batch_used += column->used - before;
     return fits;
@@ -293,32 +343,80 @@ put_bad(Scanner *s, Bad bad, size_t end)
 /* ---- one record ---- */
 
 static bool
-equals_header(const Scanner *s)
+is_name(const Scanner *s, const Field *field, const Name *name)
 {
+    const uint8_t *text = s->buffer + field->from;
+    if (!field->folded) return field->length == name->length && memcmp(text, name->text, name->length) == 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < field->length; i++, kept++) {
+        bool skips = (s->escapes && text[i] == s->escape) || (field->quoted && text[i] == s->quote);
+        if (skips && i + 1 < field->length) i++;
+        if (kept == name->length || name->text[kept] != text[i]) return false;
+    }
+    return kept == name->length;
+}
+
+/* Say whether a record repeats the header, also behind a byte order mark: files that were put one behind the other. */
+static bool
+equals_header(const Scanner *s, const Record *record)
+{
+    const uint8_t *text = s->buffer + s->at;
+    size_t length = record->end - s->at;
+    bool marked = length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+    if (marked && s->raw_header.length && length - 3 == s->raw_header.length &&
+        memcmp(text + 3, s->raw_header.text, length - 3) == 0)
+        return true;
+    if (record->fields != s->column_count || record->damage) return false;
     for (size_t i = 0; i < s->column_count; i++) {
-        PyObject *name = PyTuple_GET_ITEM(s->names, (Py_ssize_t)i);
-        const uint8_t *wanted = (const uint8_t *)PyBytes_AS_STRING(name), *text = s->buffer + s->fields[i].from;
-        size_t left = (size_t)PyBytes_GET_SIZE(name), length = s->fields[i].length;
-        if (!s->fields[i].doubled) {
-            if (length != left || memcmp(wanted, text, length) != 0) return false;
-            continue;
+        Field field = s->fields[i];
+        if (marked && i == 0 && !field.quoted) {
+            field.from += 3;
+            field.length -= 3;
         }
-        for (size_t k = 0; k < length; k++, wanted++, left--) {
-            if (left == 0 || *wanted != text[k]) return false;
-            if (text[k] == s->quote) k++;
-        }
-        if (left) return false;
+        if (!is_name(s, &field, &s->names[i])) return false;
     }
     return true;
+}
+
+/* Count the lines of a quoted text that have as many fields as the header; stops at two. */
+static int
+lines_like_records(const Scanner *s, const Field *field)
+{
+    const uint8_t *text = s->buffer + field->from;
+    size_t fields = 1;
+    int found = 0;
+    for (size_t i = 0; i <= field->length && found < 2; i++) {
+        if (i == field->length || text[i] == '\n' || (text[i] == '\r' && s->ends == ENDS_CR)) {
+            found += fields == s->column_count;
+            fields = 1;
+        } else if (s->escapes && text[i] == s->escape && i + 1 < field->length && text[i + 1] != '\n') {
+            i++;
+        } else {
+            fields += text[i] == s->delimiter;
+        }
+    }
+    return found;
+}
+
+/* Say whether a quoted text swallowed records: two stray quotes pages apart look like one text. In a file of one column any
+ * line has as many fields as the header, so there it means nothing. */
+static bool
+has_swallowed(const Scanner *s, const Record *record)
+{
+    if (!record->broken || s->column_count < 2) return false;
+    for (size_t i = 0; i < s->column_count; i++)
+        if (s->fields[i].quoted && lines_like_records(s, &s->fields[i]) == 2) return true;
+    return false;
 }
 
 static int
 damage_code(const Scanner *s, const Record *record)
 {
-    if (!s->ascii && !is_utf8(s->buffer + s->at, s->buffer + record->end)) return NOT_DECODABLE;
+    if (s->at < s->high_end && !is_utf8(s->buffer + s->at, s->buffer + record->end)) return NOT_DECODABLE;
     if (record->damage & NUL) return HAS_NUL;
     if (record->damage & BARE_CR) return HAS_CR;
     if (record->damage & STRAY) return STRAY_QUOTE;
+    if (record->damage & LONE_ESCAPE) return STRAY_ESCAPE;
     return FINE;
 }
 
@@ -327,7 +425,8 @@ finish_record(Scanner *s, const Record *record)
 {
     int code = damage_code(s, record);
     if (code == FINE && record->fields != s->column_count) code = FIELD_COUNT;
-    if (code == FINE && equals_header(s)) code = REPEATED_HEADER;
+    if (code == FINE && has_swallowed(s, record)) code = SWALLOWED;
+    if ((code == FINE || code == STRAY_QUOTE) && equals_header(s, record)) code = REPEATED_HEADER;
     if (code != FINE) {
         Bad span = {0};
         span.code = code;
@@ -379,11 +478,19 @@ ask_memo(Scanner *s, size_t limit)
 static enum outcome
 walk_record(Scanner *s, size_t limit, Walk *walk, Record *record)
 {
-    bool ask = s->memo.active;
+    bool ask = s->memo.active, resumes = s->paused.active;
+    if (resumes) ask = s->paused.ask;
     for (;;) {
-        *walk = (Walk){s->at, FIELD_START};
-        *record = (Record){0};
+        *walk = resumes ? s->paused.walk : (Walk){s->at, s->at, FIELD_START, false};
+        *record = resumes ? s->paused.record : (Record){0};
+        resumes = s->paused.active = false;
         enum outcome outcome = advance(s, walk, limit, record, ask);
+        if (outcome == MORE) {
+            s->paused.active = true;
+            s->paused.ask = ask;
+            s->paused.walk = *walk;
+            s->paused.record = *record;
+        }
         if (outcome != AT_BREAK) return outcome;
         /* The line after this break is inside quotes; the kept walk knows it when it has come that far. */
         size_t known = s->memo.closed ? s->memo.closed_at : s->memo.walk.at;
@@ -397,13 +504,19 @@ walk_record(Scanner *s, size_t limit, Walk *walk, Record *record)
     }
 }
 
+static bool
+is_inside(const Walk *walk)
+{
+    return walk->state == QUOTED || walk->state == QUOTED_ESCAPE;
+}
+
 /* Set aside the first line of a record that is not complete within the limit; reading resumes on the next. */
 static enum event
 give_up_first_line(Scanner *s, const Walk *walk, const Record *record)
 {
     Bad bad = {0};
     size_t end, next;
-    bad.code = record->broken || walk->state == QUOTED ? UNCLOSED_QUOTE : TOO_LONG;
+    bad.code = record->broken || is_inside(walk) ? UNCLOSED_QUOTE : TOO_LONG;
     bad.first = bad.last = s->lines + 1;
     bool whole = physical_line(s, s->at, &end, &next) >= 0;
     if (!whole) {
@@ -433,9 +546,10 @@ read_record(Scanner *s)
     enum outcome outcome = walk_record(s, limit, &walk, &record);
     if (outcome == MORE) return EVENT_MORE;
     if (s->header_wanted) {
-        bool open = record.broken || walk.state == QUOTED;
+        bool open = record.broken || is_inside(&walk);
         s->header = record;
         s->header_code = outcome == COMPLETE ? damage_code(s, &record) : open ? UNCLOSED_QUOTE : TOO_LONG;
+        s->header_ready = true;
         return EVENT_HEADER;
     }
     if (outcome == OVER) return give_up_first_line(s, &walk, &record);
@@ -448,20 +562,28 @@ read_record(Scanner *s)
 static void
 decide_ends(Scanner *s)
 {
-    enum state state = s->skip_left ? BARE : FIELD_START;
+    enum state state = s->probe.state;
     size_t most = s->max_record > HEADER_MAX ? s->max_record : HEADER_MAX;
-    size_t stop = s->length < most ? s->length : most, first = SIZE_MAX, p;
-    for (p = 0; p < stop; p++) {
+    size_t stop = s->length < most ? s->length : most, first = s->probe.first, p;
+    if (s->skip_left) state = BARE;
+    for (p = s->probe.at; p < stop; p++) {
         uint8_t byte = s->buffer[p];
         bool ends = byte == '\n' || byte == '\r';
         if (ends && first == SIZE_MAX) first = p;
-        if (ends && state != QUOTED) break;
+        if (ends && state != QUOTED && state != QUOTED_ESCAPE) break;
         if (s->skip_left) continue;
-        if (byte == s->quote && state != BARE)
+        if (state == QUOTED_ESCAPE || state == BARE_ESCAPE)
+            state = state == QUOTED_ESCAPE ? QUOTED : BARE;
+        else if (s->escapes && byte == s->escape && state != QUOTE_SEEN)
+            state = state == QUOTED ? QUOTED_ESCAPE : BARE_ESCAPE;
+        else if (byte == s->quote && state != BARE)
             state = state == QUOTED ? QUOTE_SEEN : QUOTED;
         else if (state != QUOTED)
             state = byte == s->delimiter ? FIELD_START : BARE;
     }
+    s->probe.at = p;
+    s->probe.first = first;
+    s->probe.state = state;
     if (p == stop) {
         if (stop == s->length && !s->final) return;
         if (first == SIZE_MAX) {
@@ -541,61 +663,97 @@ table_of_batch(Scanner *s)
     bool moved = export_texts(s->columns, texts, s->rows, schema, array) &&
                  export_numbers((void **)&s->line_numbers, "L", "_line", texts, schema, array) &&
                  export_numbers((void **)&s->record_numbers, "L", "_record", texts + 1, schema, array);
+    for (size_t i = 0; i < texts; i++) free_column(&s->columns[i]); /* nothing is left where all was moved */
     s->rows_capacity = s->rows = 0;
     if (moved) return (PyObject *)table;
-    Py_DECREF(table);
+    Py_DECREF((PyObject *)table);
     return PyErr_NoMemory();
 }
 
 /* ---- the Python type ---- */
 
-static int
-scanner_init(Scanner *s, PyObject *args, PyObject *kwargs)
+static PyObject *
+scanner_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *words[] = {"delimiter", "quote", "max_record_bytes", "skip_lines", "batch_rows", "batch_bytes", NULL};
-    int delimiter, quote;
+    static char *words[] = {"delimiter", "quote", "escape", "max_record_bytes", "skip_lines", "batch_rows", "batch_bytes",
+                            NULL};
+    int delimiter, quote, escape = 0;
     Py_ssize_t max_record, skip_lines, batch_rows, batch_bytes;
-    if (s->buffer != NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "a Scanner is for one file");
-        return -1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "$CCCnnnn", words, &delimiter, &quote, &escape, &max_record,
+                                     &skip_lines, &batch_rows, &batch_bytes))
+        return NULL;
+    if (delimiter < 1 || delimiter > 127 || quote < 1 || quote > 127 || escape < 0 || escape > 127 ||
+        delimiter == quote || escape == quote || escape == delimiter || max_record < 1 || max_record > INT32_MAX / 2 ||
+        skip_lines < 0 || batch_rows < 1 || batch_bytes < 1 || batch_bytes > INT32_MAX) {
+        PyErr_SetString(PyExc_ValueError,
+                        "ASCII delimiter, quote and escape (NUL for none) that differ, and sizes between 1 and 1 GiB");
+        return NULL;
     }
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "$CCnnnn", words, &delimiter, &quote, &max_record, &skip_lines,
-                                     &batch_rows, &batch_bytes))
-        return -1;
-    if (delimiter < 1 || delimiter > 127 || quote < 1 || quote > 127 || delimiter == quote || max_record < 1 ||
-        max_record > INT32_MAX / 2 || skip_lines < 0 || batch_rows < 1 || batch_bytes < 1 || batch_bytes > INT32_MAX) {
-        PyErr_SetString(PyExc_ValueError, "ASCII delimiter and quote that differ, and sizes between 1 and 1 GiB");
-        return -1;
-    }
+    Scanner *s = (Scanner *)PyType_GenericAlloc(type, 0);
+    if (s == NULL) return NULL;
     s->delimiter = (uint8_t)delimiter;
     s->quote = (uint8_t)quote;
+    s->escape = (uint8_t)escape;
+    s->escapes = escape != 0;
     s->max_record = (size_t)max_record;
     s->skip_left = (size_t)skip_lines;
     s->batch_rows = (size_t)batch_rows;
     s->batch_bytes = (size_t)batch_bytes;
     s->ends = UNDECIDED;
-    s->ascii = s->header_wanted = true;
+    s->header_wanted = true;
+    s->probe.first = SIZE_MAX;
     s->bare_stop[s->delimiter] = s->bare_stop[s->quote] = s->bare_stop['\n'] = s->bare_stop['\r'] = s->bare_stop[0] = 1;
     s->quoted_stop[s->quote] = s->quoted_stop['\n'] = s->quoted_stop[0] = 1;
+    s->bare_stop[s->escape] = s->quoted_stop[s->escape] = 1;
     s->capacity = 1;
     s->buffer = calloc(1 + SLACK, 1);
-    if (s->buffer == NULL) PyErr_NoMemory();
-    return s->buffer == NULL ? -1 : 0;
+    if (s->buffer != NULL) return (PyObject *)s;
+    Py_DECREF((PyObject *)s);
+    return PyErr_NoMemory();
+}
+
+static void
+drop_names(Scanner *s)
+{
+    for (size_t i = 0; s->columns != NULL && i < s->column_count; i++) free_column(&s->columns[i]);
+    for (size_t i = 0; s->names != NULL && i < s->column_count; i++) free(s->names[i].text);
+    free(s->names);
+    free(s->columns);
+    s->names = NULL;
+    s->columns = NULL;
+    s->column_count = 0;
 }
 
 static void
 scanner_gone(Scanner *s)
 {
-    for (size_t i = 0; i < s->column_count; i++) free_column(&s->columns[i]);
-    free(s->columns);
+    PyTypeObject *type = Py_TYPE((PyObject *)s);
+    drop_names(s);
+    free(s->raw_header.text);
     free(s->line_numbers);
     free(s->record_numbers);
     free(s->fields);
     free(s->bad);
     free(s->raw);
     free(s->buffer);
-    Py_XDECREF(s->names);
-    Py_TYPE(s)->tp_free((PyObject *)s);
+    PyObject_Free(s);
+    Py_DECREF(type);
+}
+
+/* Refuse a call while another thread scans, or in an order that has no meaning. */
+static bool
+refused(bool wrong, const char *why)
+{
+    if (wrong) PyErr_SetString(PyExc_RuntimeError, why);
+    return wrong;
+}
+
+static const char BUSY[] = "being scanned by another thread";
+
+static size_t
+less(size_t place, size_t gone)
+{
+    return place > gone ? place - gone : 0;
 }
 
 /* Drop what was read from the buffer, so that only the tail moves. */
@@ -603,21 +761,33 @@ static void
 drop_read(Scanner *s)
 {
     size_t gone = s->at;
+    if (gone == 0) return;
     memmove(s->buffer, s->buffer + gone, s->length - gone);
     s->length -= gone;
     s->at = 0;
-    s->span_end = s->span_end > gone ? s->span_end - gone : 0;
+    s->span_end = less(s->span_end, gone);
+    s->high_end = less(s->high_end, gone);
     size_t *known = s->memo.closed ? &s->memo.closed_at : &s->memo.walk.at;
     if (*known < gone) s->memo.active = false;
-    *known = *known < gone ? 0 : *known - gone;
+    *known = less(*known, gone);
+    s->memo.walk.field = less(s->memo.walk.field, gone);
+    if (!s->paused.active) return;
+    Record *record = &s->paused.record;
+    s->paused.walk.at -= gone;
+    s->paused.walk.field -= gone;
+    record->first_break = less(record->first_break, gone);
+    for (size_t i = 0; i < record->fields && i < s->fields_capacity; i++) s->fields[i].from -= gone;
 }
 
-static bool
-is_ascii(const uint8_t *bytes, size_t length)
+/* Find where the bytes that are not ASCII end; 0 where all are. */
+static size_t
+end_of_high(const uint8_t *bytes, size_t length)
 {
     uint8_t all = 0;
     for (size_t i = 0; i < length; i++) all |= bytes[i];
-    return all < 0x80;
+    if (all < 0x80) return 0;
+    while (bytes[length - 1] < 0x80) length--;
+    return length;
 }
 
 static PyObject *
@@ -626,9 +796,8 @@ scanner_feed(Scanner *s, PyObject *args)
     Py_buffer data;
     int final;
     if (!PyArg_ParseTuple(args, "y*p", &data, &final)) return NULL;
-    if (s->busy || s->final) {
+    if (refused(s->busy || s->final || s->header_ready, "the input has ended, is being scanned, or its header is to be taken")) {
         PyBuffer_Release(&data);
-        PyErr_SetString(PyExc_RuntimeError, "the input has ended, or is being scanned");
         return NULL;
     }
     drop_read(s);
@@ -637,9 +806,10 @@ scanner_feed(Scanner *s, PyObject *args)
     if (fits) {
         s->capacity = room - SLACK;
         memcpy(s->buffer + s->length, data.buf, more);
+        size_t high = end_of_high(s->buffer + s->length, more);
+        if (high) s->high_end = s->length + high;
         s->length += more;
         memset(s->buffer + s->length, 0, SLACK);
-        s->ascii = is_ascii(s->buffer, s->length);
         s->final = final;
     }
     PyBuffer_Release(&data);
@@ -650,10 +820,9 @@ scanner_feed(Scanner *s, PyObject *args)
 static PyObject *
 scanner_scan(Scanner *s, PyObject *Py_UNUSED(none))
 {
-    if (s->busy) {
-        PyErr_SetString(PyExc_RuntimeError, "being scanned by another thread");
-        return NULL;
-    }
+    if (refused(s->busy, BUSY)) return NULL;
+    if (s->header_ready) return PyLong_FromLong(EVENT_HEADER);
+    if (refused(!s->header_wanted && !s->begun, "begin() comes first")) return NULL;
     size_t wanted = s->header_wanted ? HEADER_MAX + 1 : s->column_count;
     if (!reserve((void **)&s->fields, &s->fields_capacity, wanted, sizeof(Field))) return PyErr_NoMemory();
     s->busy = true;
@@ -669,73 +838,95 @@ scanner_scan(Scanner *s, PyObject *Py_UNUSED(none))
 static PyObject *
 field_bytes(const Scanner *s, const Field *field)
 {
-    PyObject *value = PyBytes_FromStringAndSize((const char *)s->buffer + field->from, (Py_ssize_t)field->length);
-    if (value == NULL || !field->doubled) return value;
-    char *text = PyBytes_AS_STRING(value);
-    Py_ssize_t kept = 0;
-    for (size_t i = 0; i < field->length; i++) {
-        text[kept++] = text[i];
-        if (text[i] == (char)s->quote) i++;
-    }
-    _PyBytes_Resize(&value, kept);
+    const char *from = (const char *)s->buffer + field->from;
+    if (!field->folded) return PyBytes_FromStringAndSize(from, (Py_ssize_t)field->length);
+    uint8_t *text = malloc(field->length + 1);
+    if (text == NULL) return PyErr_NoMemory();
+    PyObject *value = PyBytes_FromStringAndSize((const char *)text, (Py_ssize_t)unfold(s, field, text));
+    free(text);
     return value;
 }
 
 static PyObject *
 scanner_header(Scanner *s, PyObject *Py_UNUSED(none))
 {
-    size_t count = s->header_code == FINE ? s->header.fields : 0;
+    if (refused(s->busy || !s->header_ready, "scan() did not come to a header, or is running")) return NULL;
+    size_t count = s->header_code == FINE ? s->header.fields : 0, length = s->header.end - s->at;
     PyObject *names = PyTuple_New((Py_ssize_t)count);
     if (names == NULL) return NULL;
     for (size_t i = 0; i < count; i++) {
         PyObject *name = field_bytes(s, &s->fields[i]);
-        if (name == NULL) {
+        if (name == NULL || PyTuple_SetItem(names, (Py_ssize_t)i, name) < 0) {
             Py_DECREF(names);
             return NULL;
         }
-        PyTuple_SET_ITEM(names, (Py_ssize_t)i, name);
     }
-    if (s->header_code == FINE) {
+    if (count) {
+        s->raw_header.text = malloc(length + 1);
+        if (s->raw_header.text == NULL) {
+            Py_DECREF(names);
+            return PyErr_NoMemory();
+        }
+        memcpy(s->raw_header.text, s->buffer + s->at, length);
+        s->raw_header.length = length;
         s->at = s->header.next;
         s->header_lines = s->header.breaks + 1;
         s->lines += s->header_lines;
         s->header = (Record){0};
     }
+    s->header_ready = s->header_wanted = false;
     return Py_BuildValue("(Ni)", names, s->header_code);
+}
+
+static bool
+take_names(Scanner *s, PyObject *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *text;
+        Py_ssize_t length;
+        if (PyBytes_AsStringAndSize(PyTuple_GetItem(names, (Py_ssize_t)i), &text, &length) < 0) return false;
+        s->names[i].text = malloc((size_t)length + 1);
+        if (s->names[i].text == NULL) {
+            PyErr_NoMemory();
+            return false;
+        }
+        memcpy(s->names[i].text, text, (size_t)length);
+        s->names[i].length = (size_t)length;
+    }
+    return true;
 }
 
 static PyObject *
 scanner_begin(Scanner *s, PyObject *names)
 {
-    if (!PyTuple_Check(names) || PyTuple_GET_SIZE(names) == 0 || s->columns != NULL) {
-        PyErr_SetString(PyExc_ValueError, "begin() takes a tuple of names, once");
+    if (refused(s->busy || s->header_ready || s->names != NULL, "begin() is called once, before scan() or behind header()"))
+        return NULL;
+    Py_ssize_t count = PyTuple_Check(names) ? PyTuple_Size(names) : 0;
+    if (count == 0) {
+        PyErr_SetString(PyExc_ValueError, "begin() takes a tuple of names");
         return NULL;
     }
-    size_t count = (size_t)PyTuple_GET_SIZE(names);
-    for (size_t i = 0; i < count; i++)
-        if (!PyBytes_Check(PyTuple_GET_ITEM(names, (Py_ssize_t)i))) {
-            PyErr_SetString(PyExc_TypeError, "names are bytes");
-            return NULL;
-        }
-    s->columns = calloc(count, sizeof(Column));
-    if (s->columns == NULL) return PyErr_NoMemory();
+    s->column_count = (size_t)count;
+    s->names = calloc(s->column_count, sizeof(Name));
+    s->columns = calloc(s->column_count, sizeof(Column));
+    if (s->names == NULL || s->columns == NULL) PyErr_NoMemory();
+    if (PyErr_Occurred() || !take_names(s, names, s->column_count)) {
+        drop_names(s);
+        return NULL;
+    }
     free(s->fields);
     s->fields = NULL;
     s->fields_capacity = 0;
-    s->column_count = count;
     s->header_wanted = false;
-    Py_INCREF(names);
-    s->names = names;
+    s->paused.active = false;
+    s->begun = true;
     Py_RETURN_NONE;
 }
 
 static PyObject *
 scanner_take(Scanner *s, PyObject *Py_UNUSED(none))
 {
-    if (s->busy || s->names == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "nothing to take yet");
-        return NULL;
-    }
+    if (refused(s->busy || !s->begun, "nothing to take yet, or being scanned")) return NULL;
     PyObject *bad = PyList_New((Py_ssize_t)s->bad_count);
     for (size_t i = 0; bad != NULL && i < s->bad_count; i++) {
         const Bad *b = &s->bad[i];
@@ -744,7 +935,7 @@ scanner_take(Scanner *s, PyObject *Py_UNUSED(none))
         if (item == NULL)
             Py_CLEAR(bad);
         else
-            PyList_SET_ITEM(bad, (Py_ssize_t)i, item);
+            PyList_SetItem(bad, (Py_ssize_t)i, item);
     }
     PyObject *table = bad ? table_of_batch(s) : NULL;
     if (table == NULL) {
@@ -758,6 +949,7 @@ scanner_take(Scanner *s, PyObject *Py_UNUSED(none))
 static PyObject *
 scanner_counts(Scanner *s, PyObject *Py_UNUSED(none))
 {
+    if (refused(s->busy, BUSY)) return NULL;
     return Py_BuildValue("{sKsKsKsKsKsKsKsn}", "lines", s->lines, "record_lines", s->record_lines, "blank_lines",
                          s->blank_lines, "header_lines", s->header_lines, "skipped_lines", s->skipped_lines, "records",
                          s->records, "visited", s->visited, "unread", (Py_ssize_t)(s->length - s->at));
@@ -766,6 +958,7 @@ scanner_counts(Scanner *s, PyObject *Py_UNUSED(none))
 static PyObject *
 scanner_unread(Scanner *s, void *Py_UNUSED(closure))
 {
+    if (refused(s->busy, BUSY)) return NULL;
     return PyBytes_FromStringAndSize((const char *)s->buffer + s->at, (Py_ssize_t)(s->length - s->at));
 }
 
@@ -785,6 +978,7 @@ scanner_get_rows(Scanner *s, void *Py_UNUSED(closure))
 static int
 scanner_set_rows(Scanner *s, PyObject *value, void *Py_UNUSED(closure))
 {
+    if (refused(s->busy, BUSY)) return -1;
     Py_ssize_t rows = value ? PyLong_AsSsize_t(value) : -1;
     if (rows < 1) {
         if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "batch_rows is at least 1");
@@ -796,11 +990,11 @@ scanner_set_rows(Scanner *s, PyObject *value, void *Py_UNUSED(closure))
 
 static PyMethodDef scanner_methods[] = {
     {"feed", (PyCFunction)scanner_feed, METH_VARARGS, "Add a block of bytes; True when it is the last one."},
-    {"scan", (PyCFunction)scanner_scan, METH_NOARGS, "Go on until MORE, HEADER, FULL or DONE."},
+    {"scan", (PyCFunction)scanner_scan, METH_NOARGS, "Read until MORE, HEADER, FULL or DONE."},
     {"header", (PyCFunction)scanner_header, METH_NOARGS, "Take the header: its names, and the code of its damage or 0."},
     {"begin", (PyCFunction)scanner_begin, METH_O, "Set the columns; records follow."},
     {"take", (PyCFunction)scanner_take, METH_NOARGS, "Take the batch: its rows, and its malformed lines."},
-    {"counts", (PyCFunction)scanner_counts, METH_NOARGS, "Give the sums of the lines read so far."},
+    {"counts", (PyCFunction)scanner_counts, METH_NOARGS, "Return the sums of the lines read so far."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -811,17 +1005,16 @@ static PyGetSetDef scanner_values[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-static PyTypeObject ScannerType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = MODULE ".Scanner",
-    .tp_basicsize = sizeof(Scanner),
-    .tp_dealloc = (destructor)scanner_gone,
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_new = PyType_GenericNew,
-    .tp_init = (initproc)scanner_init,
-    .tp_methods = scanner_methods,
-    .tp_getset = scanner_values,
-    .tp_doc = "Split the bytes of one CSV file into records.",
+static PyType_Slot scanner_slots[] = {
+    {Py_tp_new, (void *)scanner_new},
+    {Py_tp_dealloc, (void *)scanner_gone},
+    {Py_tp_methods, scanner_methods},
+    {Py_tp_getset, scanner_values},
+    {Py_tp_doc, "Split the bytes of one CSV file into records."},
+    {0, NULL},
 };
+
+static PyType_Spec scanner_spec = {MODULE ".Scanner", sizeof(Scanner), 0, Py_TPFLAGS_DEFAULT, scanner_slots};
 
 static struct PyModuleDef module = {
     PyModuleDef_HEAD_INIT, "_csv", "Split CSV bytes into Arrow columns.", -1, NULL, NULL, NULL, NULL, NULL,
@@ -830,11 +1023,12 @@ static struct PyModuleDef module = {
 PyMODINIT_FUNC
 PyInit__csv(void)
 {
-    if (PyType_Ready(&ScannerType) < 0 || PyType_Ready(&TableType) < 0) return NULL;
     PyObject *m = PyModule_Create(&module);
     if (m == NULL) return NULL;
-    if (PyModule_AddObjectRef(m, "Scanner", (PyObject *)&ScannerType) < 0 ||
-        PyModule_AddObjectRef(m, "Table", (PyObject *)&TableType) < 0 || PyModule_AddIntConstant(m, "MORE", EVENT_MORE) < 0 ||
+    PyTypeObject *scanner = add_type(m, &scanner_spec, "Scanner");
+    TableType = add_type(m, &table_spec, "Table");
+    Py_XDECREF((PyObject *)scanner); /* the module holds it; ours of Table stays for new_table */
+    if (scanner == NULL || TableType == NULL || PyModule_AddIntConstant(m, "MORE", EVENT_MORE) < 0 ||
         PyModule_AddIntConstant(m, "HEADER", EVENT_HEADER) < 0 || PyModule_AddIntConstant(m, "FULL", EVENT_FULL) < 0 ||
         PyModule_AddIntConstant(m, "DONE", EVENT_DONE) < 0) {
         Py_DECREF(m);

@@ -41,6 +41,7 @@ class CsvReader:
         self._scanner = _csv.Scanner(
             delimiter=source.delimiter,
             quote=source.quote,
+            escape=source.escape or "\0",
             max_record_bytes=task.max_record_bytes,
             skip_lines=source.skip_lines,
             batch_rows=self._batch_rows(),
@@ -151,7 +152,7 @@ def _unreadable_before(
 def is_rejects_file(head: bytes) -> bool:
     """Say whether a file that begins so is a CSV rejects file: its header ends with columns of ours."""
     scanner = _csv.Scanner(
-        delimiter=",", quote='"', max_record_bytes=1, skip_lines=0, batch_rows=1, batch_bytes=BATCH_BYTES
+        delimiter=",", quote='"', escape="\0", max_record_bytes=1, skip_lines=0, batch_rows=1, batch_bytes=BATCH_BYTES
     )
     scanner.feed(head, True)
     if scanner.scan() != _csv.HEADER:

@@ -271,6 +271,21 @@ put_null(Column *column, size_t row)
     column->nulls++;
 }
 
+/* Drop the rows from number `from` on, as if they had never been begun. */
+static void
+drop_rows(Rows *r, size_t from)
+{
+    for (size_t i = 0; i < r->column_count; i++) {
+        Column *column = &r->columns[i];
+        for (size_t row = from; row <= r->rows && row < r->capacity; row++) {
+            uint8_t bit = (uint8_t)(1u << (row % 8));
+            column->nulls -= (column->valid[row / 8] & bit) == 0;
+            column->valid[row / 8] |= bit;
+        }
+    }
+    r->rows = from;
+}
+
 static size_t
 write_utf8(uint8_t *to, uint32_t code)
 {
@@ -372,7 +387,11 @@ put_object(Rows *r, const uint8_t *from, const uint8_t *to, const uint8_t *stop,
             fits = put_near_end(column, r->rows, cell->text, cell->length);
         else
             fits = put_text(column, r->rows, cell->text, cell->length);
-        if (!fits) return false;
+        if (!fits) {
+            drop_rows(r, r->rows);
+            r->raw_used -= size;
+            return false;
+        }
     }
     r->rows++;
     return true;
@@ -470,12 +489,10 @@ static bool
 take_keys(Rows *r)
 {
     for (size_t i = 0; i < 2 * r->key_count; i++) {
-        PyObject *name = PyTuple_GET_ITEM(r->names, (Py_ssize_t)i);
-        if (!PyBytes_Check(name)) {
-            PyErr_SetString(PyExc_TypeError, "names are bytes");
-            return false;
-        }
-        r->keys[i] = (Key){(const uint8_t *)PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name), i >= r->key_count};
+        char *text;
+        Py_ssize_t length;
+        if (PyBytes_AsStringAndSize(PyTuple_GetItem(r->names, (Py_ssize_t)i), &text, &length) < 0) return false;
+        r->keys[i] = (Key){(const uint8_t *)text, (size_t)length, i >= r->key_count};
         size_t slot = hash_of(r->keys[i].name, r->keys[i].length) & r->mask;
         for (; r->slots[slot]; slot = (slot + 1) & r->mask)
             if (same_key(&r->keys[r->slots[slot] - 1], &r->keys[i])) {
@@ -488,32 +505,9 @@ take_keys(Rows *r)
     return true;
 }
 
-static int
-rows_init(Rows *r, PyObject *args, PyObject *kwargs)
+static bool
+allocate(Rows *r)
 {
-    static char *words[] = {"columns", "ignored", "escaped", "need_all", "max_record_bytes", NULL};
-    PyObject *columns, *ignored, *escaped;
-    int need_all;
-    Py_ssize_t most;
-    if (r->names != NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "Rows are for one file");
-        return -1;
-    }
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "$O!O!O!pn", words, &PyTuple_Type, &columns, &PyTuple_Type, &ignored,
-                                     &PyTuple_Type, &escaped, &need_all, &most))
-        return -1;
-    r->column_count = (size_t)PyTuple_GET_SIZE(columns);
-    r->key_count = r->column_count + (size_t)PyTuple_GET_SIZE(ignored);
-    if (most < 1 || most > INT32_MAX / 2 || (size_t)PyTuple_GET_SIZE(escaped) != r->key_count) {
-        PyErr_SetString(PyExc_ValueError, "max_record_bytes between 1 and 1 GiB, and each name escaped");
-        return -1;
-    }
-    PyObject *plain = PySequence_Concat(columns, ignored);
-    r->names = plain == NULL ? NULL : PySequence_Concat(plain, escaped);
-    Py_XDECREF(plain);
-    if (r->names == NULL) return -1;
-    r->need_all = need_all;
-    r->max_record = (size_t)most;
     size_t slots = 8;
     while (slots < 8 * r->key_count) slots *= 2;
     r->mask = slots - 1;
@@ -522,16 +516,44 @@ rows_init(Rows *r, PyObject *args, PyObject *kwargs)
     r->follow = calloc(2 * r->key_count + 1, sizeof(size_t));
     r->slots = calloc(slots, sizeof(size_t));
     r->columns = calloc(r->column_count + 1, sizeof(Column));
-    if (r->keys == NULL || r->cells == NULL || r->follow == NULL || r->slots == NULL || r->columns == NULL) {
-        PyErr_NoMemory();
-        return -1;
+    if (r->keys && r->cells && r->follow && r->slots && r->columns) return true;
+    PyErr_NoMemory();
+    return false;
+}
+
+static PyObject *
+rows_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *words[] = {"columns", "ignored", "escaped", "need_all", "max_record_bytes", NULL};
+    PyObject *columns, *ignored, *escaped;
+    int need_all;
+    Py_ssize_t most;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "$O!O!O!pn", words, &PyTuple_Type, &columns, &PyTuple_Type, &ignored,
+                                     &PyTuple_Type, &escaped, &need_all, &most))
+        return NULL;
+    size_t column_count = (size_t)PyTuple_Size(columns), key_count = column_count + (size_t)PyTuple_Size(ignored);
+    if (most < 1 || most > INT32_MAX / 2 || (size_t)PyTuple_Size(escaped) != key_count) {
+        PyErr_SetString(PyExc_ValueError, "max_record_bytes between 1 and 1 GiB, and each name escaped");
+        return NULL;
     }
-    return take_keys(r) ? 0 : -1;
+    Rows *r = (Rows *)PyType_GenericAlloc(type, 0);
+    if (r == NULL) return NULL;
+    r->column_count = column_count;
+    r->key_count = key_count;
+    r->need_all = need_all;
+    r->max_record = (size_t)most;
+    PyObject *plain = PySequence_Concat(columns, ignored);
+    r->names = plain == NULL ? NULL : PySequence_Concat(plain, escaped);
+    Py_XDECREF(plain);
+    if (r->names != NULL && allocate(r) && take_keys(r)) return (PyObject *)r;
+    Py_DECREF((PyObject *)r);
+    return NULL;
 }
 
 static void
 rows_gone(Rows *r)
 {
+    PyTypeObject *type = Py_TYPE((PyObject *)r);
     for (size_t i = 0; r->columns != NULL && i < r->column_count; i++) free_column(&r->columns[i]);
     free(r->columns);
     free(r->keys);
@@ -544,8 +566,11 @@ rows_gone(Rows *r)
     free(r->elements);
     free(r->raw);
     Py_XDECREF(r->names);
-    Py_TYPE(r)->tp_free((PyObject *)r);
+    PyObject_Free(r);
+    Py_DECREF(type);
 }
+
+static const char BUSY[] = "being scanned by another thread, or begun outside of the data";
 
 typedef void (*Scan)(Rows *, const uint8_t *, size_t, size_t, size_t, Place *);
 
@@ -556,15 +581,17 @@ scanned(Rows *r, PyObject *args, Scan scan)
     Py_ssize_t at, most_rows, most_bytes;
     unsigned long long line, record;
     if (!PyArg_ParseTuple(args, "SnKKnn", &data, &at, &line, &record, &most_rows, &most_bytes)) return NULL;
-    if (r->busy || r->names == NULL || at < 0 || at > PyBytes_GET_SIZE(data)) {
-        PyErr_SetString(PyExc_RuntimeError, "being scanned by another thread, or begun outside of the data");
+    if (r->busy || at < 0 || at > PyBytes_Size(data)) {
+        PyErr_SetString(PyExc_RuntimeError, BUSY);
         return NULL;
     }
+    const uint8_t *bytes = (const uint8_t *)PyBytes_AsString(data);
+    size_t length = (size_t)PyBytes_Size(data);
     Place place = {(size_t)at, 0, 0, line, record, 0, END};
-    size_t rows = most_rows < 0 ? 0 : (size_t)most_rows, bytes = most_bytes < 0 ? 0 : (size_t)most_bytes;
+    size_t rows = most_rows < 0 ? 0 : (size_t)most_rows, room = most_bytes < 0 ? 0 : (size_t)most_bytes;
     r->busy = true;
     Py_BEGIN_ALLOW_THREADS
-    scan(r, (const uint8_t *)PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data), rows, bytes, &place);
+    scan(r, bytes, length, rows, room, &place);
     Py_END_ALLOW_THREADS
     r->busy = false;
     if (place.event == NO_MEMORY) return PyErr_NoMemory();
@@ -599,6 +626,10 @@ put_value(Rows *r, size_t at, PyObject *value, PyObject *before)
         return true;
     }
     Py_ssize_t length;
+    if (!PyUnicode_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "values are texts or None");
+        return false;
+    }
     const char *text = PyUnicode_AsUTF8AndSize(value, &length);
     if (text == NULL) return false;
     if (put_near_end(column, r->rows, (const uint8_t *)text, (size_t)length)) return true;
@@ -606,31 +637,58 @@ put_value(Rows *r, size_t at, PyObject *value, PyObject *before)
     return false;
 }
 
+/* Read one row of `put`: its list of values, and the number of its element. */
+static PyObject *
+values_of(const Rows *r, PyObject *row, uint32_t *element)
+{
+    PyObject *values = PyTuple_Check(row) && PyTuple_Size(row) == 2 ? PyTuple_GetItem(row, 0) : NULL;
+    if (values == NULL || !PyList_Check(values) || (size_t)PyList_Size(values) != r->column_count) {
+        PyErr_SetString(PyExc_ValueError, "a row is a tuple of a list with a value for each column, and a number");
+        return NULL;
+    }
+    unsigned long long number = PyLong_AsUnsignedLongLong(PyTuple_GetItem(row, 1));
+    if (PyErr_Occurred()) return NULL;
+    if (number > UINT32_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "an element beyond 32 bits");
+        return NULL;
+    }
+    *element = (uint32_t)number;
+    return values;
+}
+
+static bool
+put_values(Rows *r, PyObject *values, PyObject *before)
+{
+    for (Py_ssize_t k = 0; (size_t)k < r->column_count; k++) {
+        PyObject *same = before == NULL ? NULL : PyList_GetItem(before, k);
+        if (!put_value(r, (size_t)k, PyList_GetItem(values, k), same)) return false;
+    }
+    r->rows++;
+    return true;
+}
+
 static PyObject *
 rows_put(Rows *r, PyObject *args)
 {
-    PyObject *rows;
-    unsigned long long line, record;
-    if (!PyArg_ParseTuple(args, "O!KK", &PyList_Type, &rows, &line, &record)) return NULL;
-    if (r->busy || r->names == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "being scanned by another thread");
+    PyObject *rows, *line, *record, *before = NULL;
+    if (!PyArg_ParseTuple(args, "O!OO", &PyList_Type, &rows, &line, &record)) return NULL;
+    if (r->busy) {
+        PyErr_SetString(PyExc_RuntimeError, BUSY);
         return NULL;
     }
-    PyObject *before = NULL;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(rows); i++) {
-        PyObject *values;
-        unsigned int element;
-        if (!PyArg_ParseTuple(PyList_GET_ITEM(rows, i), "O!I", &PyList_Type, &values, &element)) return NULL;
-        if ((size_t)PyList_GET_SIZE(values) != r->column_count) {
-            PyErr_SetString(PyExc_ValueError, "a row has a value for each column");
+    uint64_t line_number = PyLong_AsUnsignedLongLong(line), record_number = 0;
+    if (!PyErr_Occurred()) record_number = PyLong_AsUnsignedLongLong(record);
+    if (PyErr_Occurred()) return NULL;
+    size_t first = r->rows;
+    for (Py_ssize_t i = 0; i < PyList_Size(rows); i++) {
+        uint32_t element;
+        PyObject *values = values_of(r, PyList_GetItem(rows, i), &element);
+        bool begun = values != NULL && begin_row(r, line_number, record_number, element);
+        if (!begun || !put_values(r, values, before)) {
+            if (!PyErr_Occurred()) PyErr_NoMemory();
+            drop_rows(r, first);
             return NULL;
         }
-        if (!begin_row(r, line, record, element)) return PyErr_NoMemory();
-        for (size_t k = 0; k < r->column_count; k++) {
-            PyObject *same = before == NULL ? NULL : PyList_GET_ITEM(before, (Py_ssize_t)k);
-            if (!put_value(r, k, PyList_GET_ITEM(values, (Py_ssize_t)k), same)) return NULL;
-        }
-        r->rows++;
         before = values;
     }
     Py_RETURN_NONE;
@@ -641,8 +699,8 @@ rows_take(Rows *r, PyObject *Py_UNUSED(none))
 {
     struct ArrowSchema *schema;
     struct ArrowArray *array;
-    if (r->busy || r->names == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "being scanned by another thread");
+    if (r->busy) {
+        PyErr_SetString(PyExc_RuntimeError, BUSY);
         return NULL;
     }
     if (!r->capacity && !more_rows(r)) return PyErr_NoMemory();
@@ -654,13 +712,14 @@ rows_take(Rows *r, PyObject *Py_UNUSED(none))
                  export_numbers((void **)&r->line_numbers, "L", "_line", texts, schema, array) &&
                  export_numbers((void **)&r->record_numbers, "L", "_record", texts + 1, schema, array) &&
                  export_numbers((void **)&r->elements, "I", "_element", texts + 2, schema, array);
+    for (size_t i = 0; i < texts; i++) free_column(&r->columns[i]); /* nothing is left where all was moved */
     free(r->raw_ends);
     r->raw_ends = NULL;
     r->capacity = r->rows = r->raw_used = 0;
     if (moved) return Py_BuildValue("(NNN)", table, raw, ends);
     Py_XDECREF(raw);
     Py_XDECREF(ends);
-    Py_XDECREF(table);
+    Py_XDECREF((PyObject *)table);
     return PyErr_Occurred() ? NULL : PyErr_NoMemory();
 }
 
@@ -690,17 +749,16 @@ static PyGetSetDef rows_values[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-static PyTypeObject RowsType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = MODULE ".Rows",
-    .tp_basicsize = sizeof(Rows),
-    .tp_dealloc = (destructor)rows_gone,
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_new = PyType_GenericNew,
-    .tp_init = (initproc)rows_init,
-    .tp_methods = rows_methods,
-    .tp_getset = rows_values,
-    .tp_doc = "Read flat JSON objects into columns.",
+static PyType_Slot rows_slots[] = {
+    {Py_tp_new, (void *)rows_new},
+    {Py_tp_dealloc, (void *)rows_gone},
+    {Py_tp_methods, rows_methods},
+    {Py_tp_getset, rows_values},
+    {Py_tp_doc, "Read flat JSON objects into columns."},
+    {0, NULL},
 };
+
+static PyType_Spec rows_spec = {MODULE ".Rows", sizeof(Rows), 0, Py_TPFLAGS_DEFAULT, rows_slots};
 
 static struct PyModuleDef module = {
     PyModuleDef_HEAD_INIT, "_json", "Read flat JSON objects into Arrow columns.", -1, NULL, NULL, NULL, NULL, NULL,
@@ -710,11 +768,12 @@ PyMODINIT_FUNC
 PyInit__json(void)
 {
     for (int byte = 0; byte < 256; byte++) ends_text[byte] = byte < 0x20 || byte == '"' || byte == '\\';
-    if (PyType_Ready(&RowsType) < 0 || PyType_Ready(&TableType) < 0) return NULL;
     PyObject *m = PyModule_Create(&module);
     if (m == NULL) return NULL;
-    if (PyModule_AddObjectRef(m, "Rows", (PyObject *)&RowsType) < 0 ||
-        PyModule_AddObjectRef(m, "Table", (PyObject *)&TableType) < 0 || PyModule_AddIntConstant(m, "END", END) < 0 ||
+    PyTypeObject *rows = add_type(m, &rows_spec, "Rows");
+    TableType = add_type(m, &table_spec, "Table");
+    Py_XDECREF((PyObject *)rows); /* the module holds it; ours of Table stays for new_table */
+    if (rows == NULL || TableType == NULL || PyModule_AddIntConstant(m, "END", END) < 0 ||
         PyModule_AddIntConstant(m, "ODD", ODD) < 0 || PyModule_AddIntConstant(m, "FULL", FULL) < 0 ||
         PyModule_AddIntConstant(m, "LAST", LAST) < 0 || PyModule_AddIntConstant(m, "LOST", LOST) < 0) {
         Py_DECREF(m);
