@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 
 from pipeline.errors import InputError, JobError, Problem
 from pipeline.extract.csv.reader import read_csv
 from pipeline.extract.files import known_format
-from pipeline.extract.json.dump import read_json, read_ndjson
-from pipeline.extract.reading import Batches, Found, Task
+from pipeline.extract.json.dump import is_ours, read_json, read_ndjson
+from pipeline.extract.ours import saved_as
+from pipeline.extract.reading import Batches, Found, Task, first_line, gathered
 from pipeline.extract.refusal import Refused, grouped
 from pipeline.extract.stored import BLOCK_BYTES, StoredFile
 from pipeline.model.columns import Expected
@@ -22,7 +23,8 @@ from pipeline.model.rows import OURS, Batch
 class Extraction:
     """Read files into batches of at most `batch_rows` rows; `limit` takes the first rows over all files.
 
-    `lists` are the JSON paths whose elements are rows of a collection. Iterate once; then `facts` is complete. Raises
+    `lists` are the JSON paths whose elements are rows of a collection, `canonical` the columns of files that we wrote with
+    canonical text. Iterate once; then `facts` is complete. Raises
     JobError at once for an unknown encoding or a column with a name of ours, and InputError with the refusals of all files
     at the end.
     """
@@ -36,6 +38,7 @@ class Extraction:
         batch_rows: int = 100_000,
         limit: int | None = None,
         lists: frozenset[str] = frozenset(),
+        canonical: Expected | None = None,
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
         check_encoding(source.encoding)
@@ -44,6 +47,7 @@ class Extraction:
         self._source = source
         self._expected = expected
         self._lists = lists
+        self._canonical = canonical
         self._batch_rows = batch_rows
         self._left = limit
         self._block_bytes = block_bytes
@@ -102,15 +106,19 @@ class Extraction:
         self._current = None
 
     def _batches(self, file: SourceFile, stored: StoredFile, found: Found) -> Batches:
-        task = Task(file, self._source, self._expected, self._lists, self._batch_rows, self._left)
-        blocks = stored.blocks()
-        try:
-            format_ = known_format(file.name, self._source.format)
-        except Refused:
-            next(blocks, b"")  # refused for what it is, where it is no text: another format would not help
-            raise
-        read = {"csv": read_csv, "json": read_json, "ndjson": read_ndjson}[format_]
-        yield from read(task, blocks, found)
+        task = Task(
+            file, self._source, self._expected, self._lists, self._batch_rows, self._left, canonical=self._canonical
+        )
+        head, blocks = first_line(gathered(stored.blocks()))
+        yield from self._reader(file, head)(task, blocks, found)
+
+    def _reader(self, file: SourceFile, head: bytes) -> Callable[[Task, Iterator[bytes], Found], Batches]:
+        """Return what reads a file that begins with `head`: by its format, unless we wrote it."""
+        if saved_as(head) is not None:
+            return read_csv
+        if is_ours(head):
+            return read_ndjson
+        return {"csv": read_csv, "json": read_json, "ndjson": read_ndjson}[known_format(file.name, self._source.format)]
 
 
 def _check_names(expected: Expected) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from pipeline.errors import Problem
+from pipeline.extract.ours import Saved
 from pipeline.model.columns import Expected
 from pipeline.model.files import SourceFile
 from pipeline.model.job import Source
@@ -13,6 +15,11 @@ from pipeline.model.rows import Batch
 
 # A batch ends before its rows when their text is this long, so that memory does not grow with the length of records.
 BATCH_BYTES = 48 << 20
+# Shorter blocks are joined: each costs some work that does not depend on its length.
+LEAST_BLOCK_BYTES = 1 << 16
+# A header is no longer; a first object that is longer is none of a file of ours that anyone mends by hand.
+_MOST_HEAD_BYTES = 1 << 20
+_MOST_OBJECT_BYTES = 1 << 24
 # What the offsets of the scanners hold.
 _MOST_RECORD_BYTES = (1 << 30) - 1
 # What a rejects file may make of a record: each character an escape (`\\u00e9`), and behind it our columns, `_raw` with
@@ -44,20 +51,33 @@ class Task:
     lists: frozenset[str] = frozenset()
     batch_rows: int = 100_000
     limit: int | None = None
+    # The columns of files that we wrote with canonical text; None where such files are not expected.
+    canonical: Expected | None = None
+    # How a file of ours stands, None for any other one.
+    saved: Saved | None = None
+    # The rows are canonical text under target columns (NDJSON of ours; in CSV each row is judged by itself).
+    reads_canonical: bool = False
 
     @property
     def max_record_bytes(self) -> int:
         """Give the longest record that is read, in bytes of UTF-8."""
         return min(self.source.max_record_bytes, _MOST_RECORD_BYTES)
 
-    def of_rejects(self) -> Task:
-        """Give the task for a rejects file: the dialect in which we wrote it, whatever the job says.
+    def of_ours(self, saved: Saved) -> Task:
+        """Return the task for a file of ours: its own dialect, whatever the job says.
 
         A record there is longer than it was, by our columns and by quotes or escapes.
         """
-        words = {"delimiter": ",", "quote": '"', "header": "first", "encoding": "utf-8", "skip_lines": 0}
-        most_bytes = _LONGER_IN_REJECTS * self.source.max_record_bytes + _TRAILER_BYTES
-        return replace(self, source=self.source.model_copy(update={**words, "max_record_bytes": most_bytes}))
+        dialect = {
+            "delimiter": saved.delimiter,
+            "quote": '"',
+            "escape": None,
+            "header": "first",
+            "encoding": saved.encoding,
+            "skip_lines": 0,
+            "max_record_bytes": _LONGER_IN_REJECTS * self.source.max_record_bytes + _TRAILER_BYTES,
+        }
+        return replace(self, source=self.source.model_copy(update=dialect), saved=saved)
 
 
 @dataclass
@@ -72,8 +92,32 @@ class Found:
 Batches = Iterator[Batch]
 
 
-def again(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Give blocks of which the first ones, now `head`, were looked at."""
-    if head:
-        yield head
-    yield from blocks
+def gathered(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Join blocks that are very short, as an archive of many small members makes them."""
+    pieces: list[bytes] = []
+    size = 0
+    for block in blocks:
+        pieces.append(block)
+        size += len(block)
+        if size >= LEAST_BLOCK_BYTES:
+            yield b"".join(pieces) if len(pieces) > 1 else block
+            pieces, size = [], 0
+    if pieces:
+        yield b"".join(pieces)
+
+
+def first_line(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Read as far as the first line end, and return that with an iterator over all blocks.
+
+    Of a long line it is a little over 1 MiB at most, or 16 MiB of an object.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    for block in blocks:
+        pieces.append(block)
+        size += len(block)
+        most = _MOST_OBJECT_BYTES if pieces[0].startswith((b"{", b"\xef\xbb\xbf{")) else _MOST_HEAD_BYTES
+        if size > most or b"\n" in block:
+            break
+    head = b"".join(pieces)
+    return head, chain([head] if head else [], blocks)

@@ -7,7 +7,7 @@ staged layout: the target columns as canonical text (null where empty), then the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -18,8 +18,12 @@ from pipeline.model.files import SourceFile
 REJECT_COLUMNS = ("_file", "_line", "_record", "_code", "_column", "_message", "_raw")
 # The same for JSON sources, whose rows may be an element of a list of the object.
 REJECT_KEYS = ("_file", "_line", "_record", "_element", "_code", "_column", "_message", "_raw")
+# Further trailing columns, written only where a row has one: the place of a later row of the same key that was sent (data
+# rule 40), and a mark of rows whose values are canonical text under target columns.
+FOLLOWED_BY = "_followed_by"
+CANONICAL = "_canonical"
 # No dump has columns of these names: they are passed over wherever they stand (data rule 7).
-OURS = frozenset(REJECT_KEYS)
+OURS = frozenset((*REJECT_KEYS, FOLLOWED_BY, CANONICAL))
 
 # What follows the target columns in accepted and staged frames:
 STAGED: Mapping[str, pl.DataType] = {
@@ -39,13 +43,15 @@ class Origin:
 
     `object_of_row[i]` indexes `objects`; `list_of_row[i]` is the path of the list whose element the row is (None for a
     row without one). Numbers inside `objects` are instances of `JsonNumber`. `raw` gives the text of an object as it
-    stood, as UTF-8 on one line, or None; only objects without lists and without keys of ours have one.
+    stood, as UTF-8 on one line, or None; only objects without lists and without keys of ours have one. `all_lists` has the
+    lists of an object some of whose rows stand in another batch.
     """
 
     objects: Sequence[dict[str, Any]]
     object_of_row: Sequence[int]
     list_of_row: Sequence[str | None]
     raw: Callable[[int], bytes | None] = lambda _at: None
+    all_lists: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 class JsonNumber(str):
@@ -55,14 +61,26 @@ class JsonNumber(str):
 
 
 @dataclass(frozen=True)
+class Again:
+    """What a file that we wrote, read again, shows of the rows of a batch.
+
+    `canonical`: the values are canonical text under target columns (failed.csv, accepted rows), not original values.
+    `followed_by` (String, one per row): the place of a later row of the same key that was sent, "" where there is none.
+    """
+
+    canonical: bool
+    followed_by: pl.Series
+
+
+@dataclass(frozen=True)
 class Batch:
     """Some records of one file, in file order.
 
-    `frame`: the dump columns as text (CSV: all of the header, original values, never null; JSON: the known columns that
-    occur, null for null and for missing), then `_line` UInt64, `_record` UInt64, `_element` UInt32.
-    `malformed`: `_line` UInt64, `_record` UInt64, `_code` String, `_message` String, `_raw` String, one row per malformed
-    record. `absent` (JSON with `track_absent` only): Boolean per dump column, True where the key was missing.
-    `origin`: JSON only.
+    `frame`: the dump columns, or the target columns where `again.canonical`, as text (CSV: all of the header, original
+    values, never null; JSON: the known columns that occur, null for null and for missing), then `_line` UInt64, `_record`
+    UInt64, `_element` UInt32. `malformed`: `_line` UInt64, `_record` UInt64, `_code` String, `_message` String, `_raw`
+    String, one row per malformed record. `absent` (with `track_absent` only; JSON and files of ours): Boolean per dump
+    column, True where the key or cell was missing. `origin`: JSON only. `again`: only for a file that we wrote.
     """
 
     file: SourceFile
@@ -70,6 +88,7 @@ class Batch:
     malformed: pl.DataFrame
     absent: pl.DataFrame | None = None
     origin: Origin | None = None
+    again: Again | None = None
 
 
 MALFORMED_SCHEMA: Mapping[str, pl.DataType] = {
@@ -93,8 +112,10 @@ FAULTS_SCHEMA: Mapping[str, pl.DataType] = {
 class Checked:
     """A batch after validation: `accepted` in the staged layout and order of the batch, `faults` (FAULTS_SCHEMA) of the rest.
 
-    Every row of the batch's frame is in exactly one of the two.
+    Every row of the batch's frame is in exactly one of the two. `rejected_keys` has the `_key` of each row of `faults`, null
+    where the key is empty or the job has none.
     """
 
     accepted: pl.DataFrame
     faults: pl.DataFrame
+    rejected_keys: pl.Series

@@ -14,7 +14,9 @@ import polars as pl
 
 from pipeline.errors import Problem, UsageError
 from pipeline.model.counts import SetAside
-from pipeline.model.rows import OURS, REJECT_COLUMNS, REJECT_KEYS, Batch, Origin
+from pipeline.model.formulas import defused
+from pipeline.model.rows import CANONICAL, FOLLOWED_BY, OURS, REJECT_COLUMNS, REJECT_KEYS, Batch, Origin
+from pipeline.report.followed import Followed, name_in_csv, name_in_ndjson
 from pipeline.report.json_lines import line_of, only_element
 from pipeline.report.part_file import PartFile
 from pipeline.report.reject_tally import RejectTally
@@ -35,6 +37,7 @@ class RejectsWriter:
         self._place = place
         self._part = None if place is None or not place.suffix else PartFile(place)
         self._columns: list[str] = []
+        self._trailing = list(REJECT_COLUMNS)
         self._has_header = False
         self._last_input: Path | None = None
 
@@ -54,23 +57,37 @@ class RejectsWriter:
 
     def _add(self, part: PartFile, batch: Batch, faults: pl.DataFrame) -> None:
         new = [name for name in batch.frame.columns if name not in OURS and name not in self._columns]
-        if new and self._has_header:
-            self._widen(part, new)
+        more = [name for name in _marks(batch) if name not in self._trailing]
+        if (new or more) and self._has_header:
+            self._widen(part, new, more)
         else:
             self._columns += new
+            self._trailing += more
         if not faults.height and not batch.malformed.height:
             return
         if batch.origin is not None:
             part.file.writelines(_json_lines(batch, batch.origin, faults.sort("_row")))
         elif part.path.suffix == ".csv":
             # An empty text would be written as "", a null is written as nothing.
-            blanked = _table(batch, faults, self._columns).with_columns(
+            blanked = _table(batch, faults, self._columns, self._trailing).with_columns(
                 pl.when(pl.col(pl.String) != "").then(pl.col(pl.String))
             )
-            blanked.write_csv(part.file, include_header=not self._has_header)
+            defused(blanked).write_csv(part.file, include_header=not self._has_header)
             self._has_header = True
         else:
-            _table(batch, faults, self._columns).write_ndjson(part.file)
+            # Without the columns that this file lacks: read again, a null is not the same as a missing key.
+            own = [name for name in batch.frame.columns if name not in OURS]
+            _table(batch, faults, own, [*REJECT_COLUMNS, *_marks(batch)]).write_ndjson(part.file)
+
+    def follow(self, followed: Followed) -> None:
+        """Name the later rows of the rejects that have one (data rule 40); to be called behind the last batch."""
+        places = followed.places()
+        if self._part is None or not places.height:
+            return
+        old = self._part.set_aside()
+        name_in = name_in_csv if self._part.path.suffix == ".csv" else name_in_ndjson
+        name_in(old, self._part.file, places)
+        old.unlink()
 
     def __enter__(self) -> RejectsWriter:
         return self
@@ -97,33 +114,52 @@ class RejectsWriter:
                 raise UsageError(Problem(what, str(self._part.path), "name a file that ends in .ndjson"))
         return self._part
 
-    def _widen(self, part: PartFile, new: list[str]) -> None:
-        """Give the rows written so far the columns that only a later file has; runs once per such file."""
+    def _widen(self, part: PartFile, new: list[str], more: list[str]) -> None:
+        """Write the rows so far again with columns that only a later file has; runs once per such file."""
         self._columns += new
+        self._trailing += more
         old = part.set_aside()
-        blank = [pl.lit(None, pl.String).alias(name) for name in new]
+        blank = [pl.lit(None, pl.String).alias(name) for name in (*new, *more)]
         rows = pl.scan_csv(old, infer_schema=False).with_columns(blank)
-        rows.select(*self._columns, *REJECT_COLUMNS).sink_csv(part.file)
+        rows.select(*self._columns, *self._trailing).sink_csv(part.file)
         old.unlink()
 
 
-def _table(batch: Batch, faults: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
-    """Lay out rejects of a CSV batch in file order: `columns` (null where the batch lacks one), then REJECT_COLUMNS."""
+def _marks(batch: Batch) -> dict[str, pl.Series]:
+    """Return what a file of ours shows of its rows, so that it still does when their rejects are read again."""
+    if batch.again is None:
+        return {}
+    marks = {}
+    if batch.again.canonical:
+        marks[CANONICAL] = pl.repeat("yes", batch.frame.height, dtype=pl.String, eager=True)
+    if (batch.again.followed_by != "").any():
+        marks[FOLLOWED_BY] = batch.again.followed_by
+    return marks
+
+
+def _marked(batch: Batch) -> pl.DataFrame:
+    return batch.frame.with_columns(mark.alias(name) for name, mark in _marks(batch).items())
+
+
+def _table(batch: Batch, faults: pl.DataFrame, columns: list[str], trailing: list[str]) -> pl.DataFrame:
+    """Lay out rejects of a CSV batch in file order: `columns`, then `trailing` ones, null where the batch lacks one."""
     rows = pl.concat(
         [
-            pl.concat([batch.frame[faults["_row"]], faults.select("_code", "_column", "_message")], how="horizontal"),
+            pl.concat(
+                [_marked(batch)[faults["_row"]], faults.select("_code", "_column", "_message")], how="horizontal"
+            ),
             batch.malformed,
         ],
         how="diagonal",
     ).sort("_record", maintain_order=True)
     rows = rows.with_columns(pl.lit(batch.file.name).alias("_file"))
-    absent = [name for name in columns if name not in rows.columns]
-    return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in absent).select(*columns, *REJECT_COLUMNS)
+    absent = [name for name in (*columns, *trailing) if name not in rows.columns]
+    return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in absent).select(*columns, *trailing)
 
 
 def _json_lines(batch: Batch, origin: Origin, faults: pl.DataFrame) -> Iterator[bytes]:
     """Give the rejects of a JSON batch in file order, each a line: its object with only the rejected element."""
-    places = batch.frame.select("_line", "_record", "_element")[faults["_row"]]
+    places = _marked(batch).select("_line", "_record", "_element", *_marks(batch))[faults["_row"]]
     rows = pl.concat(
         [
             pl.concat([places, faults.select("_row", "_code", "_column", "_message")], how="horizontal"),
@@ -131,7 +167,8 @@ def _json_lines(batch: Batch, origin: Origin, faults: pl.DataFrame) -> Iterator[
         ],
         how="diagonal",
     ).sort("_record", maintain_order=True)
-    trailers = rows.with_columns(pl.lit(batch.file.name).alias("_file")).select(REJECT_KEYS).write_ndjson()
+    named = rows.with_columns(pl.lit(batch.file.name).alias("_file"))
+    trailers = named.select(*REJECT_KEYS, *_marks(batch)).write_ndjson()
     lists = _lists_of_objects(origin)
     where = rows.select("_row", "_element").iter_rows()
     for (row, element), trailer in zip(where, trailers.encode().splitlines(), strict=True):
@@ -150,4 +187,6 @@ def _lists_of_objects(origin: Origin) -> Mapping[int, set[str]]:
     for at, path in zip(origin.object_of_row, origin.list_of_row, strict=True):
         if path is not None:
             lists[at].add(path)
+    for at, paths in origin.all_lists.items():
+        lists[at] |= paths
     return lists

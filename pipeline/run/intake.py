@@ -14,6 +14,7 @@ from pipeline.model.columns import LiveField
 from pipeline.model.counts import Intake
 from pipeline.model.files import FileFacts, SourceFile
 from pipeline.model.rows import Batch, Checked
+from pipeline.report.followed import Followed
 from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
 from pipeline.run.observe import NullCounts, Observer, count_nulls, free_texts
@@ -29,14 +30,18 @@ def take_in(
     *,
     limit: int | None,
     reporter: Reporter,
+    follow: bool = False,
 ) -> Intake:
-    """Read all files; `keep` gets the accepted rows of every batch, `rejects` the rest.
+    """Read all files; `keep` is called with the accepted rows of every batch, `rejects` gets the rest.
+
+    With `follow` (rows will be sent) rejects name the later row of their key, so that they do not overwrite it when mended.
 
     Raises InputError when a file is refused, after all files were looked at.
     """
     intake = Intake()
     extraction = plan.extraction(limit)
     validator = plan.validator(live)
+    followed = Followed()
     seen_bytes, good = 0, Counter[int]()
     observer = Observer(plan.link, plan.job.source.encoding)
     texts = free_texts(plan.schema, plan.link)
@@ -49,6 +54,8 @@ def take_in(
         for batch, checked, nulls in side_by_side(check, extraction):
             observer.see(batch, checked, nulls)
             rejects.write(batch, checked.faults)
+            if follow:
+                followed.add(batch, checked)
             keep(batch, checked.accepted)
             intake.malformed += batch.malformed.height
             intake.rejected += checked.faults.height
@@ -57,6 +64,7 @@ def take_in(
             good[batch.file.index] += checked.accepted.height
             advance(extraction.bytes_read - seen_bytes, batch.frame.height + batch.malformed.height)
             seen_bytes = extraction.bytes_read
+    rejects.follow(followed)
     intake.facts = tuple(replace(one, good=good[one.file.index]) for one in extraction.facts)
     intake.set_aside = rejects.set_aside
     intake.hints = tuple(observer.reject_problems())

@@ -39,13 +39,21 @@ class PreparedJob:
     def rejects_suffix(self) -> str:
         """Give the extension of the rejects file: `.csv`, or `.ndjson` where any file is JSON, which holds both."""
         said = self.job.source.format
-        formats = {said or format_of(file.name) for file in self.files}
+        formats = {said, *(format_of(file.name) for file in self.files)}
         return ".ndjson" if formats & {"json", "ndjson"} else ".csv"
 
     def extraction(self, limit: int | None = None, *, batch_rows: int = 100_000) -> Extraction:
         """Give a fresh reading of the files."""
         source, link = self.job.source, self.link
-        return Extraction(self.files, source, link.expected, batch_rows=batch_rows, limit=limit, lists=link.lists)
+        return Extraction(
+            self.files,
+            source,
+            link.expected,
+            batch_rows=batch_rows,
+            limit=limit,
+            lists=link.lists,
+            canonical=link.canonical,
+        )
 
     def validator(self, live: Mapping[str, LiveField] | None) -> Validator:
         """Give a validator; `live` None means that no live structure is known (`validate`)."""

@@ -146,7 +146,13 @@ class Conductor:
 
         with behind(stager.add) as stage:
             intake = take_in(
-                plan, self.site.target.live, writer, keep, limit=self.id.limit, reporter=self.site.reporter
+                plan,
+                self.site.target.live,
+                writer,
+                keep,
+                limit=self.id.limit,
+                reporter=self.site.reporter,
+                follow=True,
             )
         refuse_changed(intake.facts, self.site.ledger.files(self.id.run))
         self.site.ledger.read(self.id.run, intake.facts)

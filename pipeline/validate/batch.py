@@ -15,6 +15,7 @@ from pipeline.errors import JobError
 from pipeline.model.columns import FieldSpec, Keys, LiveField
 from pipeline.model.job import Job
 from pipeline.model.rows import Batch, Checked
+from pipeline.validate.canonical import canonical_reading
 from pipeline.validate.checks import SchemaChecks
 from pipeline.validate.constants import Constant, read_constants
 from pipeline.validate.faults import Faults
@@ -26,11 +27,33 @@ from pipeline.validate.parse import Parsed, Parser, Reading, parser
 _ABSENT = "is missing: with ignore_empty_fields: false that would empty the field"
 
 
+# What a spreadsheet changes when it saves a file: these faults of a file of ours may come from that.
+_CHANGED = ("not_a_date", "not_a_datetime", "not_a_decimal", "not_an_integer", "not_yes_no")
+_HINT = "; a spreadsheet may have changed it when it saved the file"
+_OVERTAKEN = "a later row of the same key was sent since: "
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """How the columns of a batch are read: per target the column that feeds it (None: a constant), and its parser."""
+
+    sources: Mapping[str, str | None]
+    readings: Mapping[str, Reading]
+    parsers: Mapping[str, Parser]
+
+    @classmethod
+    def of(
+        cls, sources: Mapping[str, str | None], readings: Mapping[str, Reading], specs: Sequence[FieldSpec]
+    ) -> _Columns:
+        return cls(sources, readings, {spec.name: parser(spec, readings[spec.name]) for spec in specs})
+
+
 @dataclass
 class _Rows:
     """A batch on its way: per target column the cells (null where empty) and what parsing made of them."""
 
     height: int
+    columns: _Columns
     cells: dict[str, pl.Series]
     parsed: dict[str, Parsed]
     # Per collection the rows that carry it, by a column that comes from the dump (data rule 17).
@@ -60,12 +83,17 @@ class Validator:
         self._key_columns = frozenset(job.target.key_fields)
         by_name = {spec.name: spec for spec in specs}
         self._specs = tuple(by_name[name] for name in link.columns)
-        self._sources = {spec.name: link.source_of(spec.name) for spec in self._specs}
-        self._readings: dict[str, Reading] = {
-            name: job.source if source is None else job.reading(source) for name, source in self._sources.items()
+        sources = {spec.name: link.source_of(spec.name) for spec in self._specs}
+        readings: dict[str, Reading] = {
+            name: job.source if source is None else job.reading(source) for name, source in sources.items()
         }
-        self._parsers: dict[str, Parser] = {spec.name: parser(spec, self._readings[spec.name]) for spec in self._specs}
-        constants, problems = read_constants(job, self._specs, self._parsers, checks, self._live)
+        self._dump = _Columns.of(sources, readings, self._specs)
+        self._canonical = _Columns.of(
+            {name: None if source is None else name for name, source in sources.items()},
+            {spec.name: canonical_reading(spec) for spec in self._specs},
+            self._specs,
+        )
+        constants, problems = read_constants(job, self._specs, self._dump.parsers, checks, self._live)
         if problems:
             raise JobError(*problems)
         self._constants: Mapping[str, Constant] = constants
@@ -73,7 +101,8 @@ class Validator:
     def check(self, batch: Batch) -> Checked:
         """Tell the rows of a batch apart: accepted ones in the staged layout, and the faults of the others."""
         rows = self._read(batch)
-        faults = Faults.of(rows.height, self._sources)
+        faults = Faults.of(rows.height, rows.columns.sources)
+        self._judge_overtaken(batch, faults)
         self._judge_keys(rows, faults)
         for spec in self._specs:
             self._judge_column(spec, batch, rows, faults)
@@ -85,25 +114,40 @@ class Validator:
         frame = pl.DataFrame({**sent, "_set": sets})
         for name, bad in size_faults(frame, faults.rejected, self._link.sets, self._job.load.max_row_bytes):
             faults.add(name, bad)
-        return Checked(self._staged(batch, frame, faults.rejected), faults.frame())
+        found = faults.frame()
+        return Checked(self._staged(batch, frame, faults.rejected), found, self._keys_of(frame, found["_row"]))
 
     def _read(self, batch: Batch) -> _Rows:
         height = batch.frame.height
-        rows = _Rows(height, {}, {}, {})
+        columns = self._canonical if batch.again is not None and batch.again.canonical else self._dump
+        rows = _Rows(height, columns, {}, {}, {})
+        there = frozenset(batch.frame.columns)
         for spec in self._specs:
-            source = self._sources[spec.name]
+            source = columns.sources[spec.name]
             if source is None:
                 continue
-            cells = _cells(batch.frame, source, self._readings[spec.name])
+            cells = _cells(batch.frame, source, columns.readings[spec.name], there)
             rows.cells[spec.name] = cells
-            rows.parsed[spec.name] = self._parsers[spec.name](cells)
+            rows.parsed[spec.name] = columns.parsers[spec.name](cells)
             if spec.collection:
-                there = cells.is_not_null()
+                filled = cells.is_not_null()
                 known = rows.carried.get(spec.collection)
-                rows.carried[spec.collection] = there if known is None else known | there
+                rows.carried[spec.collection] = filled if known is None else known | filled
         for name, constant in self._constants.items():
             rows.parsed[name] = constant.repeated(height)
         return rows
+
+    def _judge_overtaken(self, batch: Batch, faults: Faults) -> None:
+        """Refuse rows of a file of ours that a later row of their key has overtaken (data rule 40)."""
+        if batch.again is None:
+            return
+        followed = batch.again.followed_by
+        bad = pl.DataFrame({"_row": pl.int_range(followed.len(), dtype=pl.UInt32, eager=True), "place": followed})
+        bad = bad.filter(pl.col("place") != "").select(
+            "_row", code=pl.lit("overtaken"), message=pl.concat_str(pl.lit(_OVERTAKEN), "place")
+        )
+        keys = self._job.target.key_fields
+        faults.add(keys[0] if keys else self._specs[0].name, bad, key=True)
 
     def _judge_keys(self, rows: _Rows, faults: Faults) -> None:
         """Refuse keys that must not leave (data rule 16), and rows that name nothing to delete (data rule 34)."""
@@ -119,8 +163,8 @@ class Validator:
 
     def _judge_column(self, spec: FieldSpec, batch: Batch, rows: _Rows, faults: Faults) -> None:
         """Refuse absent and empty cells, values that did not parse and texts that are too long for the schema."""
-        source = self._sources[spec.name]
-        if source is None:
+        source = rows.columns.sources[spec.name]
+        if source is None or self._is_left_out(spec, batch):
             return
         cells, parsed = rows.cells[spec.name], rows.parsed[spec.name]
         empty = cells.is_null() if cells.null_count() else None
@@ -133,8 +177,13 @@ class Validator:
             faults.add(
                 spec.name, _bad(empty, "blank_value", "the value is empty, and the schema says that it may not be")
             )
-        faults.add(spec.name, parsed.bad)
+        faults.add(spec.name, _with_hint(parsed.bad) if batch.again is not None else parsed.bad)
         faults.add(spec.name, too_long(parsed.text, spec.max_length))
+
+    def _is_left_out(self, spec: FieldSpec, batch: Batch) -> bool:
+        """Return whether a file of canonical text lacks a column that a delete does not send."""
+        canonical = batch.again is not None and batch.again.canonical
+        return canonical and self._job.target.action == "delete" and spec.name not in batch.frame.columns
 
     def _run_checks(self, rows: _Rows, faults: Faults) -> None:
         if self._checks is None:
@@ -183,6 +232,16 @@ class Validator:
             full.alias("_full"),
         )
 
+    def _keys_of(self, frame: pl.DataFrame, rows: pl.Series) -> pl.Series:
+        """Return `_key` of some rows, null where a part of it is empty."""
+        names = self._keys.profile
+        if not names or not rows.len():
+            return pl.repeat(None, rows.len(), dtype=pl.UInt64, eager=True)
+        found = frame[rows]
+        whole = found.select(pl.all_horizontal(pl.col(names).is_not_null())).to_series()
+        key, _ = self._hashes(found)
+        return key.set(~whole, None)
+
     def _hashes(self, frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
         """Give `_key` and `_full` of accepted rows, 0 where the job has no profile key (data rules 3, 15)."""
         if not self._keys.profile:
@@ -199,9 +258,17 @@ class Validator:
         return key, hashed(same)
 
 
-def _cells(frame: pl.DataFrame, source: str, reading: Reading) -> pl.Series:
+def _with_hint(bad: pl.DataFrame | None) -> pl.DataFrame | None:
+    """Add to the faults of a file of ours that a spreadsheet may have made them."""
+    if bad is None:
+        return None
+    hint = pl.when(pl.col("code").is_in(_CHANGED)).then(pl.lit(_HINT)).otherwise(pl.lit(""))
+    return bad.with_columns(pl.concat_str("message", hint).alias("message"))
+
+
+def _cells(frame: pl.DataFrame, source: str, reading: Reading, there: frozenset[str]) -> pl.Series:
     """Give the cells of a dump column, null where they are empty (data rule 9), trimmed where the job says so."""
-    if source not in frame.columns:
+    if source not in there:
         return pl.repeat(None, frame.height, dtype=pl.String, eager=True)
     cells = frame[source]
     if cells.dtype != pl.String:

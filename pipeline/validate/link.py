@@ -17,12 +17,14 @@ _MOST_BITS = 64
 class Link:
     """Which dump column feeds which target column, compiled once per run.
 
-    `expected` tells extract which dump columns there are. `columns` are the target columns of the run in schema order:
-    the one column order (invariant 4). `sets` gives meaning to `_set`; for `delete` it sends key columns only (data
-    rule 34). `lists` are the paths of nested JSON whose elements are rows of a collection (`Orders`; data rule 20).
+    `expected` names the dump columns for extract, `canonical` the target columns of files that we wrote ourselves.
+    `columns` are the target columns of the run in schema order: the one column order (invariant 4). `sets` gives meaning to
+    `_set`; for `delete` it sends key columns only (data rule 34). `lists` are the paths of nested JSON whose elements are
+    rows of a collection (`Orders`; data rule 20).
     """
 
     expected: Expected
+    canonical: Expected
     columns: tuple[str, ...]
     sets: Sets
     lists: frozenset[str]
@@ -45,8 +47,14 @@ class Link:
         problems = tuple(_problems(columns, collections, interests))
         if problems:
             raise JobError(*problems)
-        return cls(_expected(job, kept, sources), columns, _sets(job, columns, collections, interests),
-                   _lists(kept, sources), sources)  # fmt: skip
+        return cls(
+            _expected(job, kept, sources),
+            _canonical(job, kept, sources),
+            columns,
+            _sets(job, columns, collections, interests),
+            _lists(kept, sources),
+            sources,
+        )
 
     def source_of(self, target: str) -> str | None:
         """Give the dump column that feeds a target column, None for a constant."""
@@ -78,6 +86,17 @@ def _expected(job: Job, specs: Sequence[FieldSpec], sources: Mapping[str, str]) 
         optional=tuple(sources[spec.name] for spec in fed if spec.name not in needed),
         ignored=frozenset(job.ignore),
         track_absent=not job.target.ignore_empty_fields and job.source.missing_keys is None,
+    )
+
+
+def _canonical(job: Job, specs: Sequence[FieldSpec], sources: Mapping[str, str]) -> Expected:
+    """Return the columns of failed.csv and accepted rows: keys must be there, constants are the job's and passed over."""
+    fed = [spec.name for spec in specs if spec.name in sources]
+    keys = [name for name in fed if name in job.target.key_fields]
+    return Expected(
+        required=tuple(keys or fed),
+        optional=tuple(name for name in fed if keys and name not in keys),
+        ignored=frozenset(job.constants),
     )
 
 

@@ -160,9 +160,8 @@ def code_of(span: Span, text: bytes, cr: bool, dialect: Dialect) -> str:
             return code
     if len(span.fields) != len(dialect.columns):
         return "field_count"
-    if any(re.search(rb"[\r\n]" if cr else rb"\n", one) for one in span.texts) and len(dialect.columns) > 1:
-        if any(like_records(one, cr, dialect) >= 2 for one in span.texts):
-            return "swallowed_lines"
+    if len(dialect.columns) > 1 and any(like_records(one, cr, dialect) >= 2 for one in span.texts):
+        return "swallowed_lines"
     first = span.fields[0] if text[:1] == dialect.quote else span.fields[0].removeprefix(b"\xef\xbb\xbf")
     return "repeated_header" if (first, *span.fields[1:]) == dialect.columns else ""
 

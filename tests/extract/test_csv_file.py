@@ -417,3 +417,58 @@ def test_no_message_holds_a_record(tmp_path: Path):
     messages = [message for batch in batches for message in batch.malformed["_message"]]
     assert len(messages) == 3
     assert not any(re.search("jan|example", message) for message in messages)
+
+
+def test_two_stray_quotes_pages_apart_swallow_nothing(tmp_path: Path):
+    """20,000 rows with a quote on line 7 and one on line 9,007: every line of the span is set aside, all others are read."""
+    lines = [f"{number},Jan Jansen {number},Utrecht" for number in range(1, 20_001)]
+    lines[5], lines[9005] = '6,"Jan Jansen 6,Utrecht', '9006,Jan Jansen 9006",Utrecht'
+    data = "\n".join(["id,name,city", *lines, ""]).encode()
+    batches, extraction = extract(_write(tmp_path, data), Expected(("id", "name", "city")))
+    malformed = malformed_of(batches)
+    assert [row[0] for row in malformed] == list(range(7, 9008))
+    assert {row[2] for row in malformed} == {"swallowed_lines"}
+    assert extraction.facts[0].records == 20_000
+    assert sum(batch.frame.height for batch in batches) == 20_000 - 9001
+
+
+@pytest.mark.parametrize(
+    ("text", "swallowed"),
+    [
+        ("x\n4,5,6\ny", False),
+        ("4,5,6\n7,8,9", True),
+        ("x\n4,5,6\n7,8,9\ny", True),
+        ("Dear Jan,\nhello, hello\nbye", False),
+    ],
+)
+def test_one_line_like_a_record_is_text(tmp_path: Path, text: str, swallowed: bool):
+    """Two of them are damage."""
+    batches, _ = extract(_write(tmp_path, f'a,b,c\n1,"{text}",2\n'.encode()), Expected(("a", "b", "c")))
+    assert bool(malformed_of(batches)) is swallowed
+    assert [row[1] for row in rows_of(batches)] == ([] if swallowed else [text])
+
+
+@pytest.mark.parametrize("header", ["a,b", '"a","b"', '"a",b'])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_a_second_file_with_a_mark_and_header_is_named(tmp_path: Path, header: str, encoding: str):
+    """`cat a1.csv a2.csv`, each with a byte order mark: the second header is no customer."""
+    part = f"\ufeff{header}\n1,2\n".encode(encoding)
+    batches, _ = extract(_write(tmp_path, part + part), AB, encoding=encoding)
+    assert [row[:2] for row in rows_of(batches)] == [("1", "2"), ("1", "2")]
+    assert malformed_of(batches) == [(3, 2, "repeated_header")]
+
+
+def test_exports_with_escapes(tmp_path: Path):
+    """As MySQL writes them: quotes, delimiters and line ends behind a backslash, and the null that is not quoted."""
+    lines = [
+        "a,b",
+        r"1\,5," + r'"say \"hi\""',
+        r'\N,"\N"',
+        r'"x\\","line' + "\\",
+        'two"',
+        "1,open" + "\\",
+        "3,4",
+    ]
+    batches, _ = extract(_write(tmp_path, "\n".join(lines).encode()), AB, escape="\\")
+    assert [row[:2] for row in rows_of(batches)] == [("1,5", 'say "hi"'), ("", "N"), ("x\\", "line\ntwo"), ("3", "4")]
+    assert malformed_of(batches) == [(6, 4, "stray_escape")]

@@ -10,6 +10,7 @@ from pipeline.extract.csv import _csv
 from pipeline.model.columns import Expected
 from tests.extract.reading import extract, frame_of, malformed_of, read_csv_bytes
 
+
 def _is_text(text: str) -> bool:
     """Say whether a text cannot look like records that were swallowed (data rule 6)."""
     return not any(line.count(mark) for mark in ",;\t|:" for line in text.splitlines()) or len(text.splitlines()) < 2
@@ -104,7 +105,13 @@ _SIZE = 2_000_000
 def test_no_damage_costs_more_than_linear_work(data: bytes, most: int):
     """The automaton visits each byte a few times at most, however many quotes stay open."""
     scanner = _csv.Scanner(
-        delimiter=",", quote='"', escape="\0", max_record_bytes=most, skip_lines=0, batch_rows=10_000, batch_bytes=1 << 24
+        delimiter=",",
+        quote='"',
+        escape="\0",
+        max_record_bytes=most,
+        skip_lines=0,
+        batch_rows=10_000,
+        batch_bytes=1 << 24,
     )
     scanner.begin((b"a", b"b"))
     at, event = 0, _csv.MORE

@@ -8,7 +8,24 @@ from hypothesis import strategies as st
 from tests.extract import oracle
 from tests.extract.reading import read_csv_bytes, rows_of
 
-_PIECES = [b"a", b",", b'"', b"\n", b"\r", b" ", b"\0", b"\xff", b"\xc3\xa9", b'""', b"\r\n", b'"\n', b",\n", b"a,a\n", b"\xef\xbb\xbf", b"\xef\xbb\xbfa,aa\n"]
+_PIECES = [
+    b"a",
+    b",",
+    b'"',
+    b"\n",
+    b"\r",
+    b" ",
+    b"\0",
+    b"\xff",
+    b"\xc3\xa9",
+    b'""',
+    b"\r\n",
+    b'"\n',
+    b",\n",
+    b"a,a\n",
+    b"\xef\xbb\xbf",
+    b"\xef\xbb\xbfa,aa\n",
+]
 _DATA = st.lists(st.sampled_from(_PIECES), max_size=40).map(b"".join)
 # Without the bytes that damage every record, so that long spans and good records occur.
 _QUOTES = st.lists(st.sampled_from([b"a", b",", b'"', b"\n", b'"', b'"a', b'",', b",\n"]), max_size=60).map(b"".join)
@@ -18,7 +35,9 @@ _LINES = st.lists(
 
 
 _ESCAPES = st.lists(
-    st.sampled_from([b"a", b",", b'"', b"\n", b"\\", b"\\", b"\r", b"\\N", b'\\"', b'",', b"\\\n", b"\0", b"a,a\n", b"\r\n"]),
+    st.sampled_from(
+        [b"a", b",", b'"', b"\n", b"\\", b"\\", b"\r", b"\\N", b'\\"', b'",', b"\\\n", b"\0", b"a,a\n", b"\r\n"]
+    ),
     max_size=40,
 ).map(b"".join)
 

@@ -69,6 +69,7 @@ def test_a_small_job_has_the_defaults_of_the_design(write):
         "format": None,
         "delimiter": ",",
         "quote": '"',
+        "escape": None,
         "header": "first",
         "encoding": "utf-8",
         "null_values": (),

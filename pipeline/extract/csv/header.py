@@ -10,32 +10,21 @@ from pipeline.extract.refusal import listed
 from pipeline.model.columns import Expected
 from pipeline.model.rows import OURS
 
-# A person who mends a rejects file may take out columns that say nothing; so many at its end make it one still.
-LEAST_OURS = 3
-
-
-def is_rejects_header(names: Sequence[str]) -> bool:
-    """Say whether a file with this header is one that we wrote: a rejects file, failed.csv, or accepted rows with origin."""
-    return len(names) >= LEAST_OURS and all(name in OURS for name in names[-LEAST_OURS:])
-
-
-def raw_column(names: Sequence[str]) -> int | None:
-    """Give the position of `_raw` among the columns of ours that end a header, whichever are left; None without it."""
-    for at in reversed(range(len(names))):
-        if names[at] == "_raw" or names[at] not in OURS:
-            return at if names[at] == "_raw" else None
-    return None
+_OTHER_DELIMITERS = (",", ";", "\t", "|", ":")
 
 
 def dump_columns(names: Sequence[str]) -> tuple[str, ...]:
-    """Give the columns without those of a rejects file."""
+    """Return the columns without those of ours."""
     return tuple(name for name in names if name not in OURS)
 
 
-def header_problems(names: Sequence[str], expected: Expected, where: str) -> Iterator[Problem]:
+def header_problems(
+    names: Sequence[str], expected: Expected, where: str, targets: Expected | None = None
+) -> Iterator[Problem]:
     """Name what is wrong with a header: blank or double names, columns that are missing or not known (data rule 7).
 
-    A column that is missing is not named where a blank or double name may well be meant for it.
+    A column that is missing is not named where a blank or double name may well be meant for it. `targets` are the target
+    columns, so that accepted rows without their origin are not taken for a dump with wrong names.
     """
     blank = [str(at) for at, name in enumerate(names, 1) if not name.strip()]
     if blank:
@@ -48,9 +37,25 @@ def header_problems(names: Sequence[str], expected: Expected, where: str) -> Ite
     missing = [name for name in expected.required if name not in there]
     if missing and not blank and not double:
         what = f"column missing: {listed(missing)}; there are {listed(columns)}"
-        yield Problem(what, where, "see whether the delimiter is right, or rename the column in the job")
+        yield Problem(what, where, _advice(names, expected, targets))
     known = {*expected.required, *expected.optional, *expected.ignored}
     unknown = [name for name in columns if name not in known and name.strip() and name not in double]
     if unknown:
         what = f"column not known to the job: {listed(dict.fromkeys(unknown))}"
         yield Problem(what, where, "name it under columns or ignore")
+
+
+def _advice(names: Sequence[str], expected: Expected, targets: Expected | None) -> str:
+    """Return what to do about missing columns: the delimiter that fits, or how files of ours are recognised."""
+    wanted = set(expected.required)
+    for delimiter in _OTHER_DELIMITERS:
+        split = [name.strip('"') for name in delimiter.join(names).split(delimiter)] if len(names) == 1 else []
+        if split and wanted <= set(split):
+            shown = "tab" if delimiter == "\t" else repr(delimiter)
+            return f"its columns fit with {shown} between them: set source.delimiter, or export it with yours"
+    if targets is not None and set(targets.required) <= set(names):
+        return (
+            "it has target columns: a file that copernica-import wrote is recognised by its last columns "
+            "(_file, _line, _record …), so keep them, and write accepted rows with --origin"
+        )
+    return "see whether the delimiter is right, or rename the column in the job"

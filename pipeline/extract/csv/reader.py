@@ -8,13 +8,15 @@ import polars as pl
 
 from pipeline.errors import AccountingError, JobError, Problem
 from pipeline.extract.csv import _csv
-from pipeline.extract.csv.header import LEAST_OURS, dump_columns, header_problems, is_rejects_header, raw_column
+from pipeline.extract.csv.header import dump_columns, header_problems
 from pipeline.extract.decoding import utf8_blocks
 from pipeline.extract.lines import LineCounter
 from pipeline.extract.malformed import CSV_CODES, Dialect, Line, csv_frame
-from pipeline.extract.reading import BATCH_BYTES, Batches, Found, Task, again
+from pipeline.extract.ours import Header, has_raw, pieces, saved_as
+from pipeline.extract.reading import BATCH_BYTES, Batches, Found, Task, first_line
 from pipeline.extract.refusal import Refused
-from pipeline.model.rows import OURS, Batch
+from pipeline.model.formulas import restored
+from pipeline.model.rows import Batch
 
 _HEADER_FAULTS = {
     "unclosed_quote": "the header has a quote that does not close",
@@ -24,7 +26,7 @@ _HEADER_FAULTS = {
     "nul": "the header holds a NUL character; is this a text file?",
     "bare_cr": "the header holds a carriage return without a line feed",
 }
-_MOST_HEADER_BYTES = 1 << 20
+_PLACES = ("_at_line", "_at_record", "_at_element")
 
 
 class CsvReader:
@@ -34,6 +36,7 @@ class CsvReader:
         self._task = task
         self._found = found
         self._names: tuple[str, ...] = ()
+        self._ours: Header | None = None
         self._left = task.limit
         source = task.source
         if source.delimiter is None:
@@ -50,7 +53,7 @@ class CsvReader:
         self._lines = LineCounter()
 
     def read(self, blocks: Iterator[bytes]) -> Batches:
-        """Give the batches: what a record is says data rule 5, what is set aside, line by line, data rule 6.
+        """Yield the batches; data rule 5 defines a record, data rule 6 what is set aside, line by line.
 
         Raises Refused where the header does not fit, AccountingError where the lines do not add up.
         """
@@ -64,8 +67,8 @@ class CsvReader:
                 self._feed(next(blocks, b""))
             elif event == _csv.HEADER:
                 self._take_header()
-            elif self._names and (batch := self._take()):
-                yield batch
+            elif self._names:
+                yield from self._take()
                 if self._left == 0:
                     self._count()
                     return
@@ -87,30 +90,40 @@ class CsvReader:
         self._begin(tuple(name.decode() for name in names))
 
     def _begin(self, names: tuple[str, ...]) -> None:
-        problems = tuple(header_problems(names, self._task.expected, self._task.file.name))
+        task, expected = self._task, self._task.expected
+        if task.saved is not None and task.canonical is not None:
+            self._ours = Header(names, task.expected, task.canonical)
+            expected = self._ours.expected()
+        problems = tuple(header_problems(names, expected, task.file.name, task.canonical))
         if problems:
             raise Refused(*problems)
         self._names = names
         self._found.header = dump_columns(names)
         self._scanner.begin(tuple(name.encode() for name in names))
 
-    def _take(self) -> Batch | None:
+    def _take(self) -> Batches:
         table, lines = self._scanner.take()
         frame = pl.DataFrame(table)
         if self._left is not None:
             self._left -= frame.height + len(lines)
             self._scanner.batch_rows = self._batch_rows()
-        if not frame.height and not lines:
-            return None
         malformed = self._malformed(lines)
-        # The columns are numbered still, since a rejects file has a `_line` of its own.
-        numbers = [str(at) for at, name in enumerate(self._names) if name not in OURS]
-        raw = raw_column(self._names)
-        if raw is not None:
-            frame, malformed = _unreadable_before(frame, malformed, numbers, str(raw))
-        frame = frame.select(*numbers, "_line", "_record", pl.lit(None, pl.UInt32).alias("_element"))
-        frame.columns = [*self._found.header, "_line", "_record", "_element"]
-        return Batch(self._task.file, frame, malformed)
+        # The columns are numbered still, since a file of ours has a `_line` of its own.
+        frame.columns = [*self._names, "_at_line", "_at_record"]
+        frame = frame.with_columns(pl.lit(None, pl.UInt32).alias("_at_element"))
+        if has_raw(self._names):
+            frame, malformed = _unreadable_before(frame, malformed, self._found.header)
+        if frame.height or malformed.height:
+            yield from self._batches(frame, malformed)
+
+    def _batches(self, frame: pl.DataFrame, malformed: pl.DataFrame) -> Batches:
+        file = self._task.file
+        if self._ours is None or not frame.height:
+            yield Batch(file, _placed(frame.select(*self._found.header, *_PLACES)), malformed)
+            return
+        for piece in pieces(self._ours, frame):
+            yield Batch(file, _placed(piece.frame), malformed, piece.absent, again=piece.again)
+            malformed = malformed.clear()
 
     def _malformed(self, lines: list[Line]) -> pl.DataFrame:
         source = self._task.source
@@ -134,42 +147,31 @@ class CsvReader:
             raise AccountingError(Problem(what, self._task.file.name, "please report this"))
 
 
+def _placed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give the places of the rows their names, which columns of ours may have had so far."""
+    frame.columns = [*frame.columns[: -len(_PLACES)], "_line", "_record", "_element"]
+    return frame
+
+
 def _unreadable_before(
-    frame: pl.DataFrame, malformed: pl.DataFrame, numbers: list[str], raw: str
+    frame: pl.DataFrame, malformed: pl.DataFrame, columns: tuple[str, ...]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Set rows aside again that hold nothing but `_raw`, the column `raw`, whichever of our columns are left beside it."""
-    blank = pl.all_horizontal([pl.lit(True), *(pl.col(number) == "" for number in numbers)]) & (pl.col(raw) != "")
+    """Set rows aside again that hold nothing but `_raw`, whichever of our columns are left beside it."""
+    blank = pl.all_horizontal([pl.lit(True), *(pl.col(name) == "" for name in columns)]) & (pl.col("_raw") != "")
     again = frame.filter(blank).select(
-        "_line",
-        "_record",
-        _code=pl.lit("unreadable_before"),
-        _message=pl.lit("still holds only the raw text of a record that could not be split"),
-        _raw=raw,
+        pl.col("_at_line").alias("_line"),
+        pl.col("_at_record").alias("_record"),
+        pl.lit("unreadable_before").alias("_code"),
+        pl.lit("still holds only the raw text of a record that could not be split").alias("_message"),
+        pl.col("_raw"),
     )
-    return frame.filter(~blank), pl.concat([malformed, again]).sort("_record")
-
-
-def is_rejects_file(head: bytes) -> bool:
-    """Say whether a file that begins so is a CSV rejects file: its header ends with columns of ours."""
-    scanner = _csv.Scanner(
-        delimiter=",", quote='"', escape="\0", max_record_bytes=1, skip_lines=0, batch_rows=1, batch_bytes=BATCH_BYTES
-    )
-    scanner.feed(head, True)
-    if scanner.scan() != _csv.HEADER:
-        return False
-    names, code = scanner.header()
-    return not code and is_rejects_header([name.decode() for name in names])
+    return frame.filter(~blank), pl.concat([malformed, restored(again)]).sort("_record")
 
 
 def read_csv(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
-    """Read one CSV file; a rejects file is read as we wrote it, whatever the job says."""
-    head = b""
-    for block in blocks:
-        head += block
-        if len(head) > _MOST_HEADER_BYTES or b"\n" in block:
-            break
-    may_be = sum(name.encode() in head for name in OURS) >= LEAST_OURS
-    first = b"".join(utf8_blocks(iter([head]), "utf-8", task.file.name)) if may_be else b""
-    if first and is_rejects_file(first):
-        task = task.of_rejects()
-    yield from CsvReader(task, found).read(utf8_blocks(again(head, blocks), task.source.encoding, task.file.name))
+    """Read one CSV file; a file of ours is read as it was saved, whatever the job says."""
+    head, blocks = first_line(blocks)
+    saved = saved_as(head)
+    if saved is not None:
+        task = task.of_ours(saved)
+    yield from CsvReader(task, found).read(utf8_blocks(blocks, task.source.encoding, task.file.name))

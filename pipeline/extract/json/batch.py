@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,12 +18,16 @@ from pipeline.extract.json.kept import Made, origin_of
 from pipeline.extract.json.nested import Laid, Layout, Row, lay_out
 from pipeline.extract.json.text import Fault
 from pipeline.extract.malformed import malformed_frame
+from pipeline.extract.ours import is_canonical
 from pipeline.extract.reading import BATCH_BYTES, Found, Task
-from pipeline.model.rows import OURS, Batch
+from pipeline.extract.refusal import Refused
+from pipeline.model.rows import FOLLOWED_BY, OURS, Again, Batch
 
 MOST_RAW_CHARS = 1 << 16
 # Python objects take several times the text that they came from.
 _BATCH_TEXT = BATCH_BYTES // 4
+# Rows that are made into Python lists at a time.
+_SOME_ROWS = 1 << 12
 # A dump in which everything is unknown has one cause; more paths would only hide it.
 _MOST_REFUSED_PATHS = 200
 
@@ -49,7 +54,9 @@ class _Batch:
 
     made: list[Made] = field(default_factory=list)
     malformed: list[tuple[int, int, str, str, str]] = field(default_factory=list)
-    absent: dict[str, list[int]] = field(default_factory=dict)
+    absent: dict[str, array[int]] = field(default_factory=dict)
+    # The place of a later row, by row of the batch (files of ours).
+    followed: dict[int, str] = field(default_factory=dict)
     chars: int = 0
 
 
@@ -67,6 +74,9 @@ class JsonBatches:
         self._problems = found.problems
         self._layout = Layout.of(task.expected, task.lists)
         self._rows = _flat_rows(self._layout, task)
+        # What a row costs beside its text is a view of 16 bytes per column.
+        self._most_of_object = max(1, BATCH_BYTES // (16 * (len(self._layout.columns) + 1)))
+        self._most_rows = min(task.batch_rows, self._most_of_object)
         self._batch = _Batch()
         self._refused: set[str] = set()
         self.ready: list[Batch] = []
@@ -104,7 +114,7 @@ class JsonBatches:
 
     def _room(self) -> tuple[int, int]:
         """Give how many rows and bytes the batch may have that is being read."""
-        rows = self._task.batch_rows - len(self._batch.malformed)
+        rows = self._most_rows - len(self._batch.malformed)
         return min(rows, self._rows.count + self._limit - self._counts.records), _BATCH_TEXT - self._batch.chars
 
     def take(self) -> list[Batch]:
@@ -121,8 +131,10 @@ class JsonBatches:
     def add(self, value: Any, place: Place, fault: Fault | None) -> None:
         """Take one element that was decoded, or that `fault` makes malformed."""
         self._counts.elements += 1
-        raw = None
+        raw, followed = None, ""
         if fault is None and not OURS.isdisjoint(value):
+            self._check_kind(value, place[0])
+            followed = str(value.get(FOLLOWED_BY) or "")
             value, raw, fault = _without_ours(value)
         laid = None
         if fault is None:
@@ -130,7 +142,13 @@ class JsonBatches:
         if fault is not None or laid is None:
             self._malformed(place[0], fault or ("", ""), raw or _raw(place))
         else:
-            self._put(value, laid.rows, place)
+            self._put(value, laid.rows, place, followed)
+
+    def _check_kind(self, obj: Mapping[str, Any], line: int) -> None:
+        """Refuse a file of ours that holds rows of a dump and canonical ones: their keys may be the same."""
+        if self._task.saved is not None and is_canonical(obj) != self._task.reads_canonical:
+            where = f"{self._task.file.name}, line {line}"
+            raise Refused(Problem("holds dump rows beside canonical ones", where, "run the two as files of their own"))
 
     def set_aside(self, line: int, fault: Fault, raw: str) -> None:
         """Take an element that could not be decoded."""
@@ -171,24 +189,37 @@ class JsonBatches:
         self._batch.chars += len(raw)
         self._batch.malformed.append((line, self._counts.elements, *fault, raw))
 
-    def _put(self, obj: dict[str, Any], rows: Sequence[Row], place: Place) -> None:
+    def _put(self, obj: dict[str, Any], rows: Sequence[Row], place: Place, followed: str) -> None:
+        """Put the rows of one object into one batch; where they are too many for memory, into several."""
         left = self._limit - self._counts.records
         rows = rows if len(rows) <= left else rows[:left]
+        lists = None
+        if len(rows) > self._most_of_object:
+            lists = frozenset(row.of_list for row in rows if row.of_list is not None)
+        for start in range(0, len(rows), self._most_of_object):
+            self._put_some(Made(0, [], obj, lists), rows[start : start + self._most_of_object], place, followed)
+
+    def _put_some(self, made: Made, rows: Sequence[Row], place: Place, followed: str) -> None:
         self._make_room(len(rows))
         first, batch, columns = self._rows.count, self._batch, self._layout.columns
-        values = [([row.values.get(name) for name in columns], row.element or 0) for row in rows]
-        self._rows.put(values, place[0], self._counts.elements)
-        batch.made.append(Made(first, [row.of_list for row in rows], obj))
+        for start in range(0, len(rows), _SOME_ROWS):
+            values = [
+                ([row.get(name) for name in columns], row.element or 0) for row in rows[start : start + _SOME_ROWS]
+            ]
+            self._rows.put(values, place[0], self._counts.elements)
+        batch.made.append(made._replace(row=first, lists=[row.of_list for row in rows]))
         batch.chars += place[3] - place[2]
         for at, row in enumerate(rows, first):
             for name in row.absent:
-                batch.absent.setdefault(name, []).append(at)
+                batch.absent.setdefault(name, array("I")).append(at)
+            if followed:
+                batch.followed[at] = followed
         self._counts.records += len(rows)
 
     def _make_room(self, rows: int) -> None:
         batch = self._batch
         there = self._rows.count + len(batch.malformed)
-        if there and (there + rows > self._task.batch_rows or batch.chars + self._rows.bytes >= _BATCH_TEXT):
+        if there and (there + rows > self._most_rows or batch.chars + self._rows.bytes >= _BATCH_TEXT):
             self._end_batch()
 
     def _end_batch(self) -> None:
@@ -203,8 +234,15 @@ class JsonBatches:
             malformed_frame(done.malformed),
             _absent(done.absent, self._layout, frame.height) if self._layout.track_absent else None,
             origin_of(raw, ends, done.made),
+            self._again(done, frame.height),
         )
         self.ready.append(batch)
+
+    def _again(self, done: _Batch, rows: int) -> Again | None:
+        if self._task.saved is None:
+            return None
+        places = [done.followed.get(at, "") for at in range(rows)]
+        return Again(self._task.reads_canonical, pl.Series(places, dtype=pl.String))
 
 
 def _flat_rows(layout: Layout, task: Task) -> _json.Rows:
@@ -219,10 +257,12 @@ def _flat_rows(layout: Layout, task: Task) -> _json.Rows:
     )
 
 
-def _absent(missing: Mapping[str, Sequence[int]], layout: Layout, rows: int) -> pl.DataFrame:
+def _absent(missing: Mapping[str, array[int]], layout: Layout, rows: int) -> pl.DataFrame:
     """Lay out which rows lack the key of which column; rows that were read as flat objects lack none."""
     at = pl.int_range(rows, dtype=pl.UInt32, eager=True)
-    return pl.DataFrame({name: at.is_in(pl.Series(missing.get(name, ()), dtype=pl.UInt32)) for name in layout.columns})
+    return pl.DataFrame(
+        {name: at.is_in(pl.Series(missing.get(name, ()), dtype=pl.UInt32).implode()) for name in layout.columns}
+    )
 
 
 def _without_ours(obj: Mapping[str, Any]) -> tuple[dict[str, Any], str | None, Fault | None]:

@@ -1,46 +1,49 @@
-"""Choose how a JSON dump is read: an array, lines of objects, or a rejects file of ours (wiring)."""
+"""Choose how a JSON dump is read: an array, lines of objects, or a file of ours (wiring)."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 from pipeline.extract.decoding import utf8_blocks
 from pipeline.extract.json.array import ArrayReader
-from pipeline.extract.json.ndjson import NdjsonReader, is_rejects_line
-from pipeline.extract.reading import Batches, Found, Task, again
+from pipeline.extract.json.ndjson import NdjsonReader
+from pipeline.extract.ours import LEAST_OURS, Saved, count_ours, is_canonical
+from pipeline.extract.reading import Batches, Found, Task, first_line
 
-# A first line that is longer is no line of a rejects file that anyone mends by hand.
-_MOST_HEAD_BYTES = 1 << 24
+_SAVED = Saved(",", "utf-8", changed=False)
 
 
 def read_json(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
     """Read a JSON array."""
-    rejects, blocks = _look(blocks)
-    if rejects:
-        yield from _read_rejects(task, blocks, found)
-    else:
-        yield from ArrayReader(task, found, utf8_blocks(blocks, task.source.encoding, task.file.name)).read()
+    yield from ArrayReader(task, found, utf8_blocks(blocks, task.source.encoding, task.file.name)).read()
 
 
 def read_ndjson(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
-    """Read lines of JSON objects."""
-    rejects, blocks = _look(blocks)
-    if rejects:
-        yield from _read_rejects(task, blocks, found)
-    else:
-        yield from NdjsonReader(task, found).read(utf8_blocks(blocks, task.source.encoding, task.file.name))
+    """Read lines of JSON objects; a file of ours is UTF-8 whatever the job says, and may hold canonical text."""
+    head, blocks = first_line(blocks)
+    first = _first_object(head)
+    if count_ours(tuple(first)) >= LEAST_OURS:
+        task = task.of_ours(_SAVED)
+        if is_canonical(first) and task.canonical is not None:
+            task = replace(task, expected=task.canonical, lists=frozenset(), reads_canonical=True)
+    yield from NdjsonReader(task, found).read(utf8_blocks(blocks, task.source.encoding, task.file.name))
 
 
-def _read_rejects(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
-    """Read a rejects file as we wrote it, whatever the job says: UTF-8, an object per line."""
-    yield from NdjsonReader(task.of_rejects(), found).read(utf8_blocks(blocks, "utf-8", task.file.name))
+def is_ours(head: bytes) -> bool:
+    """Return whether a file that begins with `head` is an NDJSON file of ours: its first object has three keys of ours."""
+    return count_ours(tuple(_first_object(head))) >= LEAST_OURS
 
 
-def _look(blocks: Iterator[bytes]) -> tuple[bool, Iterator[bytes]]:
-    """Look at the first line; gives whether it is one of a rejects file, and the blocks again."""
-    head = b""
-    for block in blocks:
-        head += block
-        if b"\n" in block or len(head) > _MOST_HEAD_BYTES or not head.startswith(b"{"):
-            break
-    return is_rejects_line(head.split(b"\n", 1)[0]), again(head, blocks)
+def _first_object(head: bytes) -> dict[str, Any]:
+    line = head.partition(b"\n")[0].removeprefix(b"\xef\xbb\xbf")
+    if not line.startswith(b"{"):
+        return {}
+    try:
+        # int() refuses numbers of thousands of digits.
+        value = json.loads(line, parse_int=str)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

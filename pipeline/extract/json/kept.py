@@ -10,11 +10,15 @@ from pipeline.model.rows import Origin
 
 
 class Made(NamedTuple):
-    """An object that Python decoded: the first of its rows in the batch, the list of each row, the object."""
+    """An object that Python decoded: the first of its rows in the batch, the list of each row, the object.
+
+    `all_lists` are the lists of all of its rows, None where these are all of them.
+    """
 
     row: int
     lists: list[str | None]
     object: dict[str, Any]
+    all_lists: frozenset[str] | None = None
 
 
 class KeptObjects(Sequence[dict[str, Any]]):
@@ -61,18 +65,23 @@ def origin_of(raw: bytes, ends: bytes, made: Sequence[Made]) -> Origin:
         lists[one.row : one.row + len(one.lists)] = one.lists
     if all(len(one.lists) == 1 for one in made):
         objects = KeptObjects(raw, ends_of_rows, range(rows), {one.row: one.object for one in made})
-        return Origin(objects, range(rows), lists, objects.raw)
+        return Origin(
+            objects, range(rows), lists, objects.raw, {one.row: one.all_lists for one in made if one.all_lists}
+        )
     object_of_row: list[int] = []
     row_of: list[int] = []
     by_position: dict[int, dict[str, Any]] = {}
+    all_lists: dict[int, frozenset[str]] = {}
     for one in made:
         _add_flat(object_of_row, row_of, one.row)
         by_position[len(row_of)] = one.object
+        if one.all_lists is not None:
+            all_lists[len(row_of)] = one.all_lists
         object_of_row += [len(row_of)] * len(one.lists)
         row_of.append(one.row)
     _add_flat(object_of_row, row_of, rows)
     objects = KeptObjects(raw, ends_of_rows, row_of, by_position)
-    return Origin(objects, object_of_row, lists, objects.raw)
+    return Origin(objects, object_of_row, lists, objects.raw, all_lists)
 
 
 def _add_flat(object_of_row: list[int], row_of: list[int], until: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from pipeline.errors import AccountingError, Problem
 from pipeline.extract.decoding import readable
@@ -13,7 +12,6 @@ from pipeline.extract.json.batch import JsonBatches
 from pipeline.extract.json.text import TOO_DEEP, Decoder
 from pipeline.extract.lines import MOST_RAW_BYTES, LongLine, WholeLines
 from pipeline.extract.reading import Batches, Found, Task
-from pipeline.model.rows import REJECT_KEYS
 
 _BLANK = " \t\r\n"
 
@@ -102,13 +100,3 @@ class NdjsonReader:
         if not lines == counts.lines == counts.record_lines + counts.blank_lines:
             what = f"{lines} lines in the file, but {counts.record_lines} records and {counts.blank_lines} blank lines"
             raise AccountingError(Problem(what, self._task.file.name, "please report this"))
-
-
-def is_rejects_line(line: bytes) -> bool:
-    """Say whether a file that begins with this line is an NDJSON rejects file: its object ends with our keys."""
-    try:
-        # int() refuses numbers of thousands of digits.
-        obj: Any = json.loads(line, parse_int=str)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(obj, dict) and tuple(obj)[-len(REJECT_KEYS) :] == REJECT_KEYS

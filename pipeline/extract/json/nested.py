@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pipeline.model.columns import Expected
 
 _NOTHING: frozenset[str] = frozenset()
+_EMPTY: Mapping[str, str | None] = MappingProxyType({})
+# A path that is this much longer than any known one is not spelt out for every key below it.
+_LONG_PATH = 1 << 10
 
 
 @dataclass(frozen=True)
 class Layout:
     """What the job knows of the objects: columns (JSON paths), what is ignored, and which paths are lists of a collection.
 
-    `below` gives for every path above a known column or list the known columns under it.
+    `below` has for every path above a known column or list the known columns under it. Nothing is known below a path that
+    is longer than `longest`, and `ignored_lengths` are the lengths of the ignored paths: so a long path is looked up in
+    linear time.
     """
 
     columns: tuple[str, ...]
@@ -24,6 +30,8 @@ class Layout:
     lists: frozenset[str]
     below: Mapping[str, frozenset[str]]
     track_absent: bool
+    longest: int
+    ignored_lengths: tuple[int, ...]
 
     @classmethod
     def of(cls, expected: Expected, lists: frozenset[str]) -> Layout:
@@ -38,16 +46,36 @@ class Layout:
             for above in (path, *_above(path)):
                 below.setdefault(above, set())
         frozen = {path: frozenset(names) for path, names in below.items()}
-        return cls(columns, frozenset(columns), expected.ignored, lists, frozen, expected.track_absent)
+        known = frozenset(columns)
+        longest = max(map(len, (*known, *expected.ignored, *lists)), default=0)
+        lengths = tuple(sorted({len(path) for path in expected.ignored}))
+        return cls(columns, known, expected.ignored, lists, frozen, expected.track_absent, longest, lengths)
+
+    def ignores(self, path: str) -> bool:
+        """Return whether a path, or one above it, is ignored."""
+        return any(
+            path[length : length + 1] in ("", ".") and path[:length] in self.ignored for length in self.ignored_lengths
+        )
 
 
 class Row(NamedTuple):
-    """One row: its values by column, the list and the element it came from, and the columns whose key was missing."""
+    """One row: its values by column (those of the object, then those of the element), the list and the element that it
+    came from, and the columns whose key was missing."""
 
-    values: Mapping[str, str | None]
+    own: Mapping[str, str | None]
+    inner: Mapping[str, str | None] = _EMPTY
     of_list: str | None = None
     element: int | None = None
     absent: frozenset[str] = _NOTHING
+
+    def get(self, name: str) -> str | None:
+        """Return the value of a column, None where it is empty or missing."""
+        return self.inner[name] if name in self.inner else self.own.get(name)
+
+    @property
+    def values(self) -> dict[str, str | None]:
+        """Return the values of all columns that are there."""
+        return {**self.own, **self.inner}
 
 
 class Laid(NamedTuple):
@@ -90,6 +118,8 @@ class _Walk:
         self._unfit: list[tuple[str, str]] = []
         self._double: str | None = None
         self._lists: dict[str, list[Any]] = {}
+        # Elements with the same keys lack the same columns.
+        self._absent: dict[tuple[str | None, frozenset[str], frozenset[str]], frozenset[str]] = {}
 
     def object(self, obj: Mapping[str, Any]) -> Laid:
         own = _Level()
@@ -100,23 +130,21 @@ class _Walk:
                 self._walk(element, f"{path}.", level, inside=True)
                 if not own.values.keys().isdisjoint(level.values):
                     self._double = min(own.values.keys() & level.values.keys())
-                row = Row({**own.values, **level.values}, path, position)
-                self._rows.append(self._with_absent(row, own.emptied | level.emptied))
+                row = Row(own.values, level.values or _EMPTY, path, position)
+                self._rows.append(self._with_absent(row, own.emptied, level.emptied))
         if not self._rows:
-            self._rows.append(self._with_absent(Row(own.values), own.emptied))
+            self._rows.append(self._with_absent(Row(own.values), own.emptied, set()))
         return Laid(self._rows, self._unknown, self._unfit, self._double)
 
     def _walk(self, obj: Mapping[str, Any], prefix: str, level: _Level, *, inside: bool) -> None:
         for key, value in obj.items():
             path = prefix + key
-            if _covered(path, self._layout.ignored):
+            if self._layout.ignores(path):
                 continue
-            if isinstance(value, dict) and value:
-                if (
-                    path in self._layout.lists
-                    and not inside
-                    and not _holds_a_list(value, f"{path}.", self._layout.ignored)
-                ):
+            if len(path) > self._layout.longest + _LONG_PATH:
+                self._unknown.append(path)
+            elif isinstance(value, dict) and value:
+                if path in self._layout.lists and not inside and not _holds_a_list(value, f"{path}.", self._layout):
                     self._list(path, [value])
                 else:
                     self._walk(value, f"{path}.", level, inside=inside)
@@ -147,17 +175,20 @@ class _Walk:
         else:
             self._unknown.append(path)
 
-    def _with_absent(self, row: Row, emptied: set[str]) -> Row:
+    def _with_absent(self, row: Row, emptied: set[str], inner_emptied: set[str]) -> Row:
         """Name the columns whose key was missing; those of a list of which the row is no element are not absent."""
         if not self._layout.track_absent:
             return row
-        there = row.values.keys() | emptied
-        lists = self._layout.lists | self._lists.keys()
-        mine = frozenset({row.of_list} if row.of_list else ())
-        missing = (name for name in self._layout.columns if name not in there)
-        return row._replace(
-            absent=frozenset(name for name in missing if _in_list(name, mine) or not _in_list(name, lists))
-        )
+        kind = row.of_list, frozenset(row.inner), frozenset(inner_emptied)
+        absent = self._absent.get(kind)
+        if absent is None:
+            there = row.own.keys() | row.inner.keys() | emptied | inner_emptied
+            lists = self._layout.lists | self._lists.keys()
+            mine = frozenset({row.of_list} if row.of_list else ())
+            missing = (name for name in self._layout.columns if name not in there)
+            absent = frozenset(name for name in missing if _in_list(name, mine) or not _in_list(name, lists))
+            self._absent[kind] = absent
+        return row._replace(absent=absent)
 
 
 def _text(value: Any) -> str | None:
@@ -175,13 +206,13 @@ def _above(path: str) -> Iterable[str]:
         at = path.find(".", at + 1)
 
 
-def _holds_a_list(obj: Mapping[str, Any], prefix: str, ignored: frozenset[str]) -> bool:
+def _holds_a_list(obj: Mapping[str, Any], prefix: str, layout: Layout) -> bool:
     """Say whether an object cannot stand in place of a list of one, since there is a list in it that counts."""
     return any(
-        not _covered(prefix + key, ignored)
+        not layout.ignores(prefix + key)
         and (
             (isinstance(value, list) and bool(value))
-            or (isinstance(value, dict) and _holds_a_list(value, f"{prefix}{key}.", ignored))
+            or (isinstance(value, dict) and _holds_a_list(value, f"{prefix}{key}.", layout))
         )
         for key, value in obj.items()
     )
