@@ -51,7 +51,7 @@ def cut(lanes: Lanes, sets: Sets, keys: Keys, limits: Limits) -> Iterator[Chunk]
 
 def rows_json(rows: pl.DataFrame, columns: tuple[str, ...]) -> bytes:
     """Write the JSON array for `source`: the same columns in the same order in every row, empty cells as ""."""
-    return rows.select(pl.col(columns).fill_null("")).write_json().encode()
+    return pl.DataFrame([rows[name].fill_null("") for name in columns]).write_json().encode()
 
 
 def _slices(frames: Iterable[pl.DataFrame], columns: tuple[str, ...], limits: Limits) -> Iterator[pl.DataFrame]:

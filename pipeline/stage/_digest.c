@@ -136,7 +136,7 @@ table_of(Digests *found)
     free(high);
     free(low);
     if (done) return (PyObject *)table;
-    Py_DECREF(table);
+    Py_DECREF((PyObject *)table);
     return PyErr_NoMemory();
 }
 
@@ -214,6 +214,10 @@ static struct PyModuleDef module = {
 PyMODINIT_FUNC
 PyInit__digest(void)
 {
-    if (PyType_Ready(&TableType) < 0) return NULL;
-    return PyModule_Create(&module);
+    PyObject *m = PyModule_Create(&module);
+    if (m == NULL) return NULL;
+    TableType = add_type(m, &table_spec, "Table");
+    if (TableType != NULL) return m;
+    Py_DECREF(m);
+    return NULL;
 }

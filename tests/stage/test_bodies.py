@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 
 import polars as pl
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.load import _body
 from pipeline.load.cut import rows_json
 
 TEXT = st.none() | st.text(max_size=40)
@@ -41,13 +39,3 @@ def test_a_body_holds_the_rows(frame: pl.DataFrame) -> None:
 def test_columns_stand_in_the_order_asked_for() -> None:
     frame = pl.DataFrame({"a": ["1"], "b": ["2"], "_line": [3]})
     assert rows_json(frame, ("b", "a")) == b'[{"b":"2","a":"1"}]'
-
-
-def test_a_column_that_is_no_text_is_refused() -> None:
-    with pytest.raises(TypeError, match="column 1 is no text"):
-        _body.rows_json(pl.DataFrame({"a": ["1"], "b": [1]}), ("a", "b"))
-
-
-def test_names_and_columns_are_as_many() -> None:
-    with pytest.raises(ValueError, match="as many"):
-        _body.rows_json(pl.DataFrame({"a": ["1"]}), ("a", "b"))
