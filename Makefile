@@ -101,8 +101,9 @@ MINUTES ?= 10
 soak: $(STAMP) ## kill runs at every step and at random moments, many times: make soak [TIMES=20]
 	SOAK=$(TIMES) $(BIN)/python -m pytest -n 2 --timeout 7200 $(SOAKED)
 
-fuzz: $(STAMP) ## throw damaged and hostile input at the command line: make fuzz [MINUTES=10]
+fuzz: $(STAMP) ## throw hostile input at the command line, then hostile requests at the sandbox: make fuzz [MINUTES=10]
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
+	$(BIN)/python -m tests.fuzz.api --minutes $(MINUTES)
 
 # State folders stay: the ledger of real runs may be in them.
 clean: ## remove what was built

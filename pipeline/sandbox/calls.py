@@ -222,9 +222,8 @@ def set_interests(call: Call, record: Record, wishes: dict[int, bool], replace: 
     after = {number for number, on in wishes.items() if on}
     if not replace:
         after |= {number for number in before if wishes.get(number, True)}
-    for number in before - after:
-        if number not in wishes:
-            name = next(one.name for one in call.database.interests if one.id == number)
-            call.notes.note("interest_switched_off", f"profile {record.id}, {name}")
+    for interest in call.database.interests:
+        if interest.id in before - after and interest.id not in wishes:
+            call.notes.note("interest_switched_off", f"profile {record.id}, {interest.name}")
     record.interests = after
     return after != before

@@ -14,10 +14,11 @@ from pipeline.sandbox import switches
 from pipeline.sandbox.answers import Answer, as_json
 from pipeline.sandbox.clock import STAMP
 from pipeline.sandbox.faults import rules_of
+from pipeline.sandbox.hazards import Notes
 from pipeline.sandbox.model import Database
 from pipeline.sandbox.php import boolean
 from pipeline.sandbox.shapes import fields_of, interests_of
-from pipeline.sandbox.wire import Request
+from pipeline.sandbox.wire import Request, loads
 from pipeline.sandbox.world import World
 
 
@@ -80,8 +81,17 @@ def _journal(world: World, asked: Asked) -> Answer:
             if entry["path"].rstrip("/").endswith("/imports") and entry["created"]:
                 with world.store.reading():
                     body = world.store.import_body(int(entry["created"][0]))
-                entry["body"] = json.loads(zlib.decompress(body)) if body else entry["body"]
+                entry["body"] = _whole(body) if body else entry["body"]
     return as_json(entries)
+
+
+def _whole(body: bytes) -> Any:
+    """Read the body of an import as it was sent; one that is no JSON is shown as a text."""
+    text = zlib.decompress(body)
+    try:
+        return loads(text, Notes())
+    except ValueError:
+        return text.decode("utf-8", "replace")
 
 
 def _clear_journal(world: World, asked: Asked) -> Answer:  # noqa: ARG001 (all control calls look alike)

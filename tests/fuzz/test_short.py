@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from pipeline.sandbox import Sandbox
 from tests.fuzz import json_of
+from tests.fuzz.api import Asker
 from tests.fuzz.case import JOB, Case, play
 from tests.fuzz.make import SCHEMA, TEMPLATE, case_of
 from tests.fuzz.sent import STRUCTURE, send
+from tests.support.api_caller import STRUCTURE as SANDBOX
 
 pytestmark = pytest.mark.usefixtures("sockets")
 
@@ -34,6 +36,14 @@ def test_hostile_values_arrive_unchanged_or_not_at_all(tmp_path: Path):
             folder = tmp_path / str(seed)
             folder.mkdir()
             assert send(seed, sandbox, folder) == []
+
+
+def test_hostile_requests_are_answered() -> None:
+    """No 500, no misshapen error, no long work, whatever is asked of the sandbox."""
+    with Sandbox(structure=SANDBOX) as sandbox:
+        asker = Asker(sandbox)
+        assert [one for seed in range(3) for one in asker.play(seed)] == []
+        assert {200, 201, 204, 400} <= set(asker.statuses)
 
 
 _BYTES = st.one_of(

@@ -147,6 +147,28 @@ def test_the_clock_may_be_far_enough(sandbox: Sandbox, year: int) -> None:
     client.close()
 
 
+def test_interests_that_are_gone_are_switched_off_quietly(sandbox: Sandbox, api: Client) -> None:
+    """A profile may still have an interest that was deleted."""
+    api.made("database/1/profiles", {"interests": ["news"]})
+    assert api("DELETE", "interest/1").status_code == 204
+    assert api("PUT", "profile/1/interests", ["offers"]).status_code == 204
+    assert api.get("profile/1")["interests"] == ["offers"]
+    assert sandbox.hazards() == []
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+def test_the_journal_shows_any_import(sandbox: Sandbox, api: Client, kind: str) -> None:
+    """Of a lone surrogate, and of a form."""
+    body = b'{"database":1,"action":"add","source":[{"City":"\\ud800"}]}'
+    text = body if "json" in kind else b"database=1&action=add&source[0][City]=Ede"
+    answer = api.session.post(api.base + "imports", data=text, headers={"Content-Type": kind}, timeout=10)
+    assert answer.status_code == 201
+    journal = requests.get(f"{sandbox.api_url}/_sandbox/journal?full=1", timeout=10).json()
+    assert journal[-1]["body"] == (
+        {"database": 1, "action": "add", "source": [{"City": "?"}]} if text is body else text.decode()
+    )
+
+
 def test_a_bug_stands_in_the_journal(sandbox: Sandbox, api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """With status 500, in the shape of all errors."""
     monkeypatch.setattr(sandbox.world.store.records, "get", None)
