@@ -21,6 +21,7 @@ COMMANDS = {
     "replay": "Run the mended rejects, failed or open rows of a run.",
     "runs": "List the runs of a job, or of a state folder.",
     "status": "Show where a run stands.",
+    "explain": "Show what happened to one customer.",
     "report": "Write the HTML report of a run, or an index of all.",
     "sandbox": "Serve a local Copernica to try things on.",
 }

@@ -25,6 +25,7 @@ from pipeline.model.job import Job
 from pipeline.report.failed import FailedWriter
 from pipeline.report.progress import Advance
 from pipeline.run.context import RunId, Site
+from pipeline.stage.key_index import KeyIndex
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
 
@@ -127,7 +128,8 @@ class Loader:
         limits = Limits(words.chunk_rows, words.chunk_bytes)
         if self.id.cut_for == "profiles":
             limits = Limits(min(limits.rows, PROFILE_CHUNK_ROWS), limits.bytes)
-        return cut(Lanes(self.id.folder.staged / "lanes"), sets, self._keys, limits)
+        chunks = cut(Lanes(self.id.folder.staged / "lanes"), sets, self._keys, limits)
+        return KeyIndex(self.id.folder.path).noting(chunks)
 
     @property
     def _keys(self) -> Keys:
