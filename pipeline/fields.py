@@ -53,12 +53,16 @@ _EMAIL = (
     r"(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])?\.)+"
     r"\p{L}[\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}]$"
 )
+# A dot at the start or the end of the local part, two in a row, a label of more than 63 characters (RFC 1035 2.3.4).
+_ODD_EMAIL = r"^\.|\.\.|\.@|@(?:[^@]*\.)?[^.@]{64,}"
 # What of it is plain ASCII, as bytes.
 _PLAIN_EMAIL = (
     r"^(?-u:[!#-'*+./0-9=?A-Z^-~-]{1,64}@"
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9])$"
 )
 _PHONE = r"^\+?[0-9 ()./-]+$"
+# What a tool leaves that took the number for a float.
+_FLOAT = r"^\+?[0-9]+\.0+$"
 # A guess: from short service numbers to the 15 digits of E.164 with a trunk zero and an exit code before them.
 _PHONE_DIGITS = (3, 20)
 # A guess: room for a plus and something between any two digits.
@@ -74,8 +78,9 @@ def Text(max_length: int | None = None, *, empty: str | None = None, **field: An
 def Email(*, empty: str | None = None, **field: Any) -> Any:  # noqa: N802
     """Hold one e-mail address of at most 254 characters; annotate as `str`.
 
-    One @, no blanks or control characters, a domain of letters, digits and hyphens with at least one dot. Copernica
-    itself takes any text (API sheet 13). Quoted local parts and address literals are refused.
+    One @, no blanks or control characters, no dot at either end of the local part nor two in a row, a domain of letters,
+    digits and hyphens with at least one dot and labels of at most 63 characters. Copernica itself takes any text (API
+    sheet 13). Quoted local parts and address literals are refused.
     """
     return _field(
         "text",
@@ -175,11 +180,14 @@ def _is_email(data: pa.PolarsData) -> pl.LazyFrame:
 
 def are_emails(texts: pl.Series) -> pl.Series:
     """Judge addresses; the pattern for letters of all scripts is twenty times slower, so it only sees what is left."""
-    good = texts.str.contains(_PLAIN_EMAIL) & (texts.str.len_bytes() <= _EMAIL_MAX_CHARS)
+    odd_parts = texts.str.contains(_ODD_EMAIL)
+    good = texts.str.contains(_PLAIN_EMAIL) & (texts.str.len_bytes() <= _EMAIL_MAX_CHARS) & ~odd_parts
     rest = (~good).arg_true()
     if rest.len():
         odd = texts.gather(rest)
-        good = good.scatter(rest, (odd.str.len_chars() <= _EMAIL_MAX_CHARS) & odd.str.contains(_EMAIL))
+        good = good.scatter(
+            rest, (odd.str.len_chars() <= _EMAIL_MAX_CHARS) & odd.str.contains(_EMAIL) & ~odd.str.contains(_ODD_EMAIL)
+        )
     return good
 
 
@@ -193,4 +201,8 @@ def are_phones(texts: pl.Series) -> pl.Series:
 
 
 def _phone(text: pl.Expr) -> pl.Expr:
-    return text.str.contains(_PHONE) & text.str.count_matches("[0-9]").is_between(*_PHONE_DIGITS)
+    return (
+        text.str.contains(_PHONE)
+        & ~text.str.contains(_FLOAT)
+        & text.str.count_matches("[0-9]").is_between(*_PHONE_DIGITS)
+    )

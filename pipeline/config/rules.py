@@ -172,7 +172,13 @@ def _reading(path: KeyPath, own: Source | ColumnTarget, source: Source) -> Itera
         yield fault("timezone", f"there is no time zone {shown(own.timezone)}", "write one such as Europe/Amsterdam")
 
 
+# Files of the zone database that are no zones of a name: what they mean is the machine's own matter.
+_NO_ZONES = ("Factory", "localtime", "posixrules", "posix/", "right/")
+
+
 def _is_timezone(name: str) -> bool:
+    if name.startswith(_NO_ZONES):
+        return False
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

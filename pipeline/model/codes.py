@@ -116,13 +116,18 @@ _KEYS = {
     ),
     "key_control": Code(
         "Key with a control character",
-        "A key holds a line break or a control character.",
+        "A key holds a line break, a control character, or an invisible format character such as U+FEFF.",
         "Remove the character.",
     ),
     "overtaken": Code(
         "Overtaken by a newer row",
         "The row was set aside before, and a later row of the same key was sent since; sending it would bring old values back.",
         "Leave it out, or empty _followed_by where the row is to be sent all the same.",
+    ),
+    "nothing_to_send": Code(
+        "Nothing to send",
+        "Every column of the row is empty, so there is nothing to send.",
+        "Fill a column, or leave the row out.",
     ),
     "nothing_to_delete": Code(
         "Nothing to delete",

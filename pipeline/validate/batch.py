@@ -111,6 +111,7 @@ class Validator:
         for spec in self._specs:
             faults.add(spec.name, live_faults(sent[spec.name], self._live.get(spec.name)), live=True)
         sets = self._sets(rows, sent)
+        self._judge_nothing(sent, faults)
         frame = pl.DataFrame({**sent, "_set": sets})
         for name, bad in size_faults(frame, faults.rejected, self._link.sets, self._job.load.max_row_bytes):
             faults.add(name, bad)
@@ -160,6 +161,13 @@ class Validator:
             carries = pl.DataFrame(rows.carried).select(pl.any_horizontal(pl.all())).to_series()
             first = next(iter(self._keys.collections.values()))[0]
             faults.add(first, _bad(~carries, "nothing_to_delete", "the row carries no collection"), key=True)
+
+    def _judge_nothing(self, sent: Mapping[str, pl.Series], faults: Faults) -> None:
+        """Refuse rows of which no column has anything to send; any key would have been one."""
+        if self._keys.profile:
+            return
+        empty = pl.DataFrame(sent).select(pl.all_horizontal(pl.all().is_null())).to_series() & ~faults.rejected
+        faults.add(self._specs[0].name, _bad(empty, "nothing_to_send", "every column of the row is empty"))
 
     def _judge_column(self, spec: FieldSpec, batch: Batch, rows: _Rows, faults: Faults) -> None:
         """Refuse absent and empty cells, values that did not parse and texts that are too long for the schema."""

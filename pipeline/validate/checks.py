@@ -7,7 +7,6 @@ than the checks, and an environment variable of pandera could switch all of it o
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -99,63 +98,6 @@ class SchemaChecks:
                 "a check that cannot be run rejects no record and passes none: mend it in the schema",
             )
         )
-
-
-class Probe:
-    """Tries checks on a few typed rows before any data is read, to tell those that cannot be used (data rule 13).
-
-    The rows are all alike: three of nulls, then, where a check raises on these, three of plain values. A check that
-    gives another number of answers than rows is one over the whole batch; one that answers differently for equal
-    rows, or for one of them alone, looks at its neighbours. What compares a row with, say, a mean of its batch cannot
-    be told in this way.
-    """
-
-    def __init__(self, specs: Sequence[FieldSpec]) -> None:
-        """Prepare the rows for a schema of these columns."""
-        dtypes = {spec.name: spec.dtype for spec in specs}
-        frames = [pl.DataFrame({name: [None] * 3 for name in dtypes}, schema=dtypes)]
-        for text in ("1", "2020-01-01", "a@example.com"):
-            row = {spec.name: _neutral(spec, text) for spec in specs}
-            frames.append(pl.DataFrame({name: [value] * 3 for name, value in row.items()}, schema=dtypes))
-        self._frames = frames
-
-    def complaint(self, check: pa.Check, column: str) -> tuple[str, str] | None:
-        """Say what is wrong with a check of `column` and what to do about it, None when it answers per row."""
-        for frame in self._frames:
-            try:
-                answers, alone = run_check(check, frame, column), run_check(check, frame[:1], column)
-            except Exception as error:  # noqa: BLE001 - the check is the user's code, and may raise anything
-                raised = f"{type(error).__name__}: {shown(' '.join(str(error).split()), 120)}"
-                continue
-            return _shape_complaint(check, answers, alone)
-        do = "a check takes a pa.PolarsData: return data.lazyframe.select(pl.col(data.key) > 0)"
-        return f"check {words(check)} cannot be run: {raised}", do
-
-
-def _shape_complaint(check: pa.Check, answers: pl.Series, alone: pl.Series) -> tuple[str, str] | None:
-    per_row = "return one boolean per row: data.lazyframe.select(pl.col(data.key) > 0)"
-    if answers.len() == 1:
-        return f"check {words(check)} gives one value for the whole batch, not one per row", per_row
-    if answers.len() != 3 or alone.len() != 1:
-        return f"check {words(check)} gives {answers.len()} values for 3 rows", per_row
-    if answers.dtype != pl.Boolean:
-        return f"check {words(check)} gives {answers.dtype}, not true or false", per_row
-    if len({*answers, *alone}) > 1:
-        return f"check {words(check)} looks at other rows, but sees one batch only", "check single values"
-    return None
-
-
-def _neutral(spec: FieldSpec, text: str) -> object:
-    if spec.kind in ("text", "choice"):
-        return spec.choices[0] if spec.choices else text
-    values: Mapping[str, object] = {
-        "integer": 1,
-        "decimal": 1,
-        "date": datetime.date(2020, 1, 1),
-        "datetime": datetime.datetime(2020, 1, 1),
-        "yesno": True,
-    }
-    return values[spec.kind]
 
 
 def run_check(check: pa.Check, frame: pl.DataFrame, column: str) -> pl.Series:

@@ -56,7 +56,9 @@ def date(spec: FieldSpec, reading: Reading) -> Grammar:
         ways=tuple(ways),
         typed=lambda cells: cells.str.to_date(_DATE, strict=False, cache=False).cast(spec.dtype, strict=False),
         code="not_a_date",
-        complaint=pl.lit(f"is no existing date of the form {_forms_in_words(reading, 'YYYY-MM-DD', iso)}"),
+        complaint=pl.when(pl.col(TEXT).str.extract(_ISO_DATETIME, 5).is_not_null())
+        .then(pl.lit(f"has a time and an offset, and is not midnight in {COPERNICA_ZONE}: make the column a date-time"))
+        .otherwise(pl.lit(f"is no existing date of the form {_forms_in_words(reading, 'YYYY-MM-DD', iso)}")),
     )
 
 

@@ -21,7 +21,8 @@ BLANKS = (
 
 # ASCII that can be printed, without outer blanks: nothing to find fault with and nothing to fold but case.
 _PLAIN = r"^[!-~](?:[ -~]*[!-~])?$"
-_CONTROL = r"[\p{Cc}\x{2028}\x{2029}]"
+# Line breaks, control characters and format characters (invisible ones, such as U+FEFF, U+200B, U+00AD).
+_CONTROL = r"[\p{Cc}\p{Cf}\x{2028}\x{2029}]"
 
 # Letters whose decomposition all versions of Unicode agree on; newer ones are left to one library, Python's.
 _LATIN = r"^[\x{0}-\x{24f}\x{300}-\x{36f}]*$"
@@ -100,7 +101,7 @@ def key_fits(asked: Sequence[str], returned: Sequence[str], types: Sequence[str]
 
 
 def key_faults(cells: pl.Series, carried: pl.Series | None) -> pl.DataFrame | None:
-    """Name the rows whose key must not leave: blank, with outer blanks, or with a control character (data rule 16).
+    """Name the rows whose key must not leave: blank, with outer blanks, or with a control or format character (data rule 16).
 
     `cells` are the texts of one key column, null where empty; `carried` the rows that carry its collection, None for
     all. Gives the columns of BAD_SCHEMA, or None where nothing is wrong.
@@ -127,7 +128,10 @@ def key_faults(cells: pl.Series, carried: pl.Series | None) -> pl.DataFrame | No
 
 
 def _message(found: pl.DataFrame) -> pl.Series:
-    words = {"key_control": " has a line break or a control character", "key_outer_blank": " has outer blanks"}
+    words = {
+        "key_control": " has a line break, a control or a format character",
+        "key_outer_blank": " has outer blanks",
+    }
     tail = found["code"].replace_strict(words, default=None, return_dtype=pl.String)
     if tail.null_count() == found.height:
         return pl.repeat("the key is empty", found.height, dtype=pl.String, eager=True)

@@ -19,15 +19,18 @@ _TOO_LONG = "1" + "0" * _MOST_DIGITS
 def integer(spec: FieldSpec, reading: Source | ColumnReading) -> Grammar:
     """Build the grammar of integers: digits with a sign, also with zeros behind the job's decimal mark.
 
-    Sent are digits without plus and leading zeros, `-0` as `0`. Thousands marks are not read: `1.000` is one thousand
-    to one reader and one to another. Beyond 64 bit, or a narrower type of the schema, is `out_of_range`.
+    Sent are digits without plus and leading zeros, `-0` as `0`. Exactly three zeros behind the mark are refused: `12.000` is
+    twelve to one reader and twelve thousand to another. Thousands marks are not read. Beyond 64 bit, or a narrower type
+    of the schema, is `out_of_range`.
     """
     return Grammar(
         is_canonical=_starts_canonically,
         ways=(_point_zero(reading.decimal), _signed_digits(reading.decimal)),
         typed=lambda cells: _whole(cells, spec),
         code="not_an_integer",
-        complaint=pl.lit("is no integer, digits with an optional sign"),
+        complaint=pl.when(pl.col(TEXT).str.contains(rf"^[+-]?[0-9]+{re.escape(reading.decimal)}000$"))
+        .then(pl.lit("may be a thousand times as much: three zeros behind a mark; write the digits alone"))
+        .otherwise(pl.lit("is no integer, digits with an optional sign")),
         beyond_complaint=f"does not fit {spec.dtype}",
     )
 
@@ -40,7 +43,7 @@ def _point_zero(mark: str) -> Way:
 
 
 def _signed_digits(mark: str) -> Way:
-    pattern = rf"^[+-]?0*([0-9]+?)(?:{re.escape(mark)}0+)?$"
+    pattern = rf"^[+-]?0*([0-9]+?)(?:{re.escape(mark)}(?:0{{1,2}}|0{{4,}}))?$"
     digits = pl.col(TEXT).str.extract(pattern, 1)
     minus = pl.col(TEXT).str.starts_with("-") & (digits != "0")
     return Way(pl.when(minus).then(pl.concat_str(pl.lit("-"), digits)).otherwise(digits), pattern)
@@ -143,6 +146,10 @@ def _shifted(body: pl.Expr) -> pl.Expr:
 def _number(cells: pl.Series, spec: FieldSpec) -> pl.Series:
     """Turn plain notation into the type of the schema, for checks only; what is too large for it becomes null."""
     values = cells.cast(spec.dtype, strict=False)
+    if isinstance(spec.dtype, pl.Decimal):
+        # A cast would round what has more digits behind the point than the type.
+        finer = cells.str.contains(rf"\.[0-9]{{{spec.dtype.scale}}}0*[1-9]")
+        return values.set(finer.fill_null(False), None)
     if not spec.dtype.is_float():
         return values
     beyond = values.is_infinite()

@@ -22,7 +22,7 @@ import pandera.polars as pa
 
 from pipeline.errors import JobError, Problem, shown
 from pipeline.model.columns import FieldSpec
-from pipeline.validate.checks import Probe
+from pipeline.validate.probe import Probe
 from pipeline.validate.spec import TargetSchema, field_spec
 
 
@@ -31,7 +31,8 @@ def load_schema(reference: str, folder: Path) -> TargetSchema:
 
     Raises JobError with one problem when there is no such schema, and with all problems when it cannot be used:
     `unique`, frame-level checks, checks that give one value or look at other rows, parsers, `coerce`, `strict="filter"`
-    and whatever else would change, drop or add data, column names and types that mean nothing to Copernica.
+    and whatever else would change, drop or add data, column names and types that mean nothing to Copernica. `ordered` always
+    holds: target columns are sent in the order of the schema.
     """
     path, name = _split(reference, folder)
     found = _find(_import(path, reference), name, reference)

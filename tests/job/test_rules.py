@@ -76,6 +76,7 @@ def test_a_delete_says_what_goes_and_how_many_may(write):
          "the form '%d-%m' cannot be read: it does not carry year, month and day"),
         (["columns.a={to: A, dates: ['%Q']}"], "columns.a.dates",
          "the form '%Q' cannot be read: %Q is not supported"),
+        (["source.timezone=localtime"], "source.timezone", "there is no time zone 'localtime'"),
         (["source.timezone=Europe"], "source.timezone", "there is no time zone 'Europe'"),
         (["columns.a={to: A, timezone: ../etc/passwd}"], "columns.a.timezone",
          "there is no time zone '../etc/passwd'"),

@@ -61,7 +61,7 @@ NESTED = [
 VISITS = [(4, "column_absent"), (5, "not_json"), (6, "too_deep")]
 HALF_MENDED = [(4, "unreadable_before")]
 # Codes that the samples do not show: they ask for pages of records, for source.escape, for a row that was overtaken.
-NOT_SHOWN = {"swallowed_lines", "stray_escape", "overtaken"}
+NOT_SHOWN = {"nothing_to_send", "swallowed_lines", "stray_escape", "overtaken"}
 WITHDRAWN = [(4, "nothing_to_delete")]
 
 

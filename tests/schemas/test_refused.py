@@ -207,10 +207,60 @@ def test_a_check_that_does_not_answer_per_row_is_refused(refused: Refuse, check:
     assert [found for _, found, _ in refused(f'S = pa.DataFrameSchema({{"a": pa.Column(int, {check})}})')] == [what]
 
 
+@pytest.mark.parametrize("kind", ["int", "float", "str", "datetime.date"])
+@pytest.mark.parametrize(
+    "neighbours",
+    [
+        "c.is_unique()",
+        "(c.rank() <= 3)",
+        "(c == c.first())",
+        "(c == c.last())",
+        "(c != c.shift())",
+        "((c == c.first()) | c.is_null())",
+        "c.is_first_distinct()",
+        "(c.rle_id() < 5)",
+        "(c.is_null() | (c.len() < 100))",
+        "(c == c.max())",
+        "(pl.int_range(pl.len()) % 2 == 0)",
+        "(pl.int_range(pl.len()) < 100_000)",
+        "(c.count().over(c) == 1)",
+        "(c.cum_count() < 3)",
+    ],
+)
+def test_a_check_that_looks_at_its_neighbours_is_refused(refused: Refuse, neighbours: str, kind: str) -> None:
+    """What it said would depend on where a batch is cut (data rule 13)."""
+    check = f"pa.Check(lambda d: d.lazyframe.select((lambda c: {neighbours})(pl.col(d.key))), name='mine')"
+    found = refused(f'S = pa.DataFrameSchema({{"a": pa.Column({kind}, {check})}})')
+    assert [what for _, what, _ in found] == ["check mine looks at other rows, but sees one batch only"]
+
+
+@pytest.mark.parametrize(
+    "neighbours",
+    [
+        "(c.diff() >= 0)",
+        "(c <= c.mean() * 3)",
+        "(c <= c.quantile(0.9))",
+        "(c.cum_sum() < 50)",
+        "(c < c.std() * 2)",
+        "(c.rolling_mean(2) > 1)",
+        "(c.interpolate() > 2).fill_null(False)",
+    ],
+)
+def test_a_check_that_computes_over_the_column_is_refused(refused: Refuse, neighbours: str) -> None:
+    """Differences, means, sums."""
+    check = f"pa.Check(lambda d: d.lazyframe.select((lambda c: {neighbours})(pl.col(d.key))), name='mine')"
+    found = refused(f'S = pa.DataFrameSchema({{"a": pa.Column(int, {check})}})')
+    assert [what for _, what, _ in found] == ["check mine looks at other rows, but sees one batch only"]
+
+
 @pytest.mark.parametrize(
     "check",
     [
         "pa.Check(lambda d: d.lazyframe.select(pl.col(d.key) > 0))",
+        "pa.Check(lambda d: d.lazyframe.select(pl.col(d.key).is_in([1, 2, 3])))",
+        "pa.Check(lambda d: d.lazyframe.select(pl.col(d.key).cast(pl.String).str.len_chars() < 3))",
+        "pa.Check(lambda d: d.lazyframe.select(pl.col(d.key) > 1), ignore_na=True)",
+        "pa.Check(lambda x: 100 // x >= 0, element_wise=True)",
         "pa.Check(lambda x: x > 0, element_wise=True)",
         "pa.Check(lambda d: d.lazyframe.select(pl.col(d.key) > pl.col('b')))",
         "pa.Check(lambda d: pl.LazyFrame({'x': [v > 0 for v in d.lazyframe.collect()[d.key]]}))",

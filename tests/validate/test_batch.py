@@ -257,8 +257,25 @@ class TestCarried:
     def test_without_a_profile_key_none_is_judged_and_none_hashed(self):
         """`add` without dotted columns may have no key."""
         of = job(target={"action": "add", "key_fields": []})
-        accepted = check([spec("City")], {"City": ["", "x"]}, of).accepted
+        accepted = check([spec("City"), spec("Name")], {"City": ["", "x"], "Name": ["a", ""]}, of).accepted
         assert accepted.select("City", "_key", "_full").rows() == [(None, 0, 0), ("x", 0, 0)]
+
+    @pytest.mark.parametrize("ignore_empty", [True, False])
+    @pytest.mark.parametrize("name", ["City", "interest.news"])
+    def test_a_row_with_nothing_to_send_is_a_reject(self, name, ignore_empty):
+        """Where no key must be filled: a field or an interest alone, whatever becomes of empty cells."""
+        of = job(target={"action": "add", "key_fields": [], "ignore_empty_fields": ignore_empty})
+        specs = [spec(name, "yesno" if "." in name else "text"), spec("Name")]
+        checked = check(specs, {name: ["", "y", ""], "Name": ["", "", "a"]}, of)
+        assert codes(checked) == {0: "nothing_to_send"}
+        assert checked.accepted.height == 2
+
+    def test_a_row_that_is_wrong_anyway_has_its_own_code_alone(self):
+        """It is not empty: a cell has a value, which cannot be sent."""
+        of = job(target={"action": "add", "key_fields": []})
+        assert codes(check([spec("Age", "integer"), spec("City")], {"Age": ["x"], "City": [""]}, of)) == {
+            0: "not_an_integer"
+        }
 
     def test_a_row_without_a_collection_deletes_nothing(self):
         """Data rule 34: no request deletes subprofiles without a dotted key."""

@@ -42,10 +42,14 @@ def codes(texts, carried=None):
         ("C\u20281", "key_control"),
         ("C\u20291", "key_control"),
         ("é\x01", "key_control"),
+        ("\ufeffC1", "key_control"),
+        ("C\u200b1", "key_control"),
+        ("C\u00ad1", "key_control"),
+        ("C1\u200e", "key_control"),
     ],
 )
 def test_keys_that_must_not_leave(key, code):
-    """Data rule 16: blank ones, ones with outer blanks, a line break or a control character."""
+    """Data rule 16: blank ones, ones with outer blanks, a line break, a control or a format character."""
     assert codes([key, "ok"]) == [code, None]
 
 
@@ -60,7 +64,7 @@ def test_messages_quote_the_key():
     assert bad["message"].to_list() == [
         "the key is empty",
         "' C5' has outer blanks",
-        r"'a\nb' has a line break or a control character",
+        r"'a\nb' has a line break, a control or a format character",
     ]
     assert key_faults(pl.Series([None, ""], dtype=pl.String), None)["message"].to_list() == ["the key is empty"] * 2
 
