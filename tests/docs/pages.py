@@ -19,12 +19,13 @@ DOCS = ROOT / "docs"
 CODES_HEAD = """\
 # Codes
 
-Every record that is set aside has one or more of these codes in the column `_code` of the rejects file. All but those of
-`failed.csv`, `swallowed_lines`, `stray_escape`, `overtaken` and `nothing_to_send` are in the sample data: `make run` shows what
-CSV records can have, `make run JOB=configs/customers-json.yaml` and `JOB=configs/visits.yaml` what JSON records can have besides
-(also `row_too_big`). `nothing_to_delete` comes from `configs/withdrawn-visits.yaml` after the first of them, `unreadable_before` from
-`configs/customers.yaml` with the file `sample_data/mended-2026-11-17.csv`. This page is made from `pipeline/model/codes.py` by
-`.venv/bin/python -m tests.docs.pages`.
+Every record that is set aside has one or more of these codes in the column `_code` of the rejects file. All but those
+of `failed.csv`, `swallowed_lines`, `stray_escape`, `overtaken` and `nothing_to_send` are in the sample data: `make
+run` shows what CSV records can have, `make run JOB=configs/customers-json.yaml` and `JOB=configs/visits.yaml` what
+JSON records can have besides (also `row_too_big`). `nothing_to_delete` comes from `configs/withdrawn-visits.yaml`
+after the first of them, `unreadable_before` from `configs/customers.yaml` with the file
+`sample_data/mended-2026-11-17.csv`. This page is made from `pipeline/model/codes.py` by `.venv/bin/python -m
+tests.docs.pages`.
 """
 COMMANDS_HEAD = """\
 # Commands
