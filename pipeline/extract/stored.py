@@ -19,6 +19,7 @@ from pipeline.model.files import SourceFile
 BLOCK_BYTES = 1 << 20
 # Stored bytes of zstd that are decompressed at a time; the number follows what they give, since that is not bounded.
 _LEAST_SLICE, _MOST_SLICE = 64, 1 << 16
+_GZIP_SLICE = 1 << 14
 
 # How files begin that are not text; what they are and what to do with them.
 _NOT_TEXT = (
@@ -116,7 +117,7 @@ class StoredFile:
     def _gunzip(self, stored: Iterator[bytes]) -> Iterator[bytes]:
         """Decompress gzip, several members too; zeros behind the last one are padding."""
         inflate, inside, members = zlib.decompressobj(wbits=31), False, 0
-        for block in stored:
+        for block in _sliced(stored):
             while block:
                 if not inside:
                     block = block.lstrip(b"\0") if members else block
@@ -163,6 +164,13 @@ class StoredFile:
         for begin, what, do in _NOT_TEXT:
             if head.startswith(begin):
                 raise Refused(Problem(f"is {what}", self.file.name, do))
+
+
+def _sliced(stored: Iterator[bytes]) -> Iterator[bytes]:
+    """Cut blocks into slices: what is left behind a member is copied, so that many small members make many copies."""
+    for block in stored:
+        for at in range(0, len(block), _GZIP_SLICE):
+            yield block[at : at + _GZIP_SLICE]
 
 
 def _plain(stored: Iterator[bytes]) -> Iterator[bytes]:

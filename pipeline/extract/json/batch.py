@@ -7,6 +7,7 @@ import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import polars as pl
@@ -74,6 +75,7 @@ class JsonBatches:
         self._problems = found.problems
         self._layout = Layout.of(task.expected, task.lists)
         self._rows = _flat_rows(self._layout, task)
+        self._place_of = {name: at for at, name in enumerate(self._layout.columns)}
         # What a row costs beside its text is a view of 16 bytes per column.
         self._most_of_object = max(1, BATCH_BYTES // (16 * (len(self._layout.columns) + 1)))
         self._most_rows = min(task.batch_rows, self._most_of_object)
@@ -201,20 +203,33 @@ class JsonBatches:
 
     def _put_some(self, made: Made, rows: Sequence[Row], place: Place, followed: str) -> None:
         self._make_room(len(rows))
-        first, batch, columns = self._rows.count, self._batch, self._layout.columns
+        first, batch = self._rows.count, self._batch
         for start in range(0, len(rows), _SOME_ROWS):
-            values = [
-                ([row.get(name) for name in columns], row.element or 0) for row in rows[start : start + _SOME_ROWS]
-            ]
-            self._rows.put(values, place[0], self._counts.elements)
+            self._rows.put(self._values(rows[start : start + _SOME_ROWS]), place[0], self._counts.elements)
         batch.made.append(made._replace(row=first, lists=[row.of_list for row in rows]))
         batch.chars += place[3] - place[2]
-        for at, row in enumerate(rows, first):
-            for name in row.absent:
-                batch.absent.setdefault(name, array("I")).append(at)
-            if followed:
-                batch.followed[at] = followed
+        at = first
+        for absent, alike in groupby(rows, key=lambda row: row.absent):
+            count = sum(1 for _ in alike)
+            for name in absent:
+                batch.absent.setdefault(name, array("I")).extend(range(at, at + count))
+            at += count
+        if followed:
+            batch.followed.update(dict.fromkeys(range(first, first + len(rows)), followed))
         self._counts.records += len(rows)
+
+    def _values(self, rows: Sequence[Row]) -> list[tuple[list[str | None], int]]:
+        """Lay rows of one object out as lists; elements without values of their own share one list."""
+        own = [rows[0].own.get(name) for name in self._layout.columns]
+        values = []
+        for row in rows:
+            mine = own
+            if row.inner:
+                mine = own.copy()
+                for name, value in row.inner.items():
+                    mine[self._place_of[name]] = value
+            values.append((mine, row.element or 0))
+        return values
 
     def _make_room(self, rows: int) -> None:
         batch = self._batch

@@ -68,10 +68,6 @@ class Row(NamedTuple):
     element: int | None = None
     absent: frozenset[str] = _NOTHING
 
-    def get(self, name: str) -> str | None:
-        """Return the value of a column, None where it is empty or missing."""
-        return self.inner[name] if name in self.inner else self.own.get(name)
-
     @property
     def values(self) -> dict[str, str | None]:
         """Return the values of all columns that are there."""
