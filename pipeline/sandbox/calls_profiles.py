@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +36,7 @@ from pipeline.sandbox.calls import (
 from pipeline.sandbox.model import Kind, Owner, Record
 from pipeline.sandbox.php import id_of
 from pipeline.sandbox.query import Wish
+from pipeline.sandbox.records import new_secret
 from pipeline.sandbox.removal import Remover
 from pipeline.sandbox.shapes import fields_of, interest_json, interests_of, record_json
 
@@ -135,7 +135,7 @@ def new_record(call: Call, kind: Kind, owner: Owner, profile: int = 0) -> Record
     """Make an empty record with the next id."""
     stamp = call.world.clock.stamp()
     number = call.world.store.counters.next(kind)
-    return Record(kind, number, owner.id, secrets.token_hex(14), stamp, stamp, profile)
+    return Record(kind, number, owner.id, new_secret(), stamp, stamp, profile)
 
 
 def update_profiles(call: Call) -> Answer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,6 +12,7 @@ from pipeline.sandbox.hazards import Notes
 from pipeline.sandbox.import_batch import Batch
 from pipeline.sandbox.import_plan import CollectionColumns, ImportPlan
 from pipeline.sandbox.model import Field, Owner, Record
+from pipeline.sandbox.records import new_secret
 from pipeline.sandbox.removal import Remover
 from pipeline.sandbox.store import Store
 from pipeline.sandbox.switches import Switches
@@ -212,7 +212,7 @@ class RowWork:
     def _create(self, owner: Owner, row: Row, columns: list[tuple[str, Field]], profile: int = 0) -> Record:
         values = {**self._initial[owner.kind, owner.id], **self._cells(row, columns)}
         number = self._store.counters.next(owner.kind)
-        record = Record(owner.kind, number, owner.id, secrets.token_hex(14), self._stamp, self._stamp, profile)
+        record = Record(owner.kind, number, owner.id, new_secret(), self._stamp, self._stamp, profile)
         self._batch.add(owner, record, values)
         self.touched[owner.kind].add(number)
         self.counts[f"{owner.kind}s_created"] += 1

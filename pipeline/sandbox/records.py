@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,6 +14,11 @@ from pipeline.sandbox.values import folded
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 _decode = json.JSONDecoder().raw_decode
 _COLUMNS = "id, owner, profile, secret, created, modified, removed, fields, interests"
+
+
+def new_secret() -> str:
+    """Return the secret of a new record: 28 hexadecimal digits (API sheet 7). It protects nothing here."""
+    return f"{random.getrandbits(112):028x}"
 
 
 class Records:
