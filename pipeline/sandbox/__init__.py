@@ -77,7 +77,7 @@ class Sandbox:
 
     @property
     def world(self) -> World:
-        """Give the state. Raises RuntimeError outside the `with` block."""
+        """Return the state. Raises RuntimeError outside the `with` block."""
         if self._world is None:
             raise RuntimeError("the sandbox runs only inside its with block")
         return self._world
@@ -104,7 +104,7 @@ class Sandbox:
         return self.world.imports.reports()
 
     def settle(self, timeout_s: float = 60.0) -> bool:
-        """Wait until no import is left that can start by itself now; say whether that came in time."""
+        """Wait until no import is left that can start by itself now; return whether that came in time."""
         return self.world.imports.settle(timeout_s)
 
     def set_faults(self, rules: list[dict[str, Any]]) -> None:

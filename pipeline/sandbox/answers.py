@@ -13,7 +13,7 @@ JSON_TYPE = "application/json"
 
 @dataclass
 class Answer:
-    """Carry status, headers in the order they are sent, body, and the id of what was created for the journal."""
+    """The status, headers in the order they are sent, body, and the id of what was created for the journal."""
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)

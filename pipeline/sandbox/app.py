@@ -54,7 +54,7 @@ class Gate:
         self._world.journal.write(entry, request.notes)
         try:
             response = await self._faulted(http, request, hit, entry)
-        except Exception as failure:  # noqa: BLE001 (a bug must be answered, and stand in the journal)
+        except Exception as failure:  # noqa: BLE001 (a bug must be answered, and be in the journal)
             entry["status"] = 500
             response = _sent(ApiError(f"sandbox bug: {failure!r}", 500).answer())
         if not isinstance(response, _Nothing) and self._world.switches["date_header"] != "absent":

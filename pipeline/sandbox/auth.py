@@ -15,7 +15,7 @@ JWT_LIFE_S = 24 * 3600
 
 
 class Tokens:
-    """Know the API token; sign JWTs with a key that lives as long as this object."""
+    """Check the API token; sign JWTs with a key that lives as long as this object."""
 
     def __init__(self, token: str, account: str, clock: Clock) -> None:
         self.token = token
@@ -25,7 +25,7 @@ class Tokens:
         self._generation = 0
 
     def is_token(self, text: object) -> bool:
-        """Say whether `text` is the API token itself."""
+        """Return whether `text` is the API token itself."""
         return isinstance(text, str) and hmac.compare_digest(text.encode(), self.token.encode())
 
     def issue(self) -> str:
@@ -40,7 +40,7 @@ class Tokens:
         self._generation += 1
 
     def is_valid(self, jwt: str) -> bool:
-        """Say whether `jwt` is one of ours and not expired."""
+        """Return whether `jwt` is one of ours and not expired."""
         head, _, signature = jwt.rpartition(".")
         if not head or not hmac.compare_digest(signature.encode(), self._signature(head).encode()):
             return False

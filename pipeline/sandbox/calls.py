@@ -27,7 +27,7 @@ _MOST_START = 1 << 60
 
 @dataclass
 class Call:
-    """Carry one request with the entities its path names; `owner` is the database or collection of the record."""
+    """One request with the entities its path names; `owner` is the database or collection of the record."""
 
     world: World
     request: Request
@@ -38,17 +38,17 @@ class Call:
 
     @property
     def notes(self) -> Notes:
-        """Give the notes of the request."""
+        """Return the notes of the request."""
         return self.request.notes
 
     @property
     def database(self) -> Database:
-        """Give the database that the path leads to."""
+        """Return the database that the path leads to."""
         assert self.owner is not None  # noqa: S101 (the router located it)
         return self.world.store.catalogue.database_of(self.owner)
 
     def entity(self) -> tuple[Owner, Record]:
-        """Give the located profile or subprofile with its owner."""
+        """Return the located profile or subprofile with its owner."""
         assert self.owner is not None  # noqa: S101 (the router located it)
         assert self.record is not None  # noqa: S101
         return self.owner, self.record
@@ -56,7 +56,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Paging:
-    """Carry `start`, the `limit` that holds, the one that is echoed, and whether `total` is wanted."""
+    """The `start`, the `limit` in force, the one that is echoed, and whether `total` is wanted."""
 
     start: int
     limit: int

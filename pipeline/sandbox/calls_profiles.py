@@ -43,7 +43,7 @@ from pipeline.sandbox.shapes import fields_of, interest_json, interests_of, reco
 
 @dataclass
 class Body:
-    """Carry what a profile body asks for; `wishes` is None when it does not mention interests."""
+    """What a profile body asks for; `wishes` is None when it does not mention interests."""
 
     values: dict[str, str] = field(default_factory=dict)
     wishes: dict[int, bool] | None = None
@@ -160,7 +160,7 @@ def update_profiles(call: Call) -> Answer:
         return updated_many(call.request)
     profile = make_profile(call, body)
     call.world.races.created(profile.id, call.world.journal.last_number)
-    # Whether an asynchronous create tells its id is unknown (U11); it does not here.
+    # Whether an asynchronous create returns its id is unknown (U11); it does not here.
     return (
         updated_many(call.request)
         if asynchronous

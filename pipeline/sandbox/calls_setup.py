@@ -49,7 +49,7 @@ def get_collection(call: Call) -> Answer:
 
 
 def update_owner(call: Call) -> Answer:
-    """PUT database/X and collection/C; an empty POST does nothing and says 2xx (API sheet 3)."""
+    """PUT database/X and collection/C; an empty POST does nothing and succeeds (API sheet 3)."""
     owner, body = _owner(call), call.request.body
     if not body and call.request.method == "POST":
         return Answer(204 if call.request.version >= 3 else 200)
@@ -73,7 +73,7 @@ def _free_name(call: Call, owner: Owner) -> str:
 
 
 def copy(call: Call) -> Answer:
-    """POST database/X/copy: structure, and as `options` say profiles and subprofiles; done at once here."""
+    """POST database/X/copy: structure, and by `options` profiles and subprofiles; done at once here."""
     name = _new_name(call, _ANY_NAME, None)
     options = call.request.body.get("options")
     wanted = {key: boolean(one) for key, one in options.items()} if isinstance(options, Mapping) else {}

@@ -43,7 +43,7 @@ class Catalogue:
         return next((one for one in self.collections() if one.id == wanted), None)
 
     def collections(self) -> Iterator[Collection]:
-        """Go through the collections of all databases."""
+        """Yield the collections of all databases."""
         for database in list(self.databases.values()):
             yield from list(database.collections)
 
@@ -57,7 +57,7 @@ class Catalogue:
         return None
 
     def database_of(self, owner: Owner) -> Database:
-        """Give the database itself, or the one of a collection."""
+        """Return the database itself, or the one of a collection."""
         return owner if isinstance(owner, Database) else self.databases[owner.database]  # type: ignore[attr-defined]
 
     def add_database(self, database: Database) -> Database:
@@ -84,7 +84,7 @@ class Catalogue:
         return field
 
     def replace_field(self, owner: Owner, field: Field) -> None:
-        """Put `field` in the place of the one with its id."""
+        """Replace the field with the id of `field`."""
         owner.fields[:] = [field if one.id == field.id else one for one in owner.fields]
         self.save(owner)
 

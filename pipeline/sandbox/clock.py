@@ -1,4 +1,4 @@
-"""Keep the virtual clock: real time plus an offset, told as Copernica's naive Amsterdam time (edge: clock)."""
+"""Keep the virtual clock: real time plus an offset, read as Copernica's naive Amsterdam time (edge: clock)."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _EARLIEST_S, _LATEST_S = 0.0, 221_845_392_000.0
 
 
 class Clock:
-    """Tell the time; it runs with the real one until it is advanced, set or frozen."""
+    """A clock that runs with the real one until it is advanced, set or frozen."""
 
     def __init__(self) -> None:
         self._offset_s = 0.0
         self._frozen_at: float | None = None
 
     def epoch_s(self) -> float:
-        """Give the virtual time in seconds since 1970 UTC."""
+        """Return the virtual time in seconds since 1970 UTC."""
         return self._frozen_at if self._frozen_at is not None else time.time() + self._offset_s
 
     def now(self) -> datetime:
-        """Give the virtual time as a naive datetime of Europe/Amsterdam (API sheet 4.3)."""
+        """Return the virtual time as a naive datetime of Europe/Amsterdam (API sheet 4.3)."""
         return datetime.fromtimestamp(self.epoch_s(), AMSTERDAM).replace(tzinfo=None)
 
     def stamp(self) -> str:
-        """Give the virtual time as `YYYY-MM-DD hh:mm:ss`, the form of `created` and `modified`."""
+        """Return the virtual time as `YYYY-MM-DD hh:mm:ss`, the form of `created` and `modified`."""
         return self.now().strftime(STAMP)
 
     def advance(self, seconds: float) -> None:
@@ -46,7 +46,7 @@ class Clock:
         self.advance((moment.replace(tzinfo=AMSTERDAM) - _EPOCH).total_seconds() - self.epoch_s())
 
     def freeze(self, frozen: bool) -> None:
-        """Stop the clock where it stands, or let it run on from there."""
+        """Stop the clock, or let it run on from there."""
         at = self.epoch_s()
         self._frozen_at = at if frozen else None
         self._offset_s = at - time.time()

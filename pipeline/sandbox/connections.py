@@ -1,4 +1,4 @@
-"""Know the TCP connections of the server: number them, cut one, close the door for a while (edge: sockets)."""
+"""Track the TCP connections of the server: number them, cut one, stop listening for a while (edge: sockets)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Connections:
         self._factory: Any = None
 
     def opened(self, peer: Peer, transport: asyncio.BaseTransport) -> None:
-        """Take in a new connection."""
+        """Register a new connection."""
         self._count += 1
         self._open[peer] = (self._count, transport)
 
@@ -30,7 +30,7 @@ class Connections:
         self._open.pop(peer, None)
 
     def number(self, peer: object) -> int:
-        """Give the number of the connection with this client address, 0 for an unknown one."""
+        """Return the number of the connection with this client address, 0 for an unknown one."""
         return self._open[(str(peer[0]), int(peer[1]))][0] if _known(peer, self._open) else 0  # type: ignore[index]
 
     def cut(self, peer: object) -> None:
@@ -41,7 +41,7 @@ class Connections:
                 transport.abort()
 
     def serve(self, servers: list[asyncio.Server], factory: Any) -> None:
-        """Know what listens, and how to listen again."""
+        """Register what listens, and how to listen again."""
         self._servers, self._factory = servers, factory
 
     def close_for(self, seconds: float) -> None:
@@ -70,7 +70,7 @@ def _known(peer: object, known: dict[Peer, tuple[int, asyncio.BaseTransport]]) -
 
 
 def protocol_for(connections: Connections) -> type[H11Protocol]:
-    """Make the protocol class that tells `connections` what comes and goes."""
+    """Return the protocol class that registers its connections."""
 
     class Tracked(H11Protocol):
         """Serve one connection, known to all."""

@@ -24,7 +24,7 @@ from pipeline.sandbox.world import World
 
 @dataclass(frozen=True)
 class Asked:
-    """Carry query and body of a control call."""
+    """The query and body of a control call."""
 
     query: dict[str, str]
     body: bytes
@@ -38,7 +38,7 @@ def summary(request: Request) -> Any:
     """Show a changing request's body for the journal; of an import only what its source is made of."""
     body: dict[str, Any] = dict(request.body)
     if "access_token" in body:
-        body["access_token"] = "***"  # noqa: S105 (what stands in place of it)
+        body["access_token"] = "***"  # noqa: S105 (in place of the token)
     if request.elements[:1] != ["imports"] or "source" not in body:
         return body
     source = body.pop("source")
@@ -68,7 +68,7 @@ def _add_subprofiles(world: World, database: Database, found: dict[int, dict[str
     for collection in database.collections:
         where = "owner = ? AND removed = ''"
         for record in world.store.records.many("subprofile", where, (collection.id,), "ORDER BY id"):
-            # Subprofiles can stand under a removed profile (API sheet 10); they are not shown.
+            # Subprofiles can belong to a removed profile (API sheet 10); they are not shown.
             if record.profile in found:
                 shape = {"ID": str(record.id), "fields": fields_of(collection, record)}
                 found[record.profile]["subprofiles"][collection.name].append(shape)

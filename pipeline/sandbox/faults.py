@@ -28,7 +28,7 @@ POLL_KINDS = frozenset({"false_counters", "late_counters", "extra_lines"})
 
 
 class Rule(BaseModel):
-    """Describe one fault; docs/sandbox.md explains each key.
+    """One fault; docs/sandbox.md explains each key.
 
     `method` and `path` (a pattern with * and ?) choose requests; of these `nth` (one number or several, from 1),
     `every`, `share` with `seed` or all are hit, each time together with the `burst` - 1 that follow, at most `times`.
@@ -109,7 +109,7 @@ class Hit:
 
 
 class Faults:
-    """Count requests per rule and say which faults hit; safe to call from several threads."""
+    """Count requests per rule and choose the faults of each; safe to call from several threads."""
 
     def __init__(self, rules: list[Rule]) -> None:
         self._lock = threading.Lock()

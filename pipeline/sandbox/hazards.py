@@ -91,7 +91,7 @@ class Notes:
         return notes
 
     def note(self, code: str, detail: str = "", value: object = None, times: int = 1) -> None:
-        """Note the hazard `code`; `detail` says where, `value` is quoted shortened."""
+        """Note the hazard `code`; `detail` is where, `value` is quoted shortened."""
         found = self._found.get(code)
         if found is None:
             if value is not None:

@@ -33,7 +33,7 @@ class Matches:
         return list(self._index.get(wanted, ()))
 
     def add(self, record: Record) -> None:
-        """Take in a new subprofile."""
+        """Add a new subprofile."""
         self._records.append(record)
         if self._index is not None:
             self._index.setdefault(self._key(record), []).append(record)
@@ -72,7 +72,7 @@ class Batch:
         return found
 
     def subprofiles(self, collection: Collection, profile: int) -> Matches:
-        """Give the subprofiles of a profile in a collection."""
+        """Return the subprofiles of a profile in a collection."""
         place = (profile, collection.id)
         if place not in self._subprofiles:
             known = [] if profile in self._fresh else self._records.subprofiles(profile, collection.id)
@@ -81,14 +81,14 @@ class Batch:
         return self._subprofiles[place]
 
     def change(self, owner: Owner, record: Record, changes: dict[str, str]) -> bool:
-        """Change a record; say whether a value really differed."""
+        """Change a record; return whether a value really differed."""
         differs = self._records.change(owner, record, changes)
         if differs:
             self.touch(record)
         return differs
 
     def add(self, owner: Owner, record: Record, values: dict[str, str]) -> None:
-        """Take in a new record."""
+        """Add a new record."""
         self._records.add(owner, record, values)
         self._held[record.kind, record.id] = record
         self.touch(record)

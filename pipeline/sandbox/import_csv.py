@@ -92,7 +92,7 @@ def _value(text: str, place: int, dialect: Dialect, notes: Notes) -> tuple[str, 
 
 
 def _end(text: str, place: int, dialect: Dialect, notes: Notes) -> int:
-    """Skip what stands between a closing quote and the end of the value; it is lost."""
+    """Skip what is between a closing quote and the end of the value; it is lost."""
     end = place
     while end < len(text) and text[end] != dialect.delimiter and text[end] != "\n":
         end += 1

@@ -142,7 +142,7 @@ def _dialect(delimiter: object, switches: Switches, notes: Notes) -> Dialect:
 
 
 def _order(plan: ImportPlan, switches: Switches, notes: Notes) -> None:
-    """Demand the same keys in the same order of every row, or assign by position (API sheet 11.4)."""
+    """Require the same keys in the same order of every row, or assign by position (API sheet 11.4)."""
     columns = plan.columns
     wrong = [number for number, row in enumerate(plan.rows) if tuple(row) != columns] if not plan.error else []
     if not wrong:
@@ -167,7 +167,7 @@ def _read_columns(plan: ImportPlan, switches: Switches, notes: Notes) -> None:
 
 
 def _place(plan: ImportPlan, column: str) -> bool:
-    """Put a column with the field or interest of exactly its spelling; say whether there is one."""
+    """Assign a column to the field or interest of exactly its spelling; return whether there is one."""
     head, dot, tail = column.partition(".")
     if not dot:
         known = _exact(plan.database.fields, column)

@@ -25,10 +25,10 @@ _STATUS = {"waiting": "ready for start", "parked": "ready for start", "running":
 
 @dataclass(frozen=True)
 class Script:
-    """Say what a fault does to an import; None and False leave it alone.
+    """What a fault does to an import; None and False do nothing.
 
     `hang` starts and never moves, `delay_s` virtual seconds pass before it starts, it fails after `fail_after` rows
-    with `message` (and `finish` says whether lastrun is set then), and it is final only at the poll number `polls`.
+    with `message` (`finish`: lastrun is set then), and it is final only at the poll number `polls`.
     """
 
     hang: bool = False
@@ -50,7 +50,7 @@ class Shown:
 
 @dataclass
 class Job:
-    """Hold one import; `state` is waiting, running, finished, failed or parked."""
+    """One import; `state` is waiting, running, finished, failed or parked."""
 
     id: int
     plan: ImportPlan
@@ -99,7 +99,7 @@ class Imports:
         self._past = {int(one["id"]): _cut_off(one) for one in store.imports()}
 
     def add(self, plan: ImportPlan, notes: Notes, script: Script, body: bytes) -> Job:
-        """Take in an import (inside `Store.writing`); call `wake` when the transaction is through."""
+        """Add an import (inside `Store.writing`); call `wake` after the transaction."""
         job = Job(self._store.counters.next("import"), plan, notes, script, total=len(plan.rows))
         job.starts_at_s = self._clock.epoch_s() + script.delay_s
         job.state = "waiting" if plan.autostart else "parked"
@@ -139,7 +139,7 @@ class Imports:
         return [found[number] for number in sorted(found)]
 
     def settle(self, timeout_s: float) -> bool:
-        """Wait until nothing is left that could start by itself now; say whether that came in time."""
+        """Wait until nothing is left that could start by itself now; return whether that came in time."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._busy and self._ready() is None, timeout_s)
 
@@ -152,7 +152,7 @@ class Imports:
             self._changed.wait_for(lambda: not self._busy)
 
     def close(self) -> None:
-        """End the worker; an import that runs is left where it stands."""
+        """End the worker; a running import stops where it is."""
         with self._changed:
             self._closed = True
             for job in self._jobs.values():

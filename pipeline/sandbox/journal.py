@@ -59,7 +59,7 @@ class Journal:
         ]
 
     def restore(self, entries: list[dict[str, Any]]) -> None:
-        """Take over what an earlier sandbox wrote, as `entries` lists it."""
+        """Load what an earlier sandbox wrote, as `entries` lists it."""
         for entry in entries:
             notes = Notes.of(entry.pop("hazards"))
             self.write(entry, notes)

@@ -29,7 +29,7 @@ _ZEROS = {
 
 @dataclass(frozen=True)
 class Field:
-    """Describe one field of a database or collection; `key` is unique in the account, `id` within its owner."""
+    """One field of a database or collection; `key` is unique in the account, `id` within its owner."""
 
     key: str
     id: int
@@ -46,7 +46,7 @@ class Field:
 
     @cached_property
     def zero(self) -> str:
-        """Give what the field holds when it is written empty: never its default (API sheet 13)."""
+        """What the field holds when it is written empty: never its default (API sheet 13)."""
         return _ZEROS.get(self.type, "")
 
     @cached_property
@@ -56,14 +56,14 @@ class Field:
 
     @cached_property
     def default(self) -> str:
-        """Give the text that a new record takes when the field is not mentioned."""
+        """The text that a new record takes when the field is not mentioned."""
         if self.type != "select":
             return self.value
         return next((self._option(line) for line in self._lines() if line.rstrip(BLANKS).endswith("*")), "")
 
     @cached_property
     def most_chars(self) -> int | None:
-        """Give the characters that fit, None where there is no limit."""
+        """The number of characters that fit, None where there is no limit."""
         return (self.length or DEFAULT_LENGTH) if self.type in TEXT_TYPES else None
 
     def _lines(self) -> list[str]:
@@ -78,7 +78,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Interest:
-    """Describe one interest of a database."""
+    """One interest of a database."""
 
     id: int
     name: str
@@ -87,7 +87,7 @@ class Interest:
 
 @dataclass
 class Owner:
-    """Hold the fields of what records belong to: a database (profiles) or a collection (subprofiles)."""
+    """The fields of what records belong to: a database (profiles) or a collection (subprofiles)."""
 
     id: int
     name: str
@@ -109,7 +109,7 @@ class Owner:
 
 @dataclass
 class Collection(Owner):
-    """Describe one collection; its id is unique across databases (API sheet 3.2)."""
+    """One collection; its id is unique across databases (API sheet 3.2)."""
 
     database: int = 0
     created: str = ""
@@ -119,7 +119,7 @@ class Collection(Owner):
 
 @dataclass
 class Database(Owner):
-    """Describe one database with its interests and collections."""
+    """One database with its interests and collections."""
 
     archived: bool = False
     created: str = ""
@@ -133,14 +133,10 @@ class Database(Owner):
         """Find an interest by its name in any case."""
         return next((one for one in self.interests if one.name.lower() == name.lower()), None)
 
-    def collection_named(self, name: str) -> Collection | None:
-        """Find a collection by its name in any case (API sheet 3.2)."""
-        return next((one for one in self.collections if one.name.lower() == name.lower()), None)
-
 
 @dataclass(slots=True)
 class Record:
-    """Hold one profile or subprofile; `values` is by field key, `removed` is "" or the time stamp.
+    """One profile or subprofile; `values` is by field key, `removed` is "" or the time stamp.
 
     `profile` is 0 for a profile. A value that is not there is the zero of its type: what a field added later shows.
     """

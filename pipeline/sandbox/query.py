@@ -75,7 +75,7 @@ def _sort(found: list[Record], wish: Wish) -> None:
 def _where(
     records: Records, owner: Owner, conditions: list[Condition], profile: int
 ) -> tuple[str, list[object], list[Condition]]:
-    """Put what SQLite can answer into a condition; the rest is left to Python."""
+    """Return the condition for SQLite with its parameters, and what is left to Python."""
     parts, parameters, rest = ["owner = ?", "removed = ''"], [owner.id], []
     if profile:
         parts, parameters = ["profile = ?", *parts], [profile, *parameters]

@@ -1,10 +1,10 @@
-"""Know which profiles were created while other requests were under way (pure but for its memory; API sheet 9)."""
+"""Track which profiles were created while other requests were under way (pure but for its memory; API sheet 9)."""
 
 from __future__ import annotations
 
 
 class Races:
-    """Remember for each profile that `create=1` made the newest request of that moment (inside `Store.writing`)."""
+    """Remember for each profile that `create=1` made the newest request at that time (inside `Store.writing`)."""
 
     def __init__(self) -> None:
         self._newest: dict[int, int] = {}

@@ -70,7 +70,7 @@ class Records:
                 self._connection.executemany(query, some)
 
     def change(self, owner: Owner, record: Record, changes: dict[str, str]) -> bool:
-        """Put normalised values, by field key, into a record and the lookups; say whether anything really differed."""
+        """Write normalised values, by field key, into a record and the lookups; return whether anything really differed."""
         differs = False
         for field in owner.fields:
             new = changes.get(field.key)

@@ -1,4 +1,4 @@
-"""Remove profiles and subprofiles as the delete behaviour of their owner says (edge: SQLite; API sheet 11.5, 14)."""
+"""Remove profiles and subprofiles by the delete behaviour of their owner (edge: SQLite; API sheet 11.5, 14)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.sandbox.values import coerce
 
 
 class Remover:
-    """Remove records at one moment, the naive Amsterdam time `now`."""
+    """Remove records at one time, the naive Amsterdam time `now`."""
 
     def __init__(self, catalogue: Catalogue, records: Records, now: datetime, notes: Notes) -> None:
         self._catalogue = catalogue

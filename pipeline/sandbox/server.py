@@ -39,7 +39,7 @@ class Server(uvicorn.Server):
 
     @property
     def url(self) -> str:
-        """Give the address without a slash at its end."""
+        """The address without a slash at its end."""
         return f"http://127.0.0.1:{self.port}"
 
     @contextmanager
@@ -59,7 +59,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and tell those who wait for it."""
+        """Listen, and release those who wait for it."""
         await super().startup(sockets)
         self._connections.serve(self.servers, self._factory)
         self.ready.set()

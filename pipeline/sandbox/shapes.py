@@ -66,7 +66,7 @@ def interests_of(database: Database, record: Record) -> list[str]:
 
 
 def record_json(owner: Owner, record: Record, version: int, data_only: bool = False) -> dict[str, Any]:
-    """Show a profile or subprofile; with `data_only` as short as the documentation says (API sheet 6.3)."""
+    """Show a profile or subprofile; with `data_only` as short as documented (API sheet 6.3)."""
     shape: dict[str, Any] = {"ID": str(record.id)}
     if isinstance(owner, Database):
         shape["fields"] = fields_of(owner, record)

@@ -51,7 +51,7 @@ _NAMES = (
 
 
 class Counters:
-    """Hand out ids; each name is a number space of its own (API sheet 3.2)."""
+    """Assign ids; each name is a number space of its own (API sheet 3.2)."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -66,7 +66,7 @@ class Counters:
         return value
 
     def at_least(self, name: str, value: int) -> None:
-        """Make sure that `value`, given by a structure file, is never handed out."""
+        """Make sure that `value`, given by a structure file, is never assigned."""
         if self._values.get(name, 0) < value:
             self._values[name] = value
             self._changed.add(name)
@@ -85,7 +85,7 @@ class Counters:
 
 
 class Store:
-    """Hold the SQLite connection, shared by all threads under one lock, and what reads and writes through it.
+    """The SQLite connection, shared by all threads under one lock, and what reads and writes through it.
 
     Raises JobError when `path` cannot be opened or is no SQLite file.
     """

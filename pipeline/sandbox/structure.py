@@ -29,7 +29,7 @@ class _Strict(BaseModel):
 
 
 class FieldSpec(_Strict):
-    """Describe one field; `value` is the default, or the choices of a select as a list or lines."""
+    """One field of a structure file; `value` is the default, or the choices of a select as a list or lines."""
 
     name: Name
     type: str = "text"
@@ -63,14 +63,14 @@ class FieldSpec(_Strict):
 
 
 class InterestSpec(_Strict):
-    """Describe one interest."""
+    """One interest of a structure file."""
 
     name: Name
     group: str = ""
 
 
 class CollectionSpec(_Strict):
-    """Describe one collection."""
+    """One collection of a structure file."""
 
     name: Name
     id: int = 0
@@ -87,7 +87,7 @@ class CollectionSpec(_Strict):
 
 
 class DatabaseSpec(_Strict):
-    """Describe one database."""
+    """One database of a structure file."""
 
     name: Name
     id: int = 0
@@ -101,7 +101,7 @@ class DatabaseSpec(_Strict):
 
 
 class Account(_Strict):
-    """Describe the account that the token belongs to."""
+    """The account that the token belongs to."""
 
     id: str = "34"
     name: str = "Sandbox"
@@ -110,7 +110,7 @@ class Account(_Strict):
 
 
 class Structure(_Strict):
-    """Describe what a sandbox starts with."""
+    """What a sandbox starts with."""
 
     account: Account = Account()
     databases: list[DatabaseSpec] = []
@@ -139,7 +139,7 @@ def _problem(where: str, error: dict[str, Any]) -> Problem:
 
 
 def _doubles(structure: Structure, where: str) -> list[Problem]:
-    """Find names that stand twice: databases, and what shares the names of one database (API sheet 13)."""
+    """Find names that are used twice: databases, and what shares the names of one database (API sheet 13)."""
     found = _twice([one.name for one in structure.databases], f"{where}: databases")
     for one in structure.databases:
         place = f"{where}: {one.name}"
@@ -153,7 +153,7 @@ def _doubles(structure: Structure, where: str) -> list[Problem]:
 def _twice(names: list[str], where: str) -> list[Problem]:
     folded = [name.lower() for name in names]
     return [
-        Problem(f"the name {name} stands twice", where, "names are unique in any case")
+        Problem(f"the name {name} is used twice", where, "names are unique in any case")
         for number, name in enumerate(names)
         if folded.index(name.lower()) < number
     ]

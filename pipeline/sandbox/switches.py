@@ -47,14 +47,14 @@ LOOKUPS_DROP = "lookups_drop"
 
 
 class Switches:
-    """Hold the value of each switch."""
+    """The value of each switch."""
 
     def __init__(self) -> None:
         self._chosen: dict[str, str | bool | int] = {}
         self.dropped: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> str | bool | int:
-        """Give what is chosen for `name`."""
+        """Return what is chosen for `name`."""
         return self._chosen.get(name, CHOICES[name][0])
 
     def choose(self, wanted: Mapping[str, object]) -> None:
@@ -75,7 +75,7 @@ class Switches:
 
 
 def problems(wanted: object, where: str = "switches") -> list[Problem]:
-    """Say what is wrong with switches that somebody asks for."""
+    """Return the problems with a choice of switches."""
     if not isinstance(wanted, Mapping):
         return [Problem(f"switches are a mapping of names, not {shown(wanted)}", where)]
     found = []

@@ -1,4 +1,4 @@
-"""Bend a value into what a field stores, without ever failing, and say when that changed it (pure; API sheet 13)."""
+"""Bend a value into what a field stores, without ever failing, and note when that changed it (pure; API sheet 13)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ZERO_DATETIME = "0000-00-00 00:00:00"
 
 
 class Coerced(NamedTuple):
-    """Carry the text that is stored, and the hazard code where it is not what was meant."""
+    """The text that is stored, and the hazard code where it is not what was meant."""
 
     text: str
     hazard: str | None = None
@@ -46,12 +46,12 @@ def coerce(field: Field, raw: object, now: datetime) -> Coerced:
 
 
 def initial(field: Field, now: datetime) -> str:
-    """Give what a new record holds in a field that nobody mentioned: its default (API sheet 13)."""
+    """Return what a new record holds in a field that nobody mentioned: its default (API sheet 13)."""
     return _COERCE[field.type](field, field.default, now).text
 
 
 def folded(field: Field, text: str, accents: bool = False) -> str:
-    """Give the text under which a stored value is compared for equality (API sheet 6).
+    """Return the text under which a stored value is compared for equality (API sheet 6).
 
     A select compares exactly, numbers and dates by their normalised text, everything else without case; with `accents`
     also without accents and outer blanks, which is unknown of the real collation (U8).
@@ -65,7 +65,7 @@ def folded(field: Field, text: str, accents: bool = False) -> str:
 
 
 def sortable(field: Field, text: str) -> tuple[float, str]:
-    """Give what a stored value is ordered and compared by with `<` and `>`: numbers by value, the rest as strings."""
+    """Return what a stored value is ordered and compared by with `<` and `>`: numbers by value, the rest as strings."""
     if field.type in _NUMERIC:
         return float(text or 0), ""
     return 0.0, folded(field, text)

@@ -36,7 +36,7 @@ class Request:
     def parse(self, other_types: str = "ignore") -> None:
         """Fill `query` and `body`. Raises ValueError for a body that cannot be read; `body` is then empty.
 
-        `other_types` says what is done with a body that is neither JSON nor a form: ignore, json (read it as JSON) or
+        `other_types` decides what is done with a body that is neither JSON nor a form: ignore, json (read it as JSON) or
         error (unknown of the real API, U4).
         """
         self.query = nested(self.query_text)

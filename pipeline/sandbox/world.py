@@ -24,7 +24,7 @@ StructureSource = Path | str | Mapping[str, Any] | None
 
 @dataclass(frozen=True)
 class Setup:
-    """Say how a sandbox starts; `faults` is a file, or a list of rules."""
+    """How a sandbox starts; `faults` is a file, or a list of rules."""
 
     structure: StructureSource = None
     token: str = "sandbox"  # noqa: S105 (the well-known token of a server that only listens on loopback)
@@ -34,7 +34,7 @@ class Setup:
 
 
 class World:
-    """Hold the state of one sandbox. Raises JobError for a bad structure, fault or switch, or an unusable store."""
+    """The state of one sandbox. Raises JobError for a bad structure, fault or switch, or an unusable store."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup

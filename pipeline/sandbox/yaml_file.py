@@ -1,4 +1,4 @@
-"""Read a YAML 1.2 file and say where it is broken (edge: file)."""
+"""Read a YAML 1.2 file and report where it is broken (edge: file)."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Api:
         return self.place.sandbox
 
     def key(self) -> str:
-        """Give a key that no other test and no other run has."""
+        """Return a key that no other test and no other run has."""
         return f"{MARK}{self.run}-{next(iter(self.numbers))}"
 
     def by_key(self, key: str) -> Selector:
@@ -111,11 +111,11 @@ class Api:
         return number
 
     def found(self, key: str) -> list[Profile]:
-        """Give the profiles with this key."""
+        """Return the profiles with this key."""
         return list(self.client.profiles(self.database, self.by_key(key)))
 
     def one(self, key: str) -> Profile:
-        """Give the one profile with this key."""
+        """Return the one profile with this key."""
         (profile,) = self.found(key)
         return profile
 
@@ -133,7 +133,7 @@ class Api:
         return self.one(key).fields[name]
 
     def raw(self, method: str, path: str, body: object = None, **words: Any) -> requests.Response:
-        """Send one request as it stands; `params` is its query, `data` a body that is no JSON, `token` False sends none."""
+        """Send one request unchanged; `params` is its query, `data` a body that is no JSON, `token` False sends none."""
         params = [*words.get("params", ())]
         headers = dict(words.get("headers", {}))
         if words.get("token", True):
@@ -157,7 +157,7 @@ class Api:
         pytest.fail(f"{method} {url}: {broken}", pytrace=False)
 
     def refused(self, method: str, path: str, body: object = None, **words: Any) -> str:
-        """Give the message of a request that is refused as the API refuses everything (API sheet 4.2)."""
+        """Return the message of a request that is refused as the API refuses everything (API sheet 4.2)."""
         answer = self.raw(method, path, body, **words)
         assert answer.status_code == 400, answer.text
         return str(answer.json()["error"]["message"])
@@ -188,13 +188,13 @@ class Api:
         return self.ended(number)
 
     def raw_import(self, source: object, keys: Sequence[str] = ("Nr",), **words: Any) -> requests.Response:
-        """Post an import as it stands; those that are accepted are waited for by `ended`."""
+        """Post an import unchanged; those that are accepted are waited for by `ended`."""
         body: dict[str, Any] = {"database": self.database.id, "name": f"{MARK}{self.run}", "action": "update or add"}
         body |= {"keyFields": list(keys), "source": source} | words
         return self.raw("POST", "imports", {name: value for name, value in body.items() if value is not None})
 
     def outcome(self, source: object, keys: Sequence[str] = ("Nr",), **words: Any) -> str:
-        """Post an import and say how it ended: `refused: ...`, `failed: ...`, or `done`."""
+        """Post an import and return how it ended: `refused: ...`, `failed: ...`, or `done`."""
         answer = self.raw_import(source, keys, **words)
         if answer.status_code != 201:
             return f"refused: {answer.json()['error']['message']}"
@@ -231,13 +231,13 @@ class Api:
 
 
 def ours(profile: Profile) -> bool:
-    """Say whether the suite made a profile: those without a key come of bodies and columns that were not understood."""
+    """Return whether the suite made a profile: those without a key come of bodies and columns that were not understood."""
     key = profile.fields.get("Nr", "").casefold()
     return not key or key.startswith(MARK)
 
 
 def scratch(client: Client, name: str) -> Database:
-    """Give the scratch database; whatever of it is missing is made."""
+    """Return the scratch database; whatever of it is missing is made."""
     try:
         database = client.structure(name)
     except RefusedError:

@@ -1,6 +1,6 @@
 """Where the suite runs: four versions on the sandbox, and one on a real account where the environment names it.
 
-What is learned of the unknowns of the API sheet (section 21) stands in a table at the end: after a live run, or with -v.
+What is learned of the unknowns of the API sheet (section 21) is in a table at the end: after a live run, or with -v.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pipeline.sandbox import Sandbox
 from tests.behaviour.api import Api, Learn, Place, account, scratch
 
 VERSIONS = ("v1", "v2", "v3", "v4")
-# A live run writes into a database of its own, and its name has to say so.
+# A live run writes into a database of its own, and its name has to show it.
 SCRATCH = "scratch"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test with the versions of its `since`, and live where an account is said."""
+    """Run each test with the versions of its `since`, and live where an account is configured."""
     if "api" not in metafunc.fixturenames:
         return
     marks = {mark.args[0] for mark in metafunc.definition.iter_markers("since")}
@@ -35,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def sandbox(sockets: None) -> Iterator[Sandbox]:
-    """Give an empty sandbox; the suite makes its databases in it, one for each version."""
+    """Return an empty sandbox; the suite makes its databases in it, one for each version."""
     with Sandbox(structure={"account": {"id": "34", "name": "Sandbox"}, "databases": []}) as sandbox:
         yield sandbox
 
@@ -83,7 +83,7 @@ def opened_at(place: Place) -> Api:
 
 @pytest.fixture
 def api(request: pytest.FixtureRequest, places: Callable[[str], Api]) -> Api:
-    """Give the API at the place of this test."""
+    """Return the API at the place of this test."""
     name, _, first = str(request.param).partition("-")
     api = places(name)
     if first and api.version < first:
@@ -96,7 +96,7 @@ def learn(api: Api, request: pytest.FixtureRequest) -> Learn:
     """Note what was seen of an unknown: `learn(number, question, answer, sandbox=..., possible=...)`.
 
     On the sandbox the answer is the one of its first switches. A real account may give any that is possible; without
-    `possible` whatever it says is news and no failure.
+    `possible` whatever it answers is news and no failure.
     """
 
     def note(number: str, question: str, answer: str, *, sandbox: str, possible: tuple[str, ...] = ()) -> str:

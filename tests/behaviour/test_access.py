@@ -31,7 +31,7 @@ def test_the_account_says_who_it_is(api: Api) -> None:
 
 
 def test_identity_is_spelled(api: Api, learn: Learn) -> None:
-    """C13: flat or inside `data`, and under which name the id stands."""
+    """C13: flat or inside `data`, and under which name the id is."""
     answer = api.raw("GET", "identity").json()
     inner = answer.get("data", answer)
     name = next(key for key in inner if key.lower() == "id")
@@ -164,7 +164,7 @@ def test_a_body_without_a_type(api: Api, learn: Learn) -> None:
 
 
 def made_by(api: Api, answer: requests.Response) -> str:
-    """Say what a POST made, and remove it if it has no key of ours."""
+    """Describe what a POST made, and remove it if it has no key of ours."""
     created = answer.headers.get("X-Created")
     if created is None:
         return "refused"

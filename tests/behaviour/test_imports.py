@@ -24,7 +24,7 @@ def numbers(api: Api, key: str) -> list[str]:
     return [one.fields["Nr"] for one in api.orders(api.one(key).id)]
 
 
-# The answer, and how an import stands.
+# The answer, and the state of an import.
 
 
 def test_an_import_is_accepted(api: Api, learn: Learn) -> None:
@@ -119,7 +119,7 @@ def test_delete_removes_single_subprofiles(api: Api) -> None:
 
 
 def test_rows_see_what_earlier_rows_did(api: Api) -> None:
-    """The first row makes the profile, the next ones find it; the last value stands, or with `ignore` the first."""
+    """The first row makes the profile, the next ones find it; the last value counts, or with `ignore` the first."""
     key, kept = api.key(), api.key()
     rows = [{"City": name} for name in ("Ede", "Urk", "Goes")]
     api.imported("update or add", ["Nr"], [{"Nr": key, **row} for row in rows])
@@ -172,7 +172,7 @@ def test_subprofiles_without_a_key_of_their_own(api: Api, learn: Learn) -> None:
 
 
 def test_deleting_subprofiles_without_a_key_of_their_own(api: Api, learn: Learn) -> None:
-    """U18: whether all subprofiles of the profile go; no request of ours says this."""
+    """U18: whether all subprofiles of the profile go; no request of ours asks for this."""
     key = api.key()
     api.imported("update or add", ORDER, [{"Nr": key, "Orders.Nr": number} for number in ("A1", "A2")])
     outcome = api.outcome([{"Nr": key}], ["Nr"], action="delete", deleteTarget="subprofile")
@@ -365,7 +365,7 @@ CSV = {
     "CRLF": ("Nr,City\r\n{key},Ede\r\n", ","),
     "no line break at the end": ("Nr,City\n{key},Ede", ","),
 }
-# What stands in the cell, and what the sandbox reads.
+# What is in the cell, and what the sandbox reads.
 CELLS_OF_CSV = {
     "doubled quotes": ('"a""b"', "a"),
     "a separator in quotes": ('"a,b"', "a,b"),

@@ -11,7 +11,7 @@ from tests.behaviour.api import Api, Learn
 
 
 def listed(api: Api, *selectors: str, **words: object) -> dict[str, Any]:
-    """Ask for a page of profiles with selectors as they stand."""
+    """Ask for a page of profiles with selectors unchanged."""
     params = [("fields[]", one) for one in selectors] + [(name, str(word)) for name, word in words.items()]
     answer = api.raw("GET", f"database/{api.database.id}/profiles", params=params)
     assert answer.status_code == 200, answer.text

@@ -95,7 +95,7 @@ def test_a_select_with_a_text_that_is_no_choice_matches_nothing(api: Api) -> Non
     ],
 )
 def test_a_date_text_means_what_it_means_to_php(api: Api, text: str, stored: str) -> None:
-    """Some of those that tell PHP's reading from others."""
+    """Some of those that PHP reads otherwise than most."""
     assert api.stored("Left_at", text) == stored
 
 

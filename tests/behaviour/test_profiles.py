@@ -10,7 +10,7 @@ from tests.behaviour.api import Api, Learn
 
 
 def put_many(api: Api, *selectors: str, city: str, **options: str) -> requests.Response:
-    """PUT the city with selectors as they stand."""
+    """PUT the city with selectors unchanged."""
     fields = {"City": city} | ({"Nr": options.pop("nr")} if "nr" in options else {})
     params = [("fields[]", one) for one in selectors] + list(options.items())
     body = fields if api.version == "v1" else {"fields": fields}
@@ -71,7 +71,7 @@ def test_modified_moves_only_with_a_value(api: Api) -> None:
 
 
 def test_a_removed_profile_stays_readable(api: Api) -> None:
-    """API sheet 14: fields blank, `removed` set; the second DELETE says so; an update succeeds without effect (C19)."""
+    """API sheet 14: fields blank, `removed` set; the second DELETE reports it; an update succeeds without effect (C19)."""
     number = api.made(City="Delft")
     assert api.client.delete_profile(number) is True
     profile = api.client.profile(number)
@@ -142,7 +142,7 @@ def test_put_with_a_scalar_selector(api: Api, learn: Learn) -> None:
 
 
 def test_put_with_async_and_create(api: Api, learn: Learn) -> None:
-    """U11: whether the id of what was made is told; it may take a moment on a real account."""
+    """U11: whether the id of what was made is returned; it may take a moment on a real account."""
     key = api.key()
     answer = put_many(api, f"Nr=={key}", city="Ede", nr=key, create="1", **{"async": "1"})
     assert answer.status_code < 400

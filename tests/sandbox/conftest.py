@@ -12,21 +12,21 @@ from tests.support.api_caller import STRUCTURE, Client
 
 @pytest.fixture(scope="session")
 def running(sockets: None) -> Iterator[Sandbox]:
-    """Give the one sandbox of this folder; use `sandbox` instead."""
+    """Return the one sandbox of this folder; use `sandbox` instead."""
     with Sandbox(structure=STRUCTURE) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def sandbox(running: Sandbox) -> Sandbox:
-    """Give a sandbox without data, faults and journal."""
+    """Return a sandbox without data, faults and journal."""
     running.reset()
     return running
 
 
 @pytest.fixture
 def client_of(sandbox: Sandbox) -> Iterator[Callable[[int], Client]]:
-    """Give a maker of clients by version."""
+    """Return a maker of clients by version."""
     made: list[Client] = []
 
     def make(version: int) -> Client:
@@ -40,5 +40,5 @@ def client_of(sandbox: Sandbox) -> Iterator[Callable[[int], Client]]:
 
 @pytest.fixture
 def api(client_of: Callable[[int], Client]) -> Client:
-    """Give a client of version 4."""
+    """Return a client of version 4."""
     return client_of(4)

@@ -107,10 +107,10 @@ def test_switches_are_read_and_put(sandbox: Sandbox) -> None:
 
 
 def test_the_clock_is_advanced_set_and_frozen(sandbox: Sandbox, api: Client) -> None:
-    """Created and modified are told by it."""
+    """Created and modified follow it."""
     body = {"now": "2024-07-01 12:00:00", "advance_s": 3600, "frozen": True}
-    told = control(sandbox, "PUT", "clock", body).json()
-    assert (told["now"], told["utc"], told["frozen"]) == ("2024-07-01 13:00:00", "2024-07-01T11:00:00+00:00", True)
+    clock = control(sandbox, "PUT", "clock", body).json()
+    assert (clock["now"], clock["utc"], clock["frozen"]) == ("2024-07-01 13:00:00", "2024-07-01T11:00:00+00:00", True)
     again = Client(sandbox)
     again.made("database/1/profiles", {"fields": {"Since": "now"}})
     profile = again.get("profile/1")
@@ -155,7 +155,7 @@ def test_contents_shows_what_is_there_by_id(sandbox: Sandbox, api: Client) -> No
 
 
 def test_imports_are_reported_from_the_inside(sandbox: Sandbox, api: Client) -> None:
-    """What no answer of the API tells: counts per kind, options, columns."""
+    """What no answer of the API shows: counts per kind, options, columns."""
     api.imported([{"CustNo": "1"}], action="add", name="r1", rebuild=True)
     report = control(sandbox, "GET", "imports").json()[0]
     assert len(report.pop("lastrun")) == 19

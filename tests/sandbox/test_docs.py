@@ -1,4 +1,4 @@
-"""docs/sandbox.md tells the truth: hazards, switches, options, and the commands in it work."""
+"""docs/sandbox.md is true: hazards, switches, options, and the commands in it work."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_every_hazard_is_noted_somewhere() -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("sh") is None, reason="needs curl and a shell")
 def test_the_commands_for_any_language_work() -> None:
-    """The shell block runs as it stands and leaves no hazard."""
+    """The shell block runs unchanged and leaves no hazard."""
     script = DOCS.split("```sh\n")[1].split("```")[0]
     with Sandbox(structure=ROOT / "configs" / "sandbox.yaml") as sandbox:
         script = script.replace("http://127.0.0.1:8765", sandbox.api_url)

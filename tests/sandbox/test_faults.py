@@ -48,7 +48,7 @@ def test_a_rule_strikes_these_requests(rule: dict[str, Any], expected: list[int]
 
 
 def test_a_share_is_repeatable_by_its_seed() -> None:
-    """The same seed strikes the same requests, about as many as the share says."""
+    """The same seed strikes the same requests, about as many as the share."""
     rule = {"kind": "503", "share": 0.3, "seed": 5}
     first = hits(rule, 1000)
     assert first == hits(rule, 1000)
@@ -75,7 +75,7 @@ def test_of_two_rules_the_first_strikes() -> None:
     ],
 )
 def test_a_wrong_rule_is_named(rules: Any, message: str) -> None:
-    """The message says which rule and what is wrong with it."""
+    """The message names the rule and what is wrong with it."""
     with pytest.raises(JobError, match=message):
         rules_of(rules)
 
@@ -205,7 +205,7 @@ def test_an_import_may_hang_and_others_pass(sandbox: Sandbox, api: Client) -> No
 
 
 def test_an_import_may_start_much_later(sandbox: Sandbox, api: Client) -> None:
-    """After as many virtual seconds as the rule says, and after later imports."""
+    """After as many virtual seconds as in the rule, and after later imports."""
     sandbox.set_faults([{"kind": "delay", "seconds": 3600, "times": 1}])
     first = posted(api)
     posted(api)

@@ -24,13 +24,13 @@ def orders(sandbox: Sandbox, place: int = 0) -> list[tuple[str, str]]:
 
 
 def counts(sandbox: Sandbox, kind: str = "profiles") -> dict[str, int]:
-    """Give what the last import did, without the zeros."""
+    """Return what the last import did, without the zeros."""
     return {name: count for name, count in sandbox.imports()[-1][kind].items() if count}
 
 
 @pytest.fixture
 def shop(api: Client) -> Client:
-    """Give a client of a database with profile 17 in Delft and its order A1 of 5."""
+    """Return a client of a database with profile 17 in Delft and its order A1 of 5."""
     api.made("database/1/profiles", {"fields": {"CustNo": "17", "City": "Delft"}})
     api.made("profile/1/subprofiles/1", {"No": "A1", "Total": "5"})
     return api

@@ -12,7 +12,7 @@ from tests.support.api_caller import STRUCTURE, Client, codes
 
 
 def fields_of(sandbox: Sandbox, number: int = 0) -> dict[str, str]:
-    """Give the fields of one profile of Customers by its place."""
+    """Return the fields of one profile of Customers by its place."""
     return dict(sandbox.contents("Customers")["profiles"][number]["fields"])
 
 
@@ -200,7 +200,7 @@ def test_interests_of_a_profile(sandbox: Sandbox, api: Client) -> None:
 
 
 def test_interests_in_the_body_of_an_update_replace_by_default(sandbox: Sandbox, api: Client) -> None:
-    """Whether unlisted interests survive is unknown: the worst case is that they do not; a switch says otherwise."""
+    """Whether unlisted interests survive is unknown: the worst case is that they do not; a switch chooses otherwise."""
     api.made("database/1/profiles", {"interests": ["news"]})
     api("PUT", "profile/1", {"interests": ["offers"]})
     assert api.get("profile/1/interests") == ["offers"]

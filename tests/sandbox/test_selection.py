@@ -20,7 +20,7 @@ PEOPLE = [
 
 @pytest.fixture
 def people(api: Client) -> Client:
-    """Give a client of an account with three profiles."""
+    """Return a client of an account with three profiles."""
     for one in PEOPLE:
         api.made("database/1/profiles", {"fields": one})
     return api

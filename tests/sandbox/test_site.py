@@ -46,7 +46,7 @@ def page(sandbox: Sandbox, path: str, status: int = 200) -> str:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_asks_nothing_of_anybody(sandbox: Sandbox, shop: Client, path: str) -> None:
-    """No script, nothing from elsewhere, values escaped; and it says so to the browser."""
+    """No script, nothing from elsewhere, values escaped; and the policy that the browser gets forbids both."""
     answer = requests.get(f"{sandbox.api_url}/{path}", timeout=10)
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert "<script" not in answer.text
@@ -55,7 +55,7 @@ def test_a_page_asks_nothing_of_anybody(sandbox: Sandbox, shop: Client, path: st
 
 
 def test_pages_are_no_requests_to_the_api(sandbox: Sandbox, shop: Client) -> None:
-    """They stand in no journal, are no calls, and no fault hits them; the API at the root stays as it is."""
+    """They are in no journal, are no calls, and no fault hits them; the API at the root stays as it is."""
     sandbox.set_faults([{"kind": 503}])
     before = len(sandbox.journal())
     for path in PAGES:

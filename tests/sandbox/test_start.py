@@ -28,7 +28,7 @@ START = "from pipeline.cli.sandbox import command; command()"
 
 @pytest.fixture
 def started() -> Any:
-    """Give a starter of the command in a process of its own, ended at the end of the test."""
+    """Return a starter of the command in a process of its own, ended at the end of the test."""
     made: list[subprocess.Popen[str]] = []
 
     def start(*words: str) -> tuple[subprocess.Popen[str], str]:
@@ -48,7 +48,7 @@ def started() -> Any:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_names_its_address_and_ends_with_0(started: Any, number: signal.Signals) -> None:
-    """With --json the first line is one document; a signal ends it cleanly and says no more."""
+    """With --json the first line is one document; a signal ends it cleanly without another word."""
     words = ("--port", "0", "--json", "--token", "t1", "--structure", "configs/sandbox.yaml")
     process, line = started(*words)
     address = json.loads(line)
@@ -71,7 +71,7 @@ def test_the_command_greets_a_person(started: Any) -> None:
     [
         ("--structure", "databases: 5", "databases: Input should be a valid list"),
         ("--structure", "databases: [", ":1: no valid YAML"),
-        ("--structure", "databases: [{name: A}, {name: a}]", "the name a stands twice"),
+        ("--structure", "databases: [{name: A}, {name: a}]", "the name a is used twice"),
         ("--structure", "switches: {several_matches: none}", "switch several_matches cannot be 'none'"),
         ("--structure", "databases: [{name: A, fields: [{name: id}]}]", "not id, not code"),
         ("--structure", "databases: [{name: A, fields: [{name: B, type: word}]}]", "no field type; one of text"),

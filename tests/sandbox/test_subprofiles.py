@@ -12,7 +12,7 @@ from tests.support.api_caller import Client, codes
 
 @pytest.fixture
 def ready(api: Client) -> Client:
-    """Give a client with one profile that has two orders."""
+    """Return a client with one profile that has two orders."""
     api.made("database/1/profiles", {"fields": {"CustNo": "17"}})
     api.made("profile/1/subprofiles/orders", {"No": "A1", "Total": "1.50"})
     api.made("profile/1/subprofiles/1", {"No": "A2"})

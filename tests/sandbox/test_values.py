@@ -1,4 +1,4 @@
-"""Values never fail: each type bends what it gets, and tells (API sheet 13)."""
+"""Values never fail: each type bends what it gets, and notes it (API sheet 13)."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_new_record_takes_the_default() -> None:
 
 
 def test_equality_is_without_case_but_for_selects() -> None:
-    """Text compares without case, a select with it; accents matter unless the switch says otherwise."""
+    """Text compares without case, a select with it; accents matter unless the switch chooses otherwise."""
     assert folded(field("text"), "De LFT") == "de lft"
     assert folded(field("select"), "Gold") == "Gold"
     assert folded(field("text"), "Café ") == "café "

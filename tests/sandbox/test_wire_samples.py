@@ -1,4 +1,4 @@
-"""The wire samples of the API sheet, section 23, come out as they stand there."""
+"""The wire samples of the API sheet, section 23, come out as they are there."""
 
 from __future__ import annotations
 
