@@ -15,11 +15,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import structlog
+if TYPE_CHECKING:
+    import structlog
 
 REDACTED = "[redacted]"
 
@@ -163,29 +165,31 @@ def _current() -> _Invocation:
     return _own.get() or _process
 
 
-def _take(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:  # noqa: ARG001 - a structlog processor
-    _current().take(_head_first(event))
-    raise structlog.DropEvent
-
-
 def _head_first(event: Mapping[str, Any]) -> dict[str, Any]:
     """Put when, how grave and what before the rest."""
     return {**{key: event[key] for key in ("timestamp", "level", "event") if key in event}, **event}
 
 
-_PROCESSORS: tuple[structlog.typing.Processor, ...] = (
-    structlog.processors.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.format_exc_info,
-    _take,
-)
-_WRAPPER = structlog.make_filtering_bound_logger(logging.INFO)
-
-
+@cache
 def get_logger() -> structlog.typing.FilteringBoundLogger:
     """Return the logger of all modules; its events go where the current invocation sends them."""
+    # Loaded with the first event: it takes a tenth of a second, and most commands have none.
+    import structlog
+
+    def take(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:  # noqa: ARG001 - a processor
+        _current().take(_head_first(event))
+        raise structlog.DropEvent
+
     logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        None, processors=_PROCESSORS, wrapper_class=_WRAPPER, cache_logger_on_first_use=False
+        None,
+        processors=(
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            take,
+        ),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=False,
     )
     return logger
 
@@ -225,20 +229,24 @@ def configure(secrets: Sequence[str], *, quiet: bool = False) -> None:
     """
     global _process
     on_terminal = sys.stderr.isatty()
-    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
-    if on_terminal:
-        # Not the fancy traceback: it shows the values of local variables.
-        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
     def show(event: dict[str, Any]) -> None:
         # A terminal shows progress in place of routine events.
         routine = event.get("level") in ("debug", "info")
         if (quiet and ("exception" not in event or has_file())) or (on_terminal and routine):
             return
-        _to_stderr(str(renderer(None, "", event)))
+        _to_stderr(_for_people(event) if on_terminal else json.dumps(event))
 
     _process.files.close()
     _process = _Invocation(secrets, show)
+
+
+def _for_people(event: dict[str, Any]) -> str:
+    import structlog
+
+    # Not the fancy traceback: it shows the values of local variables.
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return str(renderer(None, "", event))
 
 
 def _to_stderr(line: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from pipeline.model.job import Job
+if TYPE_CHECKING:
+    from pipeline.model.job import Job  # `--help` of a command needs no models
 
 # The guards that `--force` can pass by (data rule 36); everything else has no override.
 Guard = Literal[

@@ -266,3 +266,19 @@ def test_a_file_name_that_is_no_text_can_be_named(call, tmp_path):
     called = call("run", f"{tmp_path}/\udcff.yaml", "--json")
     assert called.exit_code == 3
     assert called.document["errors"][0]["where"] == f"{tmp_path}/\udcff.yaml"
+
+
+def test_commands_that_look_at_runs_load_no_engine(open_shop):
+    """`runs`, `status` and `report` read SQLite and JSON: they answer in a tenth of a second."""
+    shop = open_shop()
+    shop.dump("1,Delft")
+    shop.done()
+    code = (
+        "import sys\n"
+        "from pipeline.__main__ import main\n"
+        f"for command in ('runs', 'status', 'report'): main([command, '--state-dir', {str(shop.state)!r}])\n"
+        "heavy = ('polars', 'pandera', 'pydantic', 'requests', 'structlog', 'rich', 'ruamel', 'jinja2')\n"
+        "print([name for name in heavy if name in sys.modules])\n"
+    )
+    done = program("-c", code)
+    assert (done.stdout.splitlines()[-1], done.stderr) == ("[]", "")
