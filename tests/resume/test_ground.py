@@ -48,6 +48,16 @@ def kill_between_staging_and_sending(here: Journey, job: Path) -> None:
     raise AssertionError("no such step")
 
 
+def kill_once(here: Journey, job: Path, where: str, question: str, answer: list[tuple[Any, ...]]) -> None:
+    """Kill a new run at the first of its steps after which the ledger gives this answer."""
+    for number in range(1, 20):
+        shutil.rmtree(here.folder / LEDGER.parent, ignore_errors=True)
+        kill(here, job, where, number)
+        if ask(here, question) == answer:
+            return
+    raise AssertionError("no such step")
+
+
 @contextmanager
 def meanwhile(here: Journey, seen: Callable[[dict[str, Any]], bool], do: Callable[[], object]) -> Iterator[None]:
     """Do something from another thread as soon as the sandbox has seen a request."""
@@ -101,11 +111,7 @@ def test_a_run_killed_at_its_start_keeps_its_way(shop: Shop, action: str) -> Non
     assert here.call("run", job).exit_code in (0, 6)
     wanted = state_of(here)
     here, job = shop(mode="auto", rebuild="false", action=action)
-    for number in range(1, 4):
-        shutil.rmtree(here.folder / LEDGER.parent)
-        kill(here, job, "ledger-after", number)
-        if ask(here, "SELECT 1 FROM run"):
-            break
+    kill_once(here, job, "ledger-after", "SELECT state FROM run", [("running",)])
     ran = resume(here)
     assert ran.document["way"] == "profiles"
     assert state_of(here) == wanted
@@ -136,8 +142,8 @@ def test_a_resume_that_is_refused_or_interrupted_keeps_the_staged_rows(
 def test_a_dump_that_is_put_back_is_read_again(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
     """Killed before its rows were staged: another file is refused with 4, and the right one is taken afterwards."""
     here, job = shop()
-    kill(here, job, "ledger-before", 3)
-    assert ask(here, "SELECT sha256 FROM file JOIN run ON run = id WHERE state = 'running'") == [(None,)]
+    question = "SELECT sha256 FROM file JOIN run ON run = id WHERE state = 'running'"
+    kill_once(here, job, "ledger-before", question, [(None,)])
     dump = here.folder / "shop.csv"
     at, text = dump.stat(), dump.read_text()
     dump.write_text(text + "H,Urk,1,No,,\n")
