@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "Show where a run stands.",
     "explain": "Show what happened to one customer.",
     "report": "Write the HTML report of a run, or an index of all.",
+    "prune": "Delete what past runs have left when its time has come.",
     "sandbox": "Serve a local Copernica to try things on.",
 }
 

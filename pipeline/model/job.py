@@ -126,6 +126,7 @@ class Limit(Frozen):
         return str(self.count) if self.count is not None else f"{(self.share or 0) * 100:g}%"
 
 
+Days = Annotated[int, BeforeValidator(_days)]
 SizeBytes = Annotated[int, BeforeValidator(_size_bytes)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -291,9 +292,13 @@ class Guards(Frozen):
 
 
 class State(Frozen):
-    """How long staged personal data of a confirmed run is kept, in days."""
+    """Where staged rows lie, and for how many days what a run leaves is kept: customers' data, and its record."""
 
-    keep_staged: Annotated[int, BeforeValidator(_days)] = 0
+    staged_dir: Text | None = None
+    keep_staged: Days = 0
+    keep_rejects: Days = 30
+    keep_before: Days = 30
+    keep_runs: Days = 400
 
 
 def _one_or_several(value: Any) -> Any:
@@ -348,6 +353,11 @@ class Job(Frozen):
     def folder(self) -> Path:
         """Give the folder that relative paths of the job file start from."""
         return self.path.parent
+
+    @property
+    def staged_dir(self) -> Path | None:
+        """Return the folder of staged rows where it is not the run's own."""
+        return None if self.state.staged_dir is None else self.folder / self.state.staged_dir
 
     def reading(self, column: str) -> Source | ColumnReading:
         """Give how the cells of a dump column are read: its own words where it has them, else the source's."""

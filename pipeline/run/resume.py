@@ -178,6 +178,7 @@ def restage(conductor: Conductor, ledger: Ledger, target: LiveTarget) -> Manifes
     if problems:
         raise InputError(*problems)
     conductor.id.folder.drop_staged()
+    conductor.id.folder.place_staged(conductor.id.job.staged_dir)
     # A file of the same content may have been put back: it is read as it stands now.
     files = tuple(replace(file, mtime_ns=file.path.stat().st_mtime_ns) for file in conductor.id.files)
     plan = replace(prepare(conductor.id.job, None), files=files)

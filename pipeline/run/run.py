@@ -27,10 +27,11 @@ from pipeline.run.request import RunRequest
 from pipeline.run.signals import interrupts
 from pipeline.run.stages import Conductor
 from pipeline.run.target import check_fit, connected, meet
-from pipeline.state.folder import RunFolder, drop_expired, private_files
+from pipeline.state.folder import RunFolder, private_files
 from pipeline.state.ledger import Ledger, RunEntry
 from pipeline.state.lock import Patience, database_lock, job_lock
 from pipeline.state.register import Register
+from pipeline.state.retention import prune
 from pipeline.state.storage import storage_faults
 
 
@@ -73,9 +74,10 @@ def run(request: RunRequest, reporter: Reporter, environ: Mapping[str, str] = os
 def begin(request: RunRequest, plan: PreparedJob, site: Site, api_host: str) -> RunId:
     """Put the run, its job and its files into the ledger before anything is read."""
     job, target = plan.job, site.target
-    drop_expired(request.state_dir, datetime.now(UTC))
+    prune(site.ledger, job.job, job.state, datetime.now(UTC))
     folder = RunFolder.new(request.state_dir, job.job, datetime.now(UTC))
     keep_log(folder.log_path, folder.run)
+    folder.place_staged(job.staged_dir)
     copy = json.dumps({**job.model_dump(mode="json", by_alias=True), "path": str(job.path.absolute())})
     entry = RunEntry(
         run=folder.run,

@@ -14,24 +14,10 @@ from threading import Lock
 from typing import Any
 
 from pipeline.errors import JobError, Problem
-from pipeline.log import get_logger
 from pipeline.state.files import write_whole
 
-# In a folder of staged rows: the time in UTC, ISO 8601, from which on they are to go.
-KEEP_UNTIL = "keep-until"
-
-
-def drop_expired(state_dir: Path, now: datetime) -> None:
-    """Delete the staged rows of finished runs whose time has come (`state.keep_staged`)."""
-    for mark in (state_dir / "runs").glob(f"*/staged/{KEEP_UNTIL}"):
-        try:
-            until = datetime.fromisoformat(mark.read_text(encoding="utf-8"))
-            gone = until <= now
-        except (ValueError, TypeError):  # no time, or one without a zone
-            get_logger().warning("staged.kept", why="its keep-until is no time", folder=str(mark.parent))
-            continue
-        if gone:
-            shutil.rmtree(mark.parent, ignore_errors=True)
+# In the state folder: a mark for each run whose staged rows are kept, with the time (ISO 8601) from which on they are to go.
+KEPT = "kept-rows"
 
 
 class _Umask:
@@ -121,16 +107,53 @@ class RunFolder:
         """Write `run.json`."""
         write_whole(self.summary_path, (json.dumps(summary, ensure_ascii=False, indent=1) + "\n").encode())
 
+    @property
+    def keep_mark(self) -> Path:
+        """Return the place of the mark that the staged rows are kept."""
+        return self.path.parent.parent / KEPT / self.run
+
+    @classmethod
+    def with_kept_rows(cls, state_dir: Path) -> Iterator[RunFolder]:
+        """Yield the runs whose staged rows are kept though they have ended."""
+        with suppress(FileNotFoundError):
+            yield from (cls(state_dir, path.name) for path in sorted((state_dir / KEPT).iterdir()))
+
+    def kept_until(self) -> datetime | None:
+        """Return how long the staged rows of an ended run are kept, None where that cannot be read."""
+        try:
+            until = datetime.fromisoformat(self.keep_mark.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return None if until.tzinfo is None else until
+
     def end_staged(self, keep_days: int, now: datetime) -> None:
-        """Delete the staged rows, or have them kept for some days: `keep-until` beside them tells till when."""
+        """Delete the staged rows, or have them kept for some days."""
         if keep_days <= 0:
             self.drop_staged()
         elif self.staged.is_dir():
-            write_whole(self.staged / KEEP_UNTIL, (now + timedelta(days=keep_days)).isoformat().encode())
+            self.keep_mark.parent.mkdir(mode=0o700, exist_ok=True)
+            write_whole(self.keep_mark, (now + timedelta(days=keep_days)).isoformat().encode())
+
+    def place_staged(self, staged_dir: Path | None) -> None:
+        """Let the staged rows lie in another folder (`state.staged_dir`), found by a link; raises JobError."""
+        if staged_dir is None:
+            return
+        try:
+            elsewhere = staged_dir.absolute() / self.run
+            elsewhere.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.staged.symlink_to(elsewhere)
+        except OSError as error:
+            what = f"staged rows cannot be kept there: {error.strerror}"
+            raise JobError(
+                Problem(what, f"state.staged_dir: {staged_dir}", "make it writable, or name another")
+            ) from None
 
     def drop_staged(self) -> None:
-        """Delete the staged rows."""
-        shutil.rmtree(self.staged, ignore_errors=True)
+        """Delete the staged rows, wherever they lie."""
+        shutil.rmtree(self.staged.resolve(), ignore_errors=True)
+        if self.staged.is_symlink():
+            self.staged.unlink()
+        self.keep_mark.unlink(missing_ok=True)
 
 
 def _made(runs: Path, start: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from pipeline.model.row_state import RowState
 from pipeline.state.chunk_records import TABLES as CHUNK_TABLES
 from pipeline.state.chunk_records import ChunkEntry, ChunkRecord, ChunkRow, ChunkState, OpenChunk
 from pipeline.state.database import Database
+from pipeline.state.host import refuse_network
 from pipeline.state.row_records import DELETES, ROW, RowRecords
 from pipeline.state.row_records import TABLES as OPERATION_TABLES
 
@@ -43,6 +45,8 @@ CREATE TABLE file (
     bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT, good INTEGER, PRIMARY KEY (run, position)
 ) STRICT;
 CREATE INDEX file_content ON file (sha256);
+CREATE TABLE confirmed_content (job TEXT NOT NULL, sha256 TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (job, sha256))
+    STRICT, WITHOUT ROWID;
 """
 
 
@@ -125,6 +129,7 @@ class Ledger:
 
     def __init__(self, state_dir: Path) -> None:
         """Open or make `ledger.sqlite`; raises JobError where that cannot be done, or where its format is another."""
+        refuse_network(state_dir, "the ledger")
         path = state_dir / "ledger.sqlite"
         self.state_dir = state_dir
         try:
@@ -236,6 +241,48 @@ class Ledger:
         )
         return tuple((SourceFile(Path(path), *rest), sha256) for path, *rest, sha256 in found)
 
+    def runs_between(self, job: str, since: str, before: str) -> tuple[tuple[str, str, bool], ...]:
+        """List the runs of a job that started in a span, the oldest first: id, when it started, whether it is unfinished."""
+        found = self._db.execute(
+            f"SELECT id, started_at, state IN ({','.join('?' * len(UNFINISHED))}) FROM run"  # noqa: S608 - question marks only
+            " WHERE job = ? AND started_at >= ? AND started_at < ? ORDER BY started_at, id",
+            (*UNFINISHED, job, since, before),
+        )
+        return tuple((run, started_at, bool(is_open)) for run, started_at, is_open in found)
+
+    def jobs(self) -> tuple[str, ...]:
+        """List the jobs that have runs."""
+        return tuple(job for (job,) in self._db.execute("SELECT DISTINCT job FROM run ORDER BY job"))
+
+    def last_job(self, job: str) -> str | None:
+        """Return the copy of the job of its last run."""
+        found = self._db.execute(
+            "SELECT job_copy FROM run WHERE job = ? ORDER BY started_at DESC LIMIT 1", (job,)
+        ).fetchone()
+        return None if found is None else str(found[0])
+
+    def forget(self, run: str) -> None:
+        """Delete a run and all that is recorded of it, but for the contents that it has confirmed (`only_new`)."""
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO confirmed_content SELECT run.job, file.sha256, run.id FROM run JOIN file"
+                " ON file.run = run.id WHERE run.id = ? AND run.state = 'done' AND run.limit_rows IS NULL"
+                " AND file.sha256 IS NOT NULL",
+                (run,),
+            )
+            for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                columns = [row[1] for row in self._db.execute(f"PRAGMA table_info({table})")]
+                if "run" in columns and table != "confirmed_content":
+                    self._db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))  # noqa: S608 - our own names
+            self._db.execute("DELETE FROM run WHERE id = ?", (run,))
+
+    def shrink(self) -> None:
+        """Give the disk back what deleted records took, where that is a quarter of the file and nobody else uses it."""
+        free, pages = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
+        if 4 * free >= pages:
+            with suppress(sqlite3.OperationalError):  # another run writes: next time
+                self._db.execute("VACUUM")
+
     def sent_anything(self, run: str) -> bool:
         """Say whether any row of a run may have reached Copernica."""
         quiet = (ChunkState.UNSENT, ChunkState.HELD)
@@ -253,6 +300,10 @@ class Ledger:
             " ORDER BY run.started_at DESC",
             (job, sha256),
         ).fetchall()
+        if confirmed and not found:  # the run itself may have been forgotten
+            found = self._db.execute(
+                "SELECT run FROM confirmed_content WHERE job = ? AND sha256 = ?", (job, sha256)
+            ).fetchall()
         return next((run for (run,) in found if confirmed or self.sent_anything(run)), None)
 
     def earlier_files(self, job: str) -> tuple[EarlierFile, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.state.folder import KEEP_UNTIL
+from pipeline.state.folder import KEPT
 from tests.support.resumable import Shop, resume, state_of
 
 # One customer whose orders fill three chunks of four rows, and whose city follows the file.
@@ -78,7 +78,7 @@ def test_staged_rows_of_a_confirmed_run_go_when_their_time_has_come(shop: Shop) 
     assert (staged / "manifest.json").is_file()
     here.call("run", job)
     assert staged.is_dir()
-    (staged / KEEP_UNTIL).write_text("2020-01-01T00:00:00+00:00")
+    (runs.parent / KEPT / kept).write_text("2020-01-01T00:00:00+00:00")
     here.call("run", job)
     assert not staged.exists()
 
@@ -139,10 +139,10 @@ def test_rows_without_a_profile_key_wait_for_nobody(shop: Shop) -> None:
 
 
 def test_a_mark_that_is_no_time_stops_nobody(shop: Shop) -> None:
-    """An empty `keep-until`, as an older crash may have left: its rows stay, and the log says so."""
+    """An empty mark, as an older crash may have left: its rows stay, and the log says so."""
     here, job = shop()
     run = here.call("run", job, "--set", "state.keep_staged=7d").document["run"]
-    mark = here.folder / ".copernica-import" / "runs" / run / "staged" / KEEP_UNTIL
+    mark = here.folder / ".copernica-import" / KEPT / run
     mark.write_text("")
     ran = here.call("run", job)
     assert ran.exit_code == 0
