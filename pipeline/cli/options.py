@@ -95,13 +95,13 @@ log: Decorator = click.option(
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout.")
 
 
-def state_folder(said: Path | None, job: Path | None = None) -> Path:
-    """Find the state folder: what was said, else beside the job file, so that cron and a person meet in the same one.
+def state_folder(named: Path | None, job: Path | None = None) -> Path:
+    """Find the state folder: the one that is named, else beside the job file, so that cron and a person meet in the same one.
 
     For commands without a job: COPERNICA_STATE_DIR, else the folder in the working folder, else the one in `configs/` below
     it. Raises JobError for a path that is no UTF-8, in which nothing can be staged.
     """
-    folder = said
+    folder = named
     if folder is None and job is not None:
         folder = job.parent / STATE_FOLDER
     if folder is None and os.environ.get("COPERNICA_STATE_DIR"):
@@ -126,7 +126,7 @@ def job_and_folder(job: str | None, settings: tuple[str, ...], state_dir: Path |
 
 
 def is_utf8(path: Path) -> bool:
-    """Say whether a path can be written as UTF-8."""
+    """Return whether a path can be written as UTF-8."""
     try:
         return bool(str(path.absolute()).encode())
     except UnicodeEncodeError:

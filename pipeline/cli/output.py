@@ -57,7 +57,7 @@ def refuse(problems: Sequence[Problem], exit_code: int, *, as_json: bool, line: 
 
 
 def warn(problem: Problem) -> None:
-    """Write what went wrong beside a command that goes on all the same."""
+    """Write what went wrong beside a command that continues all the same."""
     _write(f"{_styled(sys.stderr, 'warning:', bold=True, fg='yellow')} {problem}\n", sys.stderr)
 
 
@@ -100,7 +100,7 @@ def _document(document: dict[str, Any]) -> str:
 
 
 def _write(text: str, stream: TextIO | None = None) -> None:
-    """Write all of a text, to stdout by default; the exit code says what happened whatever becomes of it.
+    """Write all of a text, to stdout by default; the exit code stands whatever becomes of it.
 
     Where nobody reads any more (`| head`) be quiet; another fault of stdout is reported on stderr.
     """

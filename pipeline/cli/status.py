@@ -13,14 +13,14 @@ import click
 from pipeline.cli import options
 from pipeline.cli.output import tell
 
-# Between two looks at a run that goes on.
+# Between two readings of a run that is running.
 WATCH_EVERY_S = 1.0
 _CLEAR = "\x1b[H\x1b[2J"
 
 
 @click.command("status")
 @click.argument("run", required=False)
-@click.option("--watch", is_flag=True, help="Follow a run that goes on, until it ends or Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Follow a run until it ends, or Ctrl-C.")
 @options.state_dir_alone
 @options.as_json
 def command(run: str | None, watch: bool, state_dir: Path | None, as_json: bool) -> int:

@@ -309,9 +309,9 @@ Addresses = Annotated[tuple[Text, ...], Field(strict=False), BeforeValidator(_on
 
 
 class Notify(Frozen):
-    """Who is told: addresses of apprise, or plain https ones that are pinged; `${NAME}` is taken from the environment.
+    """Who is notified: addresses of apprise, or plain https ones that are pinged; `${NAME}` is taken from the environment.
 
-    A run that is done but has set aside more than `rejects_over` is told to those of `failure`.
+    A run that is done but has set aside more than `rejects_over` is reported to those of `failure`.
     """
 
     start: Addresses = ()

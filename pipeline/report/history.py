@@ -147,7 +147,7 @@ def _troubles(chunks: Sequence[ChunkRow]) -> Iterator[str]:
 
 
 def _speed(row: RunRow, chunks: Sequence[ChunkRow], now: datetime) -> str:
-    """Return rows confirmed, rate and time left of a run that goes on."""
+    """Return rows confirmed, rate and time left of a run that is running."""
     if row.accepted is None:
         return "It reads the dumps."
     begun = min((one.sending_at for one in chunks if one.sending_at), default=None)

@@ -10,7 +10,7 @@ from pipeline.model.rows import REJECT_KEYS, JsonNumber
 
 
 def only_element(body: dict[str, Any], lists: Iterable[str], kept: str | None, element: int | None) -> dict[str, Any]:
-    """Give the object without the lists at the paths `lists`, but for element number `element` of the list `kept`.
+    """Return the object without the lists at the paths `lists`, but for element number `element` of the list `kept`.
 
     A missing list is the same as an empty one (data rule 20), so the object read again gives exactly that row. An
     object that stands in place of a list is its one element. What an earlier run added (REJECT_KEYS) goes.

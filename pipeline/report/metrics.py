@@ -41,7 +41,9 @@ def write_metrics(path: Path, state_dir: Path) -> Problem | None:
         prometheus_client.write_to_textfile(str(path), registry)
         path.chmod(0o644)
     except (PipelineError, sqlite3.Error) as error:
-        return Problem(f"the metrics could not be gathered: {type(error).__name__}", _WHERE, "see what the run says")
+        return Problem(
+            f"the metrics could not be gathered: {type(error).__name__}", _WHERE, "see the errors of the run"
+        )
     except OSError as error:
         return Problem(
             f"the metrics cannot be written: {os.strerror(error.errno or 0)}", f"{_WHERE} {path}", "mend the path"

@@ -35,7 +35,7 @@ _EXTRA = "install the extra: pip install 'copernica-import[notify]'"
 
 @dataclass(frozen=True)
 class Message:
-    """What is told: one line, and the details under it."""
+    """What is sent: one line, and the details under it."""
 
     title: str
     body: str = ""
@@ -47,7 +47,7 @@ class Message:
 
 
 def notify(job: Job, event: Event, message: Message, environ: Mapping[str, str]) -> list[Problem]:
-    """Send a message to every address of an event; returns one problem per address that could not be told."""
+    """Send a message to every address of an event; returns one problem per address that could not be reached."""
     problems = []
     for where, written in _addresses(job, event):
         problem = _address_problem(where, written, environ) or _send(where, _expanded(written, environ), event, message)
@@ -101,14 +101,14 @@ def _scheme(url: str) -> str:
 def _send(where: str, url: str, event: Event, message: Message) -> Problem | None:
     if _is_web(url):
         return _ping(where, url, message)
-    return None if _told(url, event, message) else Problem("the notification could not be sent", where, _see(url))
+    return None if _sent(url, event, message) else Problem("the notification could not be sent", where, _see(url))
 
 
 def _see(url: str) -> str:
     return f"see that the {_scheme(url)}:// service can be reached and takes this address"
 
 
-def _told(url: str, event: Event, message: Message) -> bool:
+def _sent(url: str, event: Event, message: Message) -> bool:
     """Send a message by apprise; whatever a plug-in of its many raises, the run has ended already."""
     import apprise
 

@@ -31,7 +31,7 @@ class PartFile:
 
     @property
     def file(self) -> BinaryIO:
-        """Give the open file, made empty at the first use."""
+        """Return the open file, made empty at the first use."""
         if self._file is None:
             self._file = open_private(self._part)
         return self._file
@@ -45,7 +45,7 @@ class PartFile:
         return old
 
     def finish(self) -> Path | None:
-        """Put the file in its place and give its path; where nothing was written remove what stands there."""
+        """Put the file in its place and return its path; where nothing was written remove what stands there."""
         if self._file is None:
             self.path.unlink(missing_ok=True)
             return None

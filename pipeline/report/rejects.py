@@ -158,7 +158,7 @@ def _table(batch: Batch, faults: pl.DataFrame, columns: list[str], trailing: lis
 
 
 def _json_lines(batch: Batch, origin: Origin, faults: pl.DataFrame) -> Iterator[bytes]:
-    """Give the rejects of a JSON batch in file order, each a line: its object with only the rejected element."""
+    """Yield the rejects of a JSON batch in file order, each a line: its object with only the rejected element."""
     places = _marked(batch).select("_line", "_record", "_element", *_marks(batch))[faults["_row"]]
     rows = pl.concat(
         [

@@ -42,7 +42,7 @@ class Records:
     unsent: int = 0
 
     def to_dict(self) -> dict[str, int | None]:
-        """Give the counts under their names of the contract."""
+        """Return the counts under their names of the contract."""
         return dataclasses.asdict(self)
 
 
@@ -104,7 +104,7 @@ class Summary:
     replay_of: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the document of `--json` and `run.json`; a refused run has the keys of a refusal too."""
+        """Return the document of `--json` and `run.json`; a refused run has the keys of a refusal too."""
         document: dict[str, Any] = {
             "run": self.run,
             "job": self.job,
@@ -168,7 +168,7 @@ class Summary:
 
 
 def counted(number: int, one: str) -> str:
-    """Give a number with its noun, in the plural but for one."""
+    """Return a number with its noun, in the plural but for one."""
     return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
 
 
@@ -184,7 +184,7 @@ def one_line(document: Mapping[str, Any]) -> str:
 
 
 def errors_of(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
-    """Give problems in the shape of the contract: `where`, `what`, `do`."""
+    """Return problems in the shape of the contract: `where`, `what`, `do`."""
     return [{"where": problem.where, "what": problem.what, "do": problem.do} for problem in problems]
 
 

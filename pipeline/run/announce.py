@@ -1,4 +1,4 @@
-"""Tell how a run begins and ends, whoever is to know: people, pings, Prometheus (wiring)."""
+"""Notify people, services for pings and Prometheus of the start and the end of a run (wiring)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Warn = Callable[[Problem], None]
 
 @dataclass
 class Announcer:
-    """Announce the runs of one job; what cannot be told goes to `warn`, and never fails the run."""
+    """Announce the runs of one job; what cannot be sent goes to `warn`, and never fails the run."""
 
     job: Job
     state_dir: Path
@@ -58,7 +58,7 @@ class Announcer:
             self._warn([] if problem is None else [problem])
 
     def _notify_rejects(self, summary: Summary, message: Message) -> None:
-        """Tell of a run that is done but has set aside more than `notify.rejects_over`."""
+        """Notify of a run that is done but has set aside more than `notify.rejects_over`."""
         limit, records = self.job.notify.rejects_over, summary.records
         bad = records.malformed + records.rejected
         if limit is not None and summary.exit_code == Exit.OK and not limit.allows(bad, records.read):
@@ -75,7 +75,7 @@ class Announcer:
 
 
 def announced(job: Job, state_dir: Path, warn: Warn, work: Callable[[], Summary]) -> Summary:
-    """Do the work of a job as a run that is announced as its job file says."""
+    """Do the work of a job as a run that is announced as its job file asks."""
     return Announcer(job, state_dir, warn, os.environ).around(work)
 
 

@@ -104,7 +104,7 @@ def check(job: Job, environ: Mapping[str, str] = os.environ) -> CheckResult:
     """Check everything that a run would meet, with the first records of each dump."""
     checker = Checker()
     checker.ok(f"job file {job.path.name}: job {job.job}")
-    _told(job, checker, environ)
+    _notified(job, checker, environ)
     plan = _planned(job, checker)
     with _Meeting(job, checker, environ) as meeting:
         live = None if meeting.target is None else meeting.target.live
@@ -117,8 +117,8 @@ def check(job: Job, environ: Mapping[str, str] = os.environ) -> CheckResult:
     return checker.result()
 
 
-def _told(job: Job, checker: Checker, environ: Mapping[str, str]) -> None:
-    """Check the addresses of notifications and the place of metrics; nobody is told anything."""
+def _notified(job: Job, checker: Checker, environ: Mapping[str, str]) -> None:
+    """Check the addresses of notifications and the place of metrics; nobody is notified."""
     problems = list(address_problems(job, environ))
     if job.metrics.textfile is not None:
         problem = textfile_problem(job.folder / job.metrics.textfile)

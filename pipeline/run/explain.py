@@ -84,7 +84,7 @@ def explain(ledger: Ledger, job: Job, key: tuple[str, ...], *, show_values: bool
 
 
 def _sent(ledger: Ledger, row: RunRow, places: Sequence[tuple[int, int, int]]) -> Iterator[Happening]:
-    """Say what became of the chunks that the rows of a key went in."""
+    """Return what became of the chunks that the rows of a key went in."""
     chunks = {one.ordinal: one for one in ledger.chunks(row.id)}
     names = {file.index: file.name for file, _ in ledger.files(row.id)}
     for ordinal, file, line in places:

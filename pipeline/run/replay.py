@@ -48,7 +48,7 @@ def replay(request: ReplayRequest, reporter: Reporter, warn: Warn) -> Summary:
 
 
 def job_of(row: RunRow) -> Job:
-    """Return the run's job as its file says now, so that it may have been mended too; where that is gone, as it ran."""
+    """Return the run's job as its file is now, so that it may have been mended too; where that is gone, as it ran."""
     then = Job.model_validate_json(row.job_copy)
     if not then.path.is_file():
         return then

@@ -17,7 +17,7 @@ from pipeline.validate.keys import fold, hashed
 FOLDER = "keys"
 # Rows held back until they are worth a file.
 _BUFFERED_ROWS = 200_000
-# Hashes are the same in every process of one version of polars: a file of another says so by this text's.
+# Hashes are the same in every process of one version of polars; this one, in a file's name, shows a file of another.
 _PROBE = hashed([pl.Series(["probe"])])[0]
 
 

@@ -59,7 +59,7 @@ def write_report(folder: RunFolder, ledger: Ledger, summary: Summary) -> Path | 
 
 
 def report_of(ledger: Ledger, row: RunRow) -> Path:
-    """Return the report of a run, written anew where it is missing or the run has gone on since; raises JobError.
+    """Return the report of a run, written anew where it is missing or the run was resumed since; raises JobError.
 
     Of rejects only what the summary keeps is known then: one place each, and no shapes of values.
     """
