@@ -103,7 +103,8 @@ def standing_of(ledger: Ledger, row: RunRow) -> dict[str, Any]:
     """Return where a run stands as a document: its summary, who runs it, and its chunks one by one."""
     chunks = ledger.chunks(row.id)
     holder = holder_of(ledger.state_dir, row.job) if row.state is RunState.RUNNING else ""
-    return {**summary_of(ledger, row), "holder": holder or None, "chunk_list": [chunk.to_dict() for chunk in chunks]}
+    listed = [{name: value for name, value in one.to_dict().items() if name != "message"} for one in chunks]
+    return {**summary_of(ledger, row), "holder": holder or None, "chunk_list": listed}
 
 
 def describe(ledger: Ledger, row: RunRow, now: datetime) -> str:
@@ -140,8 +141,9 @@ def _chunk_counts(chunks: Sequence[ChunkRow]) -> list[str]:
 def _troubles(chunks: Sequence[ChunkRow]) -> Iterator[str]:
     troubles = [one for one in chunks if one.state not in (ChunkState.CONFIRMED, ChunkState.HELD)]
     for chunk in troubles[:MOST_TROUBLES]:
-        words = chunk.message or (f"import {chunk.import_id}" if chunk.import_id is not None else "no message")
-        yield f"chunk {chunk.ordinal}: {chunk.state.value}: {words}"
+        # Not what Copernica answered: its words may quote a customer, and stay in the ledger.
+        sent = f", import {chunk.import_id}" if chunk.import_id is not None else ""
+        yield f"chunk {chunk.ordinal}: {chunk.state.value}, {chunk.rows:,} rows{sent}"
     if len(troubles) > MOST_TROUBLES:
         yield f"… and {len(troubles) - MOST_TROUBLES} more"
 

@@ -195,7 +195,7 @@ def _numbers(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Imports", _n(summary.get("imports"))),
         ("Other writes", _n(summary.get("writes"))),
         ("Bytes sent", _n(summary.get("bytes_sent"))),
-        ("Read back", f"{verify.get('equal', 0):,} of {verify.get('checked', 0):,} equal" if verify else "–"),
+        ("Read back", f"{verify.get('equal', 0):,} of {verify['checked']:,} equal" if verify.get("checked") else "–"),
         ("Rebuild", summary.get("rebuild") or "–"),
         ("Method", ": ".join(filter(None, (summary.get("way"), summary.get("way_reason")))) or "–"),
         ("Overridden guards", ", ".join(summary.get("forced") or ()) or "none"),
