@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Problem
+from pipeline.log import get_logger
 from pipeline.model.columns import Sets
 from pipeline.model.counts import Intake, SetAside, Staged
 from pipeline.model.files import FileFacts, SourceFile
 from pipeline.stage.sample import Expectation
-from pipeline.state.files import write_whole
+from pipeline.state.files import sync, sync_tree, write_whole
 
 NAME = "manifest.json"
+# Of the manifest; one of another version counts as not staged, so that the dumps are read again.
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,29 @@ class Manifest:
     rejects: str | None
 
     def write(self, folder: Path) -> None:
-        """Write the manifest into the folder of staged rows, private to the user, beside its place and renamed."""
-        write_whole(folder / NAME, json.dumps(dataclasses.asdict(self), default=str).encode())
+        """Put the staged rows on disk, then the manifest: after a power cut they are there whole, or count as not staged."""
+        sync_tree(folder)
+        for above in (folder.resolve().parent, folder.parent, folder.parent.parent):
+            sync(above)
+        found = {"format": FORMAT, "sizes": _sizes(folder), **dataclasses.asdict(self)}
+        write_whole(folder / NAME, json.dumps(found, default=str).encode())
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:
-        """Read it back; None where staging was not complete."""
+        """Read it back; None where staging was not complete, or where its files are not what they were."""
         try:
-            found = json.loads((folder / NAME).read_text(encoding="utf-8"))
+            found = json.loads((folder / NAME).read_bytes())
+            if found.pop("format") != FORMAT or not _whole(folder, found.pop("sizes")):
+                raise ValueError("its files are not those that were staged")
+            return cls._of(found)
         except FileNotFoundError:
             return None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            get_logger().warning("staged.damaged", folder=str(folder), reason=type(error).__name__)
+            return None
+
+    @classmethod
+    def _of(cls, found: dict[str, Any]) -> Manifest:
         return cls(
             Sets(**{name: tuple(names) for name, names in found["sets"].items()}),
             _intake(found["intake"]),
@@ -46,6 +62,17 @@ class Manifest:
             tuple(_expectation(one) for one in found["sample"]),
             found["rejects"],
         )
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """List the files of staged rows with their sizes in bytes, by their paths in the folder."""
+    return {str(path.relative_to(folder)): path.stat().st_size for path in sorted(folder.rglob("*.arrow"))}
+
+
+def _whole(folder: Path, sizes: dict[str, int]) -> bool:
+    """Return whether the files that were staged are there, none of them torn; others may have come since."""
+    there = _sizes(folder)
+    return all(there.get(name) == size for name, size in sizes.items())
 
 
 def _intake(found: dict[str, Any]) -> Intake:

@@ -20,6 +20,7 @@ _STORAGE = frozenset(
     }
 )  # fmt: skip
 # polars gives the number in the text only.
+_DAMAGED = "see whether the disk is sound; put the folder back from a backup, or move it away and look what was sent"
 _NUMBER = re.compile(r"\(os error ([0-9]+)\)")
 
 
@@ -39,13 +40,15 @@ def storage_faults(state_dir: Path, maybe_sent: Callable[[], bool] = lambda: Fal
     """
     try:
         yield
-    except (OSError, sqlite3.OperationalError) as error:
+    except (OSError, sqlite3.DatabaseError) as error:
         reason = _reason(error)
         if reason is None:
             raise
-        problem = Problem(
-            f"the state folder cannot be written: {reason}", str(state_dir), _advice(sent := _ask(maybe_sent))
-        )
+        sent = _ask(maybe_sent)
+        if type(error) is sqlite3.DatabaseError:
+            problem = Problem(f"a file of the state folder is damaged: {reason}", str(state_dir), _DAMAGED)
+        else:
+            problem = Problem(f"the state folder cannot be written: {reason}", str(state_dir), _advice(sent))
         raise (StorageStoppedError if sent else StorageError)(problem) from None
 
 
@@ -57,7 +60,11 @@ def _ask(maybe_sent: Callable[[], bool]) -> bool:
         return True
 
 
-def _reason(error: OSError | sqlite3.OperationalError) -> str | None:
+def _reason(error: OSError | sqlite3.DatabaseError) -> str | None:
+    if type(error) is sqlite3.DatabaseError:  # SQLite calls a damaged file by the bare class of its errors
+        return str(error)
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        return None
     if isinstance(error, sqlite3.OperationalError):
         # Everything else that SQLite calls so is a statement of ours that it does not understand.
         return str(error) if (getattr(error, "sqlite_errorcode", 0) & 0xFF) != sqlite3.SQLITE_ERROR else None

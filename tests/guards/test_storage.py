@@ -153,3 +153,27 @@ def test_a_wrong_statement_is_a_bug(tmp_path: Path) -> None:
             connection.execute("CREATE TABLE t (a)")
     finally:
         connection.close()
+
+
+def test_a_file_that_is_damaged_while_it_is_used_is_no_bug(tmp_path: Path) -> None:
+    """SQLite finds out when it comes to the torn page, by the bare class of its errors; what is ours passes."""
+    path = tmp_path / "x.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE a (b TEXT)")
+    connection.executemany("INSERT INTO a VALUES (?)", [("x" * 500,)] * 100)
+    connection.commit()
+    connection.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + b"\xff" * 4096 + whole[12288:])
+    connection = sqlite3.connect(path)
+    try:
+        with (
+            pytest.raises(StorageError, match="a file of the state folder is damaged") as caught,
+            storage_faults(tmp_path),
+        ):
+            connection.execute("SELECT count(b) FROM a WHERE b > ''").fetchone()
+        with pytest.raises(sqlite3.ProgrammingError), storage_faults(tmp_path):
+            connection.execute("SELECT ?", ())
+    finally:
+        connection.close()
+    assert "backup" in caught.value.problems[0].do
