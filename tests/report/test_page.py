@@ -38,7 +38,7 @@ SUMMARY = {
 def chunk(ordinal: int, state: ChunkState, minute: int = 0) -> ChunkRow:
     at = f"2026-11-21T03:{minute // 60 % 60:02}:{minute % 60:02}.000+00:00"
     return ChunkRow(
-        ordinal, 100, "d", "imports", state, 2, 7000 + ordinal, 100, 0, 0, None, at, at, at
+        ordinal, 100, "d", "imports", state, 2, 7000 + ordinal, "Disk <full>", 100, 0, 0, None, at, at, at
     )  # fmt: skip
 
 
