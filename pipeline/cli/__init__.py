@@ -17,6 +17,8 @@ COMMANDS = {
     "setup": "Make what the target lacks for a job.",
     "check": "Check job file, schema, token and the live database.",
     "preview": "Show records as they would be sent, field by field.",
+    "plan": "Show what a run would change, compared with the live database.",
+    "apply": "Send what was planned, once.",
     "resume": "Finish a run that stopped.",
     "replay": "Run the mended rejects, failed or open rows of a run.",
     "runs": "List the runs of a job, or of a state folder.",

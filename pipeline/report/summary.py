@@ -12,7 +12,7 @@ from pipeline.errors import AccountingError, Problem
 from pipeline.model.codes import CODES
 from pipeline.model.counts import SetAside
 
-Status = Literal["running", "validated", "done", "refused", "incomplete", "interrupted"]
+Status = Literal["running", "validated", "planned", "done", "refused", "incomplete", "interrupted"]
 
 # How many reject codes the text names; the document has them all.
 MOST_SET_ASIDE = 20
@@ -102,6 +102,7 @@ class Summary:
     problems: tuple[Problem, ...] = ()
     go_on: str = ""
     replay_of: str | None = None
+    plan: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of `--json` and `run.json`; a refused run has the keys of a refusal too."""
@@ -132,6 +133,8 @@ class Summary:
             "rejects": _place(self.rejects),
             "report": _place(self.report),
         }
+        if self.plan is not None:
+            document["plan"] = dict(self.plan)
         if self.replay_of is not None:
             document["replay_of"] = self.replay_of
         if self.status == "refused":

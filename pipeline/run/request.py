@@ -28,11 +28,19 @@ GUARDS: tuple[str, ...] = get_args(Guard)
 
 
 @dataclass(frozen=True)
+class PlanRequest:
+    """End the run before its first send, with a plan; `out` is a .csv or .ndjson file for every change."""
+
+    out: Path | None
+
+
+@dataclass(frozen=True)
 class RunRequest:
     """A whole run: `files` replace the job's own where given (as written, relative to the working folder).
 
     `limit` takes the first rows only, None takes all; `forced` holds names of `GUARDS`; `wait_s` is how long to wait for
     locks that another run holds. `replay_of` names the run whose rows these are, None for a run of its own.
+    With `plan` nothing is sent.
     """
 
     job: Job
@@ -42,6 +50,7 @@ class RunRequest:
     state_dir: Path
     wait_s: float = 0.0
     replay_of: str | None = None
+    plan: PlanRequest | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,16 @@ class ValidateRequest:
     accepted: Path | None
     rejects: Path | None
     origin: bool
+
+
+@dataclass(frozen=True)
+class ApplyRequest:
+    """Send the rows that the plan of `run` found to be created or changed, where it is not older than `max_age_s`."""
+
+    run: str
+    max_age_s: float
+    state_dir: Path
+    wait_s: float = 0.0
 
 
 @dataclass(frozen=True)

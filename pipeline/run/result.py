@@ -9,6 +9,7 @@ from pipeline.load.load_report import LoadReport
 from pipeline.model.counts import Intake, Rebuild, Staged, Verified
 from pipeline.model.files import SourceFile
 from pipeline.report.summary import Records, Status
+from pipeline.run.plan.plan import Planned
 
 # What these say of a run is no longer true once rows were sent.
 _NOTHING_SENT = (Exit.JOB, Exit.INPUT, Exit.API)
@@ -30,6 +31,11 @@ class Tally:
     problems: list[Problem] = field(default_factory=list)
     skipped_files: tuple[SourceFile, ...] = ()
     halts: frozenset[str] = frozenset()
+    # What a plan found, where nothing is to be sent; rows that `apply` need not send.
+    plan: Planned | None = None
+    unchanged: int = 0
+    # Rows of a plan that are not applied: several matches, not checked, changed since.
+    left: int = 0
 
     def check(self) -> None:
         """Compare the first sum of data rule 2, before anything is sent; one that is off is a bug."""
@@ -61,13 +67,14 @@ class Tally:
             failed=failed,
             unknown=unknown,
             unmatched=self.load.unmatched,
-            unsent=self.load.unsent(self.staged.accepted),
+            unchanged=self.unchanged,
+            unsent=self.load.unsent(self.staged.accepted - self.unchanged - self.left) + self.left,
         )
 
     @property
     def all_confirmed(self) -> bool:
         """Say whether every accepted row is confirmed."""
-        return self.refusal is None and self.load.rows.get("confirmed", 0) == self.staged.accepted
+        return self.refusal is None and (self.load.rows.get("confirmed", 0) + self.unchanged == self.staged.accepted)
 
     @property
     def exit_code(self) -> Exit:
@@ -75,6 +82,8 @@ class Tally:
         if self.refusal is not None:
             code = self.refusal.exit_code
             return Exit.INCOMPLETE if code in _NOTHING_SENT and self.load.anything_sent else code
+        if self.plan is not None:
+            return Exit.OK
         if self.load.interrupted and not self.all_confirmed:
             return Exit.INTERRUPTED
         if self.load.stopped and not self.load.anything_sent:
@@ -86,5 +95,7 @@ class Tally:
     @property
     def status(self) -> Status:
         """Say how the run ended, in the summary's words."""
+        if self.plan is not None and self.refusal is None:
+            return "planned"
         words: dict[Exit, Status] = {Exit.OK: "done", Exit.INCOMPLETE: "incomplete", Exit.INTERRUPTED: "interrupted"}
         return words.get(self.exit_code, "refused")

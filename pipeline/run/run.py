@@ -22,6 +22,7 @@ from pipeline.log import keep_log
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
 from pipeline.run.context import RunId, Site
+from pipeline.run.plan.plan import Planned
 from pipeline.run.prepare import PreparedJob, prepare
 from pipeline.run.request import RunRequest
 from pipeline.run.signals import interrupts
@@ -37,6 +38,13 @@ from pipeline.state.storage import storage_faults
 
 def run(request: RunRequest, reporter: Reporter, environ: Mapping[str, str] = os.environ) -> Summary:
     """Do the whole job once; raises PipelineError for what stops it before the run has begun."""
+    return run_with_plan(request, reporter, environ)[0]
+
+
+def run_with_plan(
+    request: RunRequest, reporter: Reporter, environ: Mapping[str, str] = os.environ
+) -> tuple[Summary, Planned | None]:
+    """Do the same, or end before the first send where the request wants a plan; returns it, too."""
     stop = Event()
     job = request.job
     environment = read_environment(environ)
@@ -64,11 +72,14 @@ def run(request: RunRequest, reporter: Reporter, environ: Mapping[str, str] = os
             if plan.files:
                 manifest = conductor.stage(plan)
                 loader = conductor.guard(manifest)
-                conductor.load(loader, Decisions())
-                conductor.verify(manifest.sample)
+                if request.plan is None:
+                    conductor.load(loader, Decisions())
+                    conductor.verify(manifest.sample)
+                else:
+                    conductor.plan(plan, manifest, request.plan.out)
             else:
                 conductor.guard_input()
-        return conductor.end()
+        return conductor.end(), conductor.tally.plan
 
 
 def begin(request: RunRequest, plan: PreparedJob, site: Site, api_host: str) -> RunId:

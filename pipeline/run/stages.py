@@ -33,6 +33,8 @@ from pipeline.report.summary import Summary
 from pipeline.run.context import RunId, Site
 from pipeline.run.intake import refuse_changed, take_in
 from pipeline.run.loading import Loader, terms_of
+from pipeline.run.plan.plan import KEPT_DAYS, make_plan
+from pipeline.run.plan.record import read_applied
 from pipeline.run.prepare import PreparedJob
 from pipeline.run.result import Tally
 from pipeline.run.summarise import RunFacts, summarise
@@ -172,6 +174,7 @@ class Conductor:
     def go_on_from(self, manifest: Manifest) -> None:
         """Take the account over from an earlier process that had staged everything."""
         self.tally.intake, self.tally.staged = manifest.intake, manifest.staged
+        self.tally.unchanged, self.tally.left = read_applied(self.id.folder.staged)
         self._record_staged()
         self.rejects = None if manifest.rejects is None else Path(manifest.rejects)
 
@@ -194,6 +197,11 @@ class Conductor:
         ledger, found = self.site.ledger, (*self.id.files, *self.tally.skipped_files)
         dumps = dumps_of(ledger, self.id.job, self.id.run, self.tally.intake.facts, found)
         check_guards(self.id.job, self.tally, self.id.forced, dumps)
+
+    def plan(self, plan: PreparedJob, manifest: Manifest, out: Path | None) -> None:
+        """Compare what is staged with the live target, in place of sending it (data rule 46)."""
+        with self.site.reporter.stage("compare", None):
+            self.tally.plan = make_plan(self.site.target, plan, self.site.choice, manifest, self.id.folder, out)
 
     def load(self, loader: Loader, decisions: Decisions) -> None:
         """Send what is staged, in chunks."""
@@ -244,6 +252,7 @@ class Conductor:
             resume=self.resume_command,
             failed=self.id.folder.path / "failed.csv",
             resumed=self.id.resumed,
+            state_dir=self.site.ledger.state_dir,
             replay_of=self.id.replay_of,
         )
         summary = summarise(facts, self.tally)
@@ -279,8 +288,10 @@ class Conductor:
                 self.id.folder.drop_staged()  # makes room for what follows
         self.id.folder.write_summary(summary.to_dict())
         self.site.ledger.end(self.id.run, state, summary.to_dict())
-        if state in (RunState.DONE, RunState.REFUSED):
+        if state in (RunState.DONE, RunState.REFUSED, RunState.PLANNED):
             self.register.end()
+        if state is RunState.PLANNED:
+            self.id.folder.end_staged(KEPT_DAYS, datetime.now(UTC))
         if state is RunState.DONE:
             self.id.folder.end_staged(self.id.job.state.keep_staged, datetime.now(UTC))
             close_overtaken(self.site.ledger, self.id.run)

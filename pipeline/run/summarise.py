@@ -15,6 +15,7 @@ from pipeline.model.job import Job
 from pipeline.model.outcome import Ending
 from pipeline.report.summary import FileCount, Summary, Verify, counted
 from pipeline.run.result import Tally
+from pipeline.state.advice import command
 
 # How many chunks in trouble are named.
 MOST_TROUBLES = 20
@@ -44,6 +45,7 @@ class RunFacts:
     failed: Path | None = None
     resumed: bool = False
     replay_of: str | None = None
+    state_dir: Path | None = None
 
 
 def summarise(facts: RunFacts, tally: Tally) -> Summary:
@@ -72,6 +74,7 @@ def summarise(facts: RunFacts, tally: Tally) -> Summary:
         problems=tuple(problems(facts, tally)),
         go_on=go_on(facts, tally),
         replay_of=facts.replay_of,
+        plan=None if tally.plan is None else tally.plan.counts,
     )
 
 
@@ -218,6 +221,9 @@ def _decision(facts: RunFacts, tally: Tally) -> str:
 def go_on(facts: RunFacts, tally: Tally) -> str:
     """Give the last line of the report: how to go on where the run is not done."""
     code = tally.exit_code
+    if tally.plan is not None and tally.refusal is None and facts.run is not None:
+        apply = command("apply", facts.run, state_dir=facts.state_dir)
+        return f"To apply: {apply}" if tally.plan.changes else "Nothing would change."
     again = "To go on: resume would stop there again; run it again as it was run"
     if isinstance(tally.refusal, NotResumableError):
         return f"{again}, with --force unfinished_run"

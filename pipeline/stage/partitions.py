@@ -34,7 +34,7 @@ class Partitions:
 
     def __init__(self, folder: Path, count: int) -> None:
         self._folder = folder
-        self._count = count
+        self.count = count
         self._buffers: list[list[pl.DataFrame]] = [[] for _ in range(count)]
         self._buffered = 0
         self._segments = [0] * count
@@ -42,10 +42,10 @@ class Partitions:
 
     def add(self, rows: pl.DataFrame) -> None:
         """Append accepted rows; raises OSError when the disk is full."""
-        if self._count == 1:
+        if self.count == 1:
             self._buffers[0].append(rows)
         else:
-            rows = rows.with_columns((pl.col("_key") % self._count).alias("_home")).sort("_home", maintain_order=True)
+            rows = rows.with_columns((pl.col("_key") % self.count).alias("_home")).sort("_home", maintain_order=True)
             homes = rows.drop_in_place("_home").rle().struct.unnest()
             start = 0
             for height, number in homes.iter_rows():

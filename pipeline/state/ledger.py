@@ -59,6 +59,8 @@ class RunState(StrEnum):
     INCOMPLETE = "incomplete"
     INTERRUPTED = "interrupted"
     CLOSED = "closed"
+    # A run that ended before its first send, with a plan that may be applied once.
+    PLANNED = "planned"
 
 
 # How many runs are looked through for a file of the same name.
@@ -66,7 +68,7 @@ MOST_EARLIER_RUNS = 100
 
 UNFINISHED = (RunState.RUNNING, RunState.INCOMPLETE, RunState.INTERRUPTED)
 _GOING = (RunState.RUNNING,)
-_ENDINGS = (RunState.DONE, RunState.REFUSED, RunState.INCOMPLETE, RunState.INTERRUPTED)
+_ENDINGS = (RunState.DONE, RunState.REFUSED, RunState.INCOMPLETE, RunState.INTERRUPTED, RunState.PLANNED)
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,10 @@ class Ledger:
     def resumed(self, run: str) -> None:
         """Record that somebody goes on with the run."""
         self._move(run, UNFINISHED, "be resumed", state=RunState.RUNNING, ended_at=None)
+
+    def applied(self, run: str) -> None:
+        """Record that a plan is being applied: from now on it is a run like any other."""
+        self._move(run, (RunState.PLANNED,), "be applied", state=RunState.RUNNING, ended_at=None)
 
     def read(self, run: str, facts: Iterable[FileFacts]) -> None:
         """Record the digests of the files that were read, and how many good records each has."""

@@ -23,7 +23,7 @@ _BEGINNING = ""
 # Files of a run with values of customers, by the setting that keeps them; everything else in its folder has none.
 _KINDS = {
     "keep_rejects": (
-        "rejects.csv", "rejects.ndjson", "failed.csv", "unknown.csv", "open.csv", "gone.csv", "*.part",
+        "rejects.csv", "rejects.ndjson", "failed.csv", "unknown.csv", "open.csv", "gone.csv", "changed.csv", "*.part",
     ),
     "keep_before": ("before*", "created.csv", "deleted.csv"),
 }  # fmt: skip

@@ -1,0 +1,81 @@
+"""The command `plan` (wiring)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli import options
+from pipeline.cli.output import show, tell
+from pipeline.run.request import PlanRequest, RunRequest
+
+# Exit code of --detailed-exitcode where a run would change something (design of the command line).
+CHANGES = 10
+
+
+def _changes_file(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:  # noqa: ARG001
+    if path is not None and path.suffix not in (".csv", ".ndjson"):
+        raise click.BadParameter(f"{str(path)!r} ends neither in .csv nor in .ndjson")
+    return path
+
+
+@click.command("plan")
+@options.job
+@options.files
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=_changes_file,
+    metavar="FILE",
+    help="List every change in FILE.csv or FILE.ndjson.",
+)
+@click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit with 10 where there are changes.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N rows.")
+@options.force
+@options.wait
+@options.settings
+@options.state_dir
+@options.quiet
+@options.log
+@options.as_json
+def command(
+    job: Path,
+    files: tuple[str, ...],
+    out: Path | None,
+    detailed: bool,
+    limit: int | None,
+    forced: tuple[str, ...],
+    wait_s: float,
+    settings: tuple[str, ...],
+    state_dir: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Show what a run would change: compare every row with the live database, and send nothing.
+
+    The same reading and the same guards as `run`. `apply` then sends what was planned.
+    """
+    from pipeline.config.read import read_job
+
+    read = read_job(job, settings)
+    from pipeline.report.progress import Reporter
+    from pipeline.run.plan.told import screen
+    from pipeline.run.run import run_with_plan
+
+    folder = options.state_folder(state_dir, job)
+    request = RunRequest(
+        job=read,
+        files=files,
+        limit=limit,
+        forced=frozenset(forced),
+        state_dir=folder,
+        wait_s=wait_s,
+        plan=PlanRequest(out),
+    )
+    summary, planned = run_with_plan(request, Reporter(quiet=quiet))
+    if planned is None or summary.exit_code:
+        return show(summary, as_json=as_json, quiet=quiet)
+    text = "" if quiet and not planned.changes else screen(planned, summary.line(), summary.go_on)
+    tell(summary.to_dict(), text, as_json=as_json)
+    return CHANGES if detailed and planned.changes else 0

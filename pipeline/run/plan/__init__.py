@@ -1,0 +1,1 @@
+"""Compare staged rows with the live target: what a run would create, change and leave (data rule 46)."""

@@ -1,0 +1,211 @@
+"""Send what was planned, once: the rows of a plan whose records are still as it saw them (wiring; data rule 46)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event
+
+import polars as pl
+
+from pipeline.config.environment import read_environment
+from pipeline.copernica import ApiError, CancelledError
+from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
+from pipeline.load.choice import choose
+from pipeline.load.loop import Decisions
+from pipeline.log import keep_log
+from pipeline.model.job import Job
+from pipeline.report.progress import Reporter
+from pipeline.report.summary import Summary
+from pipeline.run.context import RunId, Site
+from pipeline.run.plan.changes import ChangesFile
+from pipeline.run.plan.compare import compare_staged, states_of
+from pipeline.run.plan.plan import terms_for
+from pipeline.run.plan.record import PlanRecord, digest_of, rows_to_send, schema_path, write_applied
+from pipeline.run.prepare import PreparedJob, prepare
+from pipeline.run.request import ApplyRequest
+from pipeline.run.resume import refuse_other_host
+from pipeline.run.signals import interrupts
+from pipeline.run.stages import Conductor
+from pipeline.run.target import LiveTarget, connected, meet
+from pipeline.stage.lanes import Lanes
+from pipeline.stage.manifest import Manifest
+from pipeline.stage.partitions import write_rows
+from pipeline.state.advice import command
+from pipeline.state.find import find, open_ledger
+from pipeline.state.folder import RunFolder, private_files
+from pipeline.state.ledger import Ledger, RunRow, RunState
+from pipeline.state.lock import Patience, database_lock, job_lock
+from pipeline.state.register import Register
+from pipeline.state.storage import storage_faults
+
+
+def apply(request: ApplyRequest, reporter: Reporter, environ: Mapping[str, str] = os.environ) -> Summary:
+    """Apply a plan; raises ApiRefusedError for one that is stale, used, foreign, or of another job, schema or structure."""
+    stop = Event()
+    with ExitStack() as stack:
+        stack.enter_context(private_files())
+        stack.enter_context(storage_faults(request.state_dir))
+        ledger = stack.enter_context(closing(open_ledger(request.state_dir)))
+        row = find(ledger, request.run)
+        environment = read_environment(environ)
+        stack.enter_context(interrupts(stop))
+        patience = Patience(request.wait_s, stop)
+        stack.enter_context(job_lock(request.state_dir, row.job, patience))
+        row = find(ledger, row.id)  # as it is now, after waiting
+        job = Job.model_validate_json(row.job_copy)
+        folder = RunFolder(request.state_dir, row.id)
+        record, manifest = _plan_of(row, job, folder, ledger)
+        refuse_other_host(row, environment.api_url)
+        client = stack.enter_context(connected(job, environment, stop))
+        stack.enter_context(database_lock(environment.api_url, row.database_id, patience))
+        target = meet(client, job)
+        register = stack.enter_context(Register.open(environment.api_url, row.database_id, request.state_dir))
+        again = _again(job, ledger)
+        problems = tuple(_problems(row, record, target, ledger, register, job, request.max_age_s))
+        if problems:
+            raise ApiRefusedError(*(replace(problem, do=problem.do or again) for problem in problems))
+        files = tuple(file for file, _ in ledger.files(row.id))
+        site = Site(target, choose(job, tuple(row.structure)), ledger, register, reporter, stop)
+        keep_log(folder.log_path, row.id)
+        run_id = RunId(row.id, job, files, row.limit, frozenset(row.forced), folder, cut_for=row.way)
+        ledger.applied(row.id)
+        return _send(Conductor(site, run_id), record, manifest, replace(prepare(job, None), files=files))
+
+
+def _plan_of(row: RunRow, job: Job, folder: RunFolder, ledger: Ledger) -> tuple[PlanRecord, Manifest]:
+    """Return the plan of a run with its staged rows; raises ApiRefusedError where there is none that may be applied."""
+    where = f"run {row.id}"
+    record, manifest = PlanRecord.read(folder), Manifest.read(folder.staged)
+    if row.state is not RunState.PLANNED:
+        plain = f"this run is no plan: it is {row.state}"
+        what = plain if record is None else f"this plan was applied already: its run is {row.state}"
+        raise ApiRefusedError(Problem(what, where, _again(job, ledger)))
+    if record is None or manifest is None:
+        raise ApiRefusedError(Problem("the rows of this plan were removed", where, _again(job, ledger)))
+    return record, manifest
+
+
+def _again(job: Job, ledger: Ledger) -> str:
+    return f"plan again: {command('plan', job.path, state_dir=ledger.state_dir)}"
+
+
+def _problems(
+    row: RunRow,
+    record: PlanRecord,
+    target: LiveTarget,
+    ledger: Ledger,
+    register: Register,
+    job: Job,
+    max_age_s: float,
+) -> Iterator[Problem]:
+    """Name everything that has changed since the plan was made."""
+    where = f"run {row.id}"
+    age = datetime.now(UTC) - record.at
+    if age > timedelta(seconds=max_age_s):
+        hours = age.total_seconds() / 3600
+        yield Problem(f"the plan is {hours:,.1f} h old, older than --max-age allows", where)
+    if digest_of(job.path) != record.job_sha256:
+        yield Problem("the job file has changed since the plan was made", str(job.path))
+    if digest_of(schema_path(job)) != record.schema_sha256:
+        yield Problem("the schema has changed since the plan was made", str(schema_path(job)))
+    if row.account != target.identity.id or row.database_id != target.database.id:
+        yield Problem("the plan was made for another account or database", where)
+    for column, then in row.structure.items():
+        if target.live.get(column) != then:
+            yield Problem("the live field is not what it was when the plan was made", f"target column {column}")
+    since = [
+        one.id
+        for one in ledger.runs()
+        if one.database_id == row.database_id and one.id != row.id and (one.ended_at or "9") > record.planned_at
+        and ledger.sent_anything(one.id)
+    ]  # fmt: skip
+    latest = register.latest()
+    if since:
+        yield Problem(f"run {since[0]} has sent to this database since the plan was made", where)
+    elif latest is not None and latest > record.at:
+        yield Problem("another run of this host has sent to this database since the plan was made", where)
+
+
+def _send(conductor: Conductor, record: PlanRecord, manifest: Manifest, plan: PreparedJob) -> Summary:
+    """Send the planned rows whose records are still as the plan saw them."""
+    tally, folder = conductor.tally, conductor.id.folder
+    with conductor.stages():
+        conductor.go_on_from(manifest)
+        tally.unchanged, tally.left = record.unchanged, record.left
+        wanted = rows_to_send(folder.staged)
+        _narrow(folder.staged, wanted)
+        moved, file = _moved(conductor, plan, folder)
+        if moved.len():
+            _narrow(folder.staged, wanted.filter(~wanted.is_in(moved.implode())))
+            tally.left += moved.len()
+            what = f"{moved.len():,} rows were not sent: their records are no longer as the plan saw them"
+            tally.problems.append(Problem(what, str(file), "see them there, and plan again"))
+        if record.left:
+            what = f"{record.left:,} rows were not sent: the plan found several matches for them, or did not check them"
+            tally.problems.append(
+                Problem(what, f"run {conductor.id.run}", "make their keys unique in Copernica, and plan again")
+            )
+        write_applied(folder.staged, tally.unchanged, tally.left)
+        conductor.load(conductor.guard(manifest), Decisions())
+        conductor.verify(manifest.sample)
+    return conductor.end()
+
+
+def _narrow(staged: Path, keep: pl.Series) -> None:
+    """Leave only some rows, by `_seq`, in the lanes; those of the plan stay beside as `lanes-planned`."""
+    planned, lanes = staged / "lanes-planned", staged / "lanes"
+    if not planned.exists():
+        lanes.rename(planned)
+    every = Lanes(planned)
+    for lane in every.lanes():
+        folder = lanes / lane.folder_name
+        for path in sorted((planned / lane.folder_name).iterdir()):
+            rows = pl.read_ipc(path)
+            kept = rows.filter(rows["_seq"].is_in(keep.implode()))
+            target = folder / path.name
+            if kept.height:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                write_rows(kept, target)
+            else:
+                target.unlink(missing_ok=True)
+    lanes.mkdir(mode=0o700, exist_ok=True)
+    for folder in lanes.iterdir():
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _moved(conductor: Conductor, plan: PreparedJob, folder: RunFolder) -> tuple[pl.Series, Path]:
+    """Read the planned keys again; returns the `_seq` of rows whose records have changed, listed in a file.
+
+    Raises ApiRefusedError where the target cannot be read.
+    """
+    target, staged = conductor.site.target, folder.staged
+    file = folder.path / "changed.csv"
+    terms, lanes = terms_for(conductor.id.job, plan, target), Lanes(staged / "lanes")
+    none = pl.Series("_seq", dtype=pl.UInt64)
+    if terms.action == "add" or not terms.keys.profile:
+        return none, file
+    try:
+        with ChangesFile(None) as sink:
+            compare_staged(target.client, target.database, terms, lanes, staged / "again", sink)
+    except CancelledError as error:
+        raise InterruptedRunError(Problem(error.message, "the comparison with the plan", "nothing was sent")) from None
+    except ApiError as error:
+        raise ApiRefusedError(Problem(error.message, "the comparison with the plan", "nothing was sent")) from None
+    then = states_of(staged / "plan").rename({"_state": "_then"})
+    now = states_of(staged / "again").join(then, on="_key", how="left")
+    moved = now.filter(pl.col("_state") != pl.col("_then"))["_key"]
+    if not moved.len():
+        return none, file
+    found = []
+    for rows in lanes.partitions(("_seq", "_key", *terms.keys.profile)):
+        found.append(rows.filter(rows["_key"].is_in(moved.implode())))
+    every = pl.concat(found)
+    every.select(terms.keys.profile).unique(maintain_order=True).write_csv(file)
+    file.chmod(0o600)
+    return every["_seq"], file

@@ -1,0 +1,147 @@
+"""Compare all staged rows of a run with the live target, partition by partition (wiring)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from pipeline.copernica import Client, Database
+from pipeline.run.plan.differ import PROFILE, Class, Compared, compare
+from pipeline.run.plan.live import LiveRecords, Sizes, count_records, paired, read_lookups, read_pages
+from pipeline.run.plan.terms import PlanTerms
+from pipeline.stage.lanes import Lanes
+from pipeline.stage.partitions import Partitions, write_rows
+
+# Records of the target and rows of ours that are compared at one time, about.
+_ROWS_AT_ONCE = 20_000
+_MOST_PARTITIONS = 512
+MOST_EXAMPLES = 10
+
+
+@dataclass
+class Comparison:
+    """What a run would change: rows by class, records by level and class, changes by field, the first examples.
+
+    `method` is lookups, pages or none; `calls` are those that the comparison made. `to_send` are the `_seq` of the rows that
+    would create or change something, `states` the folder with a digest of what the target holds for each key.
+    """
+
+    method: str
+    calls: int = 0
+    rows: Counter[Class] = field(default_factory=Counter)
+    records: Counter[tuple[str, Class]] = field(default_factory=Counter)
+    fields: Counter[str] = field(default_factory=Counter)
+    examples: list[Mapping[str, object]] = field(default_factory=list)
+    unread: Counter[str] = field(default_factory=Counter)
+    to_send: pl.Series = field(default_factory=lambda: pl.Series("_seq", dtype=pl.UInt64))
+
+
+class ChangeSink(Protocol):
+    """Take the changes as they are found."""
+
+    def write(self, changes: pl.DataFrame) -> None:
+        """Take some changes (CHANGES)."""
+
+
+def compare_staged(
+    client: Client, database: Database, terms: PlanTerms, lanes: Lanes, folder: Path, sink: ChangeSink
+) -> Comparison:
+    """Compare the rows of `lanes` with the target, by lookups or pages, whichever needs fewer calls.
+
+    `folder` holds what is compared meanwhile, and `states` of it what a later apply compares with. An `add` asks nothing:
+    every row makes a record.
+    """
+    before = client.calls
+    keys = _keys(lanes, terms)
+    total = sum(lanes.sizes().values())
+    if terms.action == "add" or not terms.keys.profile or not total:
+        found = _all_new(lanes, terms)
+        found.calls = client.calls - before
+        return found
+    profiles, subprofiles = count_records(client, database, terms)
+    sizes = Sizes(keys.len(), dict.fromkeys(subprofiles, 0), profiles, subprofiles, client.page_rows)
+    pages = sizes.calls_by_pages <= sizes.calls_by_lookups
+    count = min(_MOST_PARTITIONS, 1 + (total + (profiles if pages else keys.len())) // _ROWS_AT_ONCE)
+    ours = Partitions(folder / "ours", count)
+    for rows in lanes.partitions((*terms.sets.columns, "_seq", "_key", "_set")):
+        ours.add(rows)
+    live = LiveRecords(terms, folder / "live", count)
+    if not profiles:
+        pages = True  # nothing is there to be read
+    elif pages:
+        read_pages(client, database, live, keys)
+    else:
+        read_lookups(client, database, live, _key_texts(lanes, terms))
+    found = Comparison("pages" if pages else "lookups", client.calls - before)
+    found.unread.update(live.unread.values())
+    unread = pl.Series(list(live.unread), dtype=pl.UInt64)
+    _compare_all(found, ours, live, unread, folder / "states", sink)
+    return found
+
+
+def _compare_all(
+    found: Comparison, ours: Partitions, live: LiveRecords, unread: pl.Series, states: Path, sink: ChangeSink
+) -> None:
+    states.mkdir(mode=0o700, parents=True, exist_ok=True)
+    names = list(live.subprofiles)
+    to_send = [found.to_send]
+    for at, (rows, profiles, *subs) in enumerate(paired(ours, live.profiles, *live.subprofiles.values())):
+        if rows is None:
+            continue
+        compared = compare(rows, profiles, dict(zip(names, subs, strict=True)), unread, live.terms)
+        _add(found, compared)
+        write_rows(compared.states, states / f"{at:04d}.arrow")
+        sink.write(compared.changes)
+        sent = compared.rows.filter(pl.col("class").is_in([int(Class.UPDATE), int(Class.CREATE)]))
+        to_send.append(sent["_seq"])
+    found.to_send = pl.concat(to_send)
+
+
+def _add(found: Comparison, compared: Compared) -> None:
+    found.rows.update({Class(number): count for number, count in compared.rows["class"].value_counts().iter_rows()})
+    found.records.update(compared.records)
+    updates = compared.changes.filter(pl.col("field").is_not_null())
+    found.fields.update(dict(updates["field"].value_counts().iter_rows()))
+    if len(found.examples) < MOST_EXAMPLES:
+        found.examples += list(updates.head(MOST_EXAMPLES - len(found.examples)).iter_rows(named=True))
+
+
+def _all_new(lanes: Lanes, terms: PlanTerms) -> Comparison:
+    """Return the comparison of an `add`: every row makes a record of its own, or a subprofile."""
+    found = Comparison("none")
+    parts = [found.to_send]
+    for rows in lanes.partitions(("_seq", "_key", "_set")):
+        parts.append(rows["_seq"])
+        made = rows["_key"].n_unique() if terms.sets.collections else rows.height
+        found.rows[Class.CREATE] += rows.height
+        found.records[PROFILE, Class.CREATE] += made
+        for name in terms.sets.collections:
+            carried = int(((rows["_set"] & terms.sets.bit(name)) > 0).sum())
+            found.records[name, Class.CREATE] += carried
+    found.to_send = pl.concat(parts)
+    return found
+
+
+def _keys(lanes: Lanes, terms: PlanTerms) -> pl.Series:
+    """Return the distinct hashes of the staged profile keys."""
+    if not terms.keys.profile:
+        return pl.Series("_key", dtype=pl.UInt64)
+    parts = [rows["_key"].unique() for rows in lanes.partitions(("_key",))]
+    return pl.concat(parts).unique() if parts else pl.Series("_key", dtype=pl.UInt64)
+
+
+def _key_texts(lanes: Lanes, terms: PlanTerms) -> Iterator[pl.DataFrame]:
+    for rows in lanes.partitions(("_key", *terms.keys.profile)):
+        yield rows.unique("_key", keep="last", maintain_order=True)
+
+
+def states_of(folder: Path) -> pl.DataFrame:
+    """Read the digests of a comparison back: `_key`, `_state` UInt64."""
+    paths = sorted((folder / "states").glob("*.arrow"))
+    none = pl.DataFrame(schema={"_key": pl.UInt64, "_state": pl.UInt64})
+    return pl.concat([none, *(pl.read_ipc(path) for path in paths)])

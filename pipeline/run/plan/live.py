@@ -1,0 +1,167 @@
+"""Read the records of staged keys from the target, by lookups or pages, into partition files (edge: API client, files)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.copernica import Client, Collection, Database, Profile, Selector, StrangerError, Subprofile
+from pipeline.run.plan.terms import PlanTerms
+from pipeline.stage.partitions import Partitions
+from pipeline.validate.keys import key_fits
+
+# Records that are objects at one time; the rest lies on disk.
+_BATCH = 5_000
+
+
+@dataclass
+class LiveRecords:
+    """The target's records of the keys that were asked for, partitioned by key.
+
+    Profiles: `_key`, `_id` and the sent columns of the profile, interests as Yes and No. Subprofiles, per collection: `_key`
+    of their profile, `_sub`, `_id`, `_profile` and the columns of the collection. `unread` are keys that cannot be looked
+    up, with the reason.
+    """
+
+    terms: PlanTerms
+    folder: Path
+    count: int
+    unread: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.profiles = Partitions(self.folder / "profiles", self.count)
+        self.subprofiles = {
+            name: Partitions(self.folder / f"sub-{at}", self.count)
+            for at, name in enumerate(self.terms.sets.collections)
+        }
+
+    def add_profiles(self, found: Iterable[Profile], wanted: pl.Series | int) -> pl.DataFrame:
+        """Keep profiles whose key is among `wanted`, or all as those of one key; returns their `_id` and `_key`."""
+        frame = _profile_frame(list(found), self.terms)
+        if isinstance(wanted, int):
+            frame = frame.with_columns(pl.lit(wanted, pl.UInt64).alias("_key"))
+        else:
+            frame = frame.filter(frame["_key"].is_in(wanted.implode()))
+        if frame.height:
+            self.profiles.add(frame)
+        return frame.select("_id", "_key")
+
+    def add_subprofiles(self, collection: str, found: Iterable[Subprofile], owners: pl.DataFrame) -> None:
+        """Keep subprofiles of `owners` (`_id`, `_key`)."""
+        frame = _subprofile_frame(list(found), collection, self.terms)
+        frame = frame.join(owners.rename({"_id": "_profile"}), on="_profile", how="inner")
+        if frame.height:
+            self.subprofiles[collection].add(frame)
+
+
+def read_pages(client: Client, database: Database, records: LiveRecords, wanted: pl.Series) -> None:
+    """Page the database by id, and each collection; only records of wanted keys are kept."""
+    owners = []
+    profiles = client.profiles(database, data_only=True)
+    while batch := list(islice(profiles, _BATCH)):
+        owners.append(records.add_profiles(batch, wanted))
+    known = pl.concat(owners) if owners else pl.DataFrame(schema={"_id": pl.UInt64, "_key": pl.UInt64})
+    for name in records.terms.sets.collections:
+        subprofiles = client.collection_subprofiles(database.collections[name], data_only=True)
+        while subs := list(islice(subprofiles, _BATCH)):
+            records.add_subprofiles(name, subs, known)
+
+
+def read_lookups(client: Client, database: Database, records: LiveRecords, keys: Iterable[pl.DataFrame]) -> None:
+    """Look each key up (frames of `_key` and the key columns), and list the subprofiles of what is found.
+
+    A key that cannot be selected by, or for which the selector was not honoured, is noted as unread.
+    """
+    terms = records.terms
+    fields = database.fields
+    types = [fields[name].type for name in terms.keys.profile]
+    for frame in keys:
+        for number, *key in frame.select("_key", *terms.keys.profile).iter_rows():
+            try:
+                selectors = [
+                    Selector.equals(fields[name], text) for name, text in zip(terms.keys.profile, key, strict=True)
+                ]
+                found = list(client.profiles(database, *selectors))
+            except (ValueError, StrangerError) as error:
+                records.unread[number] = str(error)
+                continue
+            returned = [[one.fields.get(name, "") for name in terms.keys.profile] for one in found]
+            if not all(key_fits(key, one, types) for one in returned):
+                records.unread[number] = "the lookup gave a profile with another key"
+                continue
+            owners = records.add_profiles(found, number)
+            for name in terms.sets.collections:
+                for one in found:
+                    listed = client.subprofiles(one.id, database.collections[name])
+                    records.add_subprofiles(name, (replace(sub, profile=one.id) for sub in listed), owners)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many records the target holds, and how many keys are asked for."""
+
+    keys: int
+    carried: Mapping[str, int]
+    profiles: int
+    subprofiles: Mapping[str, int]
+    page_rows: int
+
+    @property
+    def calls_by_pages(self) -> int:
+        """Return the calls of paging everything."""
+        return sum(-(-count // self.page_rows) or 1 for count in (self.profiles, *self.subprofiles.values()))
+
+    @property
+    def calls_by_lookups(self) -> int:
+        """Return the calls of looking every key up: one for the profile, one per collection."""
+        return self.keys * (1 + len(self.carried))
+
+
+def count_records(client: Client, database: Database, terms: PlanTerms) -> tuple[int, dict[str, int]]:
+    """Count the records of the target, one call each."""
+    collections: Mapping[str, Collection] = database.collections
+    counts = {name: client.count_subprofiles(collections[name]) for name in terms.sets.collections}
+    return client.count(database), counts
+
+
+def _profile_frame(found: list[Profile], terms: PlanTerms) -> pl.DataFrame:
+    columns: dict[str, pl.Series] = {"_id": pl.Series([one.id for one in found], dtype=pl.UInt64)}
+    for name in dict.fromkeys((*terms.keys.profile, *terms.profile_columns)):
+        if name in terms.sets.interests:
+            interest = name.partition(".")[2]
+            values = ["Yes" if interest in one.interests else "No" for one in found]
+        else:
+            values = [one.fields.get(name, "") for one in found]
+        columns[name] = pl.Series(values, dtype=pl.String)
+    frame = pl.DataFrame(columns)
+    return frame.with_columns(terms.key_hash(frame))
+
+
+def _subprofile_frame(found: list[Subprofile], collection: str, terms: PlanTerms) -> pl.DataFrame:
+    columns: dict[str, pl.Series] = {
+        "_id": pl.Series([one.id for one in found], dtype=pl.UInt64),
+        "_profile": pl.Series([one.profile for one in found], dtype=pl.UInt64),
+    }
+    for name in terms.columns_of(collection):
+        values = [one.fields.get(name.partition(".")[2], "") for one in found]
+        columns[name] = pl.Series(values, dtype=pl.String)
+    frame = pl.DataFrame(columns)
+    return frame.with_columns(terms.sub_hash(frame, collection))
+
+
+def paired(*every: Partitions) -> Iterator[list[pl.DataFrame | None]]:
+    """Yield the partitions of several sets of files side by side, in the order of their numbers; None where one has none."""
+    waiting = [one.frames() for one in every]
+    heads = [next(frames, None) for frames in waiting]
+    count = every[0].count
+    while any(head is not None for head in heads):
+        homes = [int(head["_key"][0]) % count for head in heads if head is not None]
+        home = min(homes)
+        mine = [head is not None and int(head["_key"][0]) % count == home for head in heads]
+        yield [head if here else None for head, here in zip(heads, mine, strict=True)]
+        heads = [next(frames, None) if here else head
+                 for frames, head, here in zip(waiting, heads, mine, strict=True)]  # fmt: skip

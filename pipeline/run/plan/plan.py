@@ -1,0 +1,142 @@
+"""End a run before its first send: compare what is staged with the live target, and keep the plan (wiring; data rule 46)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.copernica import ApiError, CancelledError
+from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
+from pipeline.load.choice import Choice
+from pipeline.model.columns import Keys
+from pipeline.model.job import Job
+from pipeline.run.plan.changes import ChangesFile
+from pipeline.run.plan.compare import Comparison, compare_staged
+from pipeline.run.plan.differ import PROFILE, Class
+from pipeline.run.plan.record import PlanRecord, digest_of, schema_path
+from pipeline.run.plan.terms import PlanTerms
+from pipeline.run.target import LiveTarget
+from pipeline.stage.lanes import Lanes
+from pipeline.stage.manifest import Manifest
+from pipeline.state.folder import RunFolder
+
+if TYPE_CHECKING:
+    from pipeline.run.prepare import PreparedJob
+
+# Days that the rows of a plan stay that nobody applies.
+KEPT_DAYS = 7
+_CALLS_PER_IMPORT = 3  # the POST and two polls
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan: the entry of the summary, and what a person reads beside it."""
+
+    counts: Mapping[str, Any]
+    comparison: Comparison
+    imports: int
+    bytes_planned: int
+
+    @property
+    def changes(self) -> int:
+        """Return how many rows would create or change something."""
+        return int(self.counts["create"]) + int(self.counts["update"])
+
+
+def terms_for(job: Job, plan: PreparedJob, target: LiveTarget) -> PlanTerms:
+    """Return what comparing needs to know."""
+    return PlanTerms(
+        Keys.of(job.target.key_fields),
+        plan.link.sets,
+        target.live,
+        {spec.name: spec.kind for spec in plan.schema.specs},
+        job.target.action,
+        job.target.delete_target,
+        job.target.ignore_empty_fields,
+        job.target.on_several_matches == "all",
+    )
+
+
+def make_plan(
+    target: LiveTarget, plan: PreparedJob, choice: Choice, manifest: Manifest, folder: RunFolder, out: Path | None
+) -> Planned:
+    """Compare the staged rows with the target, and keep what `apply` needs beside them.
+
+    Raises ApiRefusedError where the target cannot be read, InterruptedRunError when that was interrupted.
+    """
+    job, terms = plan.job, terms_for(plan.job, plan, target)
+    staged = folder.staged
+    lanes = Lanes(staged / "lanes")
+    where = "the comparison with the database"
+    try:
+        with ChangesFile(out) as sink:
+            found = compare_staged(target.client, target.database, terms, lanes, staged / "plan", sink)
+    except CancelledError as error:
+        raise InterruptedRunError(Problem(error.message, where, "nothing was sent")) from None
+    except ApiError as error:
+        raise ApiRefusedError(Problem(error.message, where, "nothing was sent; plan again later")) from None
+    left = found.rows[Class.SEVERAL] + found.rows[Class.NOT_CHECKED]
+    record = PlanRecord(
+        datetime.now(UTC).isoformat(),
+        digest_of(job.path),
+        digest_of(schema_path(job)),
+        found.to_send.len(),
+        found.rows[Class.UNCHANGED],
+        left,
+    )
+    record.write(folder, found.to_send)
+    imports, size = _cost(lanes, found, job)
+    calls = _calls(found, terms, choice, imports, manifest)
+    return Planned(_counts(found, calls), found, imports if choice.way == "imports" else 0, size)
+
+
+def _counts(found: Comparison, calls: int) -> dict[str, Any]:
+    """Return the entry `plan` of the summary: rows by what becomes of them, and records beside."""
+    levels = sorted({level for level, _ in found.records}, key=lambda level: (level != PROFILE, level))
+    return {
+        "create": found.rows[Class.CREATE],
+        "update": found.rows[Class.UPDATE],
+        "unchanged": found.rows[Class.UNCHANGED],
+        "gone": None,
+        "several": found.rows[Class.SEVERAL],
+        "not_checked": found.rows[Class.NOT_CHECKED],
+        "calls_planned": calls,
+        "calls_made": found.calls,
+        "records": {
+            level: {one.name.lower(): found.records[level, one] for one in Class if found.records[level, one]}
+            for level in levels
+        },
+    }
+
+
+def _cost(lanes: Lanes, found: Comparison, job: Job) -> tuple[int, int]:
+    """Return the imports that the planned rows need, at least, and about the bytes of their bodies."""
+    imports = size = 0
+    sent = found.to_send
+    for lane in lanes.lanes():
+        rows = bytes_ = 0
+        for frame in lanes.frames(lane):
+            mine = frame.filter(frame["_seq"].is_in(sent.implode()))
+            rows += mine.height
+            names = [name for name in mine.columns if not name.startswith("_")]
+            if mine.height:
+                # Quotes, colon and comma, and the name of the column with each cell.
+                bytes_ += sum(int(mine[name].str.len_bytes().sum()) + mine.height * (len(name) + 6) for name in names)
+        imports += max(-(-rows // job.load.chunk_rows), -(-bytes_ // job.load.chunk_bytes))
+        size += bytes_
+    return imports, size
+
+
+def _calls(found: Comparison, terms: PlanTerms, choice: Choice, imports: int, manifest: Manifest) -> int:
+    """Return about how many calls `apply` needs: per import, or per profile and subprofile; none without changes."""
+    if not found.to_send.len():
+        return 0
+    if choice.way == "imports":
+        return _CALLS_PER_IMPORT * imports
+    touched = (Class.CREATE, Class.UPDATE)
+    writes = sum(count for (_, one), count in found.records.items() if one in touched)
+    lookups = manifest.staged.profiles * (1 + len(terms.sets.collections))
+    return writes + min(lookups, found.to_send.len() * (1 + len(terms.sets.collections)))

@@ -1,0 +1,51 @@
+"""Hold what comparing needs to know of a job and of the live structure (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.model.columns import Keys, Kind, LiveField, Sets
+from pipeline.validate.keys import fold, hashed
+
+
+@dataclass(frozen=True)
+class PlanTerms:
+    """The job's keys, columns and action, the live fields by target column, and the kinds of the schema."""
+
+    keys: Keys
+    sets: Sets
+    live: Mapping[str, LiveField]
+    kinds: Mapping[str, Kind]
+    action: str
+    delete_target: str | None
+    ignore_empty: bool
+    all_matches: bool
+
+    @property
+    def profile_columns(self) -> tuple[str, ...]:
+        """Return the sent columns of the profile, interests included."""
+        return tuple(name for name in self.sets.columns if "." not in name or name in self.sets.interests)
+
+    def columns_of(self, collection: str) -> tuple[str, ...]:
+        """Return the sent columns of a collection."""
+        return tuple(name for name in self.sets.columns if name.startswith(f"{collection}."))
+
+    def leaves_empty(self, column: str) -> bool:
+        """Return whether an empty cell leaves what is stored: an interest that is not known is never sent."""
+        return self.ignore_empty or column in self.sets.interests
+
+    def key_hash(self, frame: pl.DataFrame) -> pl.Series:
+        """Hash the profile keys of records as those of staged rows are (data rule 15)."""
+        return self._hash(frame, self.keys.profile).alias("_key")
+
+    def sub_hash(self, frame: pl.DataFrame, collection: str) -> pl.Series:
+        """Hash the keys of a collection, under "maybe the same"."""
+        return self._hash(frame, self.keys.collections.get(collection, ())).alias("_sub")
+
+    def _hash(self, frame: pl.DataFrame, names: tuple[str, ...]) -> pl.Series:
+        if not names:
+            return pl.zeros(frame.height, dtype=pl.UInt64, eager=True)
+        return hashed([fold(frame[name].fill_null(""), self.kinds.get(name, "text")) for name in names])

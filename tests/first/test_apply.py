@@ -1,0 +1,124 @@
+"""`apply`: what was planned is sent once, and only where nothing has changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.first.test_plan import FIRST, HEADER, call, counts, opened
+from tests.support.api_caller import Client
+from tests.support.command import Ran
+from tests.support.journey import Journey
+
+SECOND = (
+    HEADER
+    + "C1,Gouda,1,1.50,2000-01-02,Yes,,\nC2,Delft,2,0,,,O1,5\nC2,Delft,2,0,,,O2,4\nC3,Goes,,,,No,,\nC4,Ede,,,,,,\n"
+)
+
+
+def planned(journey: Callable[..., Journey]) -> tuple[Journey, Ran]:
+    """Load the first dump, then plan the second."""
+    here = opened(journey, FIRST)
+    assert call(here, "run").exit_code == 0
+    here.write("dump.csv", SECOND)
+    ran = call(here, "plan")
+    assert counts(ran) == {"create": 1, "update": 2, "unchanged": 2}
+    return here, ran
+
+
+def applied(here: Journey, plan: Ran, *words: str) -> Ran:
+    return here.ask("apply", plan.document["run"], *words)
+
+
+def test_what_was_planned_is_sent_and_nothing_else(journey: Callable[..., Journey]) -> None:
+    """The unchanged row is not sent; the next plan is empty; the database is as if the run had been made."""
+    here, plan = planned(journey)
+    ran = applied(here, plan)
+    assert ran.exit_code == 0, ran.stderr
+    assert (ran.document["status"], ran.records["confirmed"], ran.records["unchanged"]) == ("done", 3, 2)
+    cities = {one["fields"]["CustomerID"]: one["fields"]["City"] for one in here.profiles("Shop")}
+    assert cities == {"C1": "Gouda", "C2": "Delft", "C3": "Goes", "C4": "Ede"}
+    assert counts(call(here, "plan")) == {"unchanged": 5}
+
+
+def refused(ran: Ran) -> str:
+    """Return why an apply was refused; it says to plan again."""
+    assert ran.exit_code == 5, ran.stdout
+    assert " plan " in ran.document["errors"][0]["do"]
+    return str(ran.document["errors"][0]["what"])
+
+
+def test_a_plan_is_applied_once(journey: Callable[..., Journey]) -> None:
+    """The second time it is used."""
+    here, plan = planned(journey)
+    assert applied(here, plan).exit_code == 0
+    assert refused(applied(here, plan)) == "this plan was applied already: its run is done"
+
+
+def test_an_old_plan_is_stale(journey: Callable[..., Journey]) -> None:
+    """`--max-age` says how old it may be."""
+    here, plan = planned(journey)
+    assert "old, older than --max-age allows" in refused(applied(here, plan, "--max-age", "0s"))
+
+
+def test_a_run_that_is_no_plan_is_refused(journey: Callable[..., Journey]) -> None:
+    """As is one that does not exist."""
+    here, _ = planned(journey)
+    runs = here.ask("runs").document["runs"]
+    done = next(one["run"] for one in runs if one["status"] == "done")
+    assert refused(here.ask("apply", done)) == "this run is no plan: it is done"
+    assert here.ask("apply", "shop-none").exit_code == 3
+
+
+@pytest.mark.parametrize("name", ["job.yaml", "schema.py"])
+def test_another_job_or_schema_is_refused(journey: Callable[..., Journey], name: str) -> None:
+    """What was checked against the one is not what the other says."""
+    here, plan = planned(journey)
+    path = here.folder / name
+    path.write_text(path.read_text() + "# edited\n")
+    assert "has changed since the plan was made" in refused(applied(here, plan))
+
+
+def test_a_run_in_between_makes_a_plan_foreign(journey: Callable[..., Journey]) -> None:
+    """The database is not what the plan saw."""
+    here, plan = planned(journey)
+    assert call(here, "run").exit_code == 0
+    assert "has sent to this database since the plan was made" in refused(applied(here, plan))
+
+
+def test_another_structure_is_refused(journey: Callable[..., Journey]) -> None:
+    """A field that became shorter since could cut a value."""
+    here, plan = planned(journey)
+    client = Client(here.sandbox)
+    fields = {one["name"]: one["ID"] for one in client.get("database/1/fields")["data"]}
+    assert client("PUT", f"database/1/field/{fields['City']}", {"name": "City", "length": 20}).status_code == 204
+    client.close()
+    assert refused(applied(here, plan)) == "the live field is not what it was when the plan was made"
+
+
+def test_records_that_somebody_has_changed_are_left_alone(journey: Callable[..., Journey]) -> None:
+    """They are listed; the others are sent."""
+    here, plan = planned(journey)
+    client = Client(here.sandbox)
+    (one,) = client.get("database/1/profiles", **{"fields[]": "CustomerID==C1"})["data"]
+    assert client("PUT", f"profile/{one['ID']}/fields", {"City": "Breda"}).status_code == 204
+    client.close()
+    ran = applied(here, plan)
+    assert ran.exit_code == 6, ran.stderr
+    assert (ran.records["confirmed"], ran.records["unchanged"], ran.records["unsent"]) == (2, 2, 1)
+    problem: dict[str, Any] = ran.document["problems"][0]
+    assert problem["what"] == "1 rows were not sent: their records are no longer as the plan saw them"
+    assert Path(problem["where"]).read_text() == "CustomerID\nC1\n"
+    cities = {one["fields"]["CustomerID"]: one["fields"]["City"] for one in here.profiles("Shop")}
+    assert cities["C1"] == "Breda"
+    assert cities["C4"] == "Ede"
+
+
+def test_a_plan_does_not_stand_in_the_way_of_a_run(journey: Callable[..., Journey]) -> None:
+    """It is nothing unfinished: the next night goes on, and `resume` has nothing to do."""
+    here, _ = planned(journey)
+    assert here.ask("resume").exit_code == 0
+    assert call(here, "run").exit_code == 0
