@@ -5,20 +5,19 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline.copernica.failures import LostError, StrangerError
 from pipeline.copernica.structure import whole
 from pipeline.copernica.versions import is_success
 from pipeline.copernica.wire import Kind, Request, Response
 
-# The one request that is not called by its path: it goes to a host of its own.
-EXCHANGE = "the exchange of the token"
+R = TypeVar("R")
 
 
 class Failure(Enum):
@@ -60,6 +59,9 @@ def fault_in(request: Request, response: Response, now_s: float) -> Fault | None
     """
     status = response.status
     if is_success(request.method, status):
+        if request.method in ("PUT", "POST") and is_page_of_html(response):
+            # Something between us and the API answered (data rule 28): whether the request arrived is not known.
+            return Fault(Failure.LOST, "answered with a page of HTML, which the API never sends", status)
         return None
     words = words_of(response)
     wait_s = retry_after_s(response.headers.get("retry-after"), now_s)
@@ -72,6 +74,14 @@ def fault_in(request: Request, response: Response, now_s: float) -> Fault | None
     if status in (401, 403) or (status == 400 and is_token_refusal(shortened(words))):
         return Fault(Failure.AUTH, words, status)
     return Fault(Failure.REFUSED, words, status)
+
+
+def is_page_of_html(response: Response) -> bool:
+    """Return whether the body is HTML, by what it says of itself or by how it begins."""
+    kind = response.headers.get("content-type", "").lower()
+    return bool(response.body.strip()) and (
+        kind.startswith(("text/html", "application/xhtml")) or response.body.lstrip()[:1] == b"<"
+    )
 
 
 def is_token_refusal(words: str) -> bool:
@@ -168,6 +178,19 @@ def object_of(response: Response) -> Mapping[str, Any]:
     if not isinstance(answer, dict):
         raise StrangerError("the answer is no JSON object", status=response.status)
     return answer
+
+
+def read_row(read: Callable[[Mapping[str, Any]], R], row: Mapping[str, Any], noun: str) -> R:
+    """Read one object of a list as a `noun`; raises StrangerError where it is none."""
+    try:
+        return read(row)
+    except (KeyError, TypeError, ValueError):
+        raise StrangerError(f"the answer holds something that is no {noun}") from None
+
+
+def named_of(row: Mapping[str, Any], noun: str) -> tuple[int, str]:
+    """Read id and name of a `noun`; raises StrangerError where there are none."""
+    return read_row(lambda found: (whole(found["ID"]), str(found["name"])), row, noun)
 
 
 def page_of(response: Response) -> Page:

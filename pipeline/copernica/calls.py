@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from threading import Event, Lock
 from urllib.parse import quote
 
-from pipeline.copernica.answers import EXCHANGE, Failure, Fault, fault_in, shortened
+from pipeline.copernica.answers import Failure, Fault, fault_in, shortened
 from pipeline.copernica.auth import Credentials, Exchange, QueryToken
 from pipeline.copernica.failures import (
     ApiError,
@@ -64,7 +64,7 @@ class Outside:
     """The outside world of a client, for tests and for who interrupts it.
 
     `clock` only rises, `now` is seconds since 1970, `random` gives 0 to 1. Without `sleep` a wait ends at once when
-    `cancelled` is set. `on_call` hears of every attempt at the API host, in the thread that made it.
+    `cancelled` is set. `on_call` is called after every attempt at the API host, in the thread that made it.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -195,7 +195,8 @@ class Caller:
                     break
                 self._waiter.wait(step.after_s)
         except ApiError as error:
-            error.maybe_sent = error.maybe_sent or course.maybe_sent
+            if course.maybe_sent and not error.maybe_sent:
+                raise error.after_a_change() from error.__cause__
             raise
         raise self._error(request, outcome, step, course)
 
@@ -207,13 +208,13 @@ class Caller:
         if fault.failure in (Failure.THROTTLED, Failure.BUSY):
             self._gate.slow_down(now_s, fault.retry_after_s)
         tries = Tries(
-            course.attempt,
-            now_s - course.started_s,
-            self._budget.left_s(now_s),
-            self._budget.budget_s,
-            self._outside.random(),
-            fault.retry_after_s,
-            course.renewed or not renewable,
+            attempt=course.attempt,
+            elapsed_s=now_s - course.started_s,
+            left_s=self._budget.left_s(now_s),
+            budget_s=self._budget.budget_s,
+            draw=self._outside.random(),
+            retry_after_s=fault.retry_after_s,
+            renewed=course.renewed or not renewable,
         )
         step = decide(request.kind, fault.failure, tries)
         if isinstance(step, Again):
@@ -303,13 +304,15 @@ class Caller:
         try:
             return self._attempts(exchange, once).body
         except RefusedError as error:
-            refusal = AuthError(f"the token could not be exchanged: {error.words}", status=error.status)
-        raise refusal
+            failed: ApiError = AuthError(f"the token could not be exchanged: {error.words}", status=error.status)
+        except ApiError as error:
+            failed = error
+        raise failed.at_the_exchange()
 
     def _error(self, request: Request, fault: Fault, step: Step, course: _Course) -> ApiError:
         attempts, maybe = course.attempt, course.maybe_sent
         words = self.redacted(fault.words) or "no words"
-        what = f"{request.method} {request.path}" if request.path else EXCHANGE
+        what = f"{request.method} {request.path}" if request.path else "the exchange of the token"
         times = "" if attempts == 1 else f" (attempt {attempts})"
         status = fault.status
         if fault.failure is Failure.AUTH:

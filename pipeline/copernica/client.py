@@ -22,8 +22,10 @@ from pipeline.copernica.answers import (
     is_unknown_id,
     json_of,
     made,
+    named_of,
     object_of,
     page_of,
+    read_row,
 )
 from pipeline.copernica.calls import Caller, Options, Outside
 from pipeline.copernica.endpoints import Change
@@ -148,7 +150,7 @@ class Client:
     def databases(self) -> Iterator[tuple[int, str]]:
         """Yield id and name of every database (GET `databases`, a heavy call: each comes with all its fields)."""
         for row in self._listed("databases"):
-            yield whole(row["ID"]), str(row["name"])
+            yield named_of(row, "database")
 
     def database_id(self, database: str | int) -> int:
         """Find a database by its name (in any case), or by its id where it is all digits, with one call.
@@ -164,45 +166,37 @@ class Client:
         inside another answer, which is cut (API sheet 5).
         """
         number, name = self._named_database(database)
-        try:
-            collections = [self._collection(one) for one in self._listed("database", number, "collections")]
-            fields = self.database_fields(number)
-            return Database(number, name, fields, by_name(collections), self.database_interests(number))
-        except (KeyError, TypeError, ValueError):
-            raise StrangerError("the answer holds something that is no database") from None
+        named = [named_of(row, "collection") for row in self._listed("database", number, "collections")]
+        collections = [Collection(one, called, self.collection_fields(one)) for one, called in named]
+        fields, interests = self.database_fields(number), self.database_interests(number)
+        return Database(number, name, fields, by_name(collections), interests)
 
     def _named_database(self, database: str | int) -> tuple[int, str]:
         wanted = str(database)
-        row = object_of(self._send(endpoints.get("database", wanted)))
-        try:
-            number, name = whole(row["ID"]), str(row["name"])
-        except (KeyError, TypeError, ValueError):
-            raise StrangerError("the answer holds something that is no database") from None
+        number, name = named_of(object_of(self._send(endpoints.get("database", wanted))), "database")
         if wanted != str(number) if wanted.isdecimal() else wanted.casefold() != name.casefold():
             raise StrangerError(f"asked for database {wanted!r}, got {name!r} ({number})")
         return number, name
 
     def collection(self, collection_id: int) -> Collection:
         """Read one collection with all its fields; raises RefusedError for an unknown id, StrangerError for another."""
-        row = object_of(self._send(endpoints.get("collection", collection_id)))
-        try:
-            if whole(row["ID"]) == collection_id:
-                return self._collection(row)
-        except (KeyError, TypeError, ValueError):
-            raise StrangerError("the answer holds something that is no collection") from None
-        raise StrangerError(f"asked for collection {collection_id}, got another one")
+        number, name = named_of(object_of(self._send(endpoints.get("collection", collection_id))), "collection")
+        if number != collection_id:
+            raise StrangerError(f"asked for collection {collection_id}, got another one")
+        return Collection(number, name, self.collection_fields(number))
 
     def database_fields(self, database_id: int) -> Mapping[str, Field]:
         """Read the fields of a database."""
-        return by_name(field_of(row) for row in self._listed("database", database_id, "fields"))
+        return by_name(read_row(field_of, row, "field") for row in self._listed("database", database_id, "fields"))
 
     def database_interests(self, database_id: int) -> Mapping[str, Interest]:
         """Read the interests of a database."""
-        return by_name(interest_of(row) for row in self._listed("database", database_id, "interests"))
+        rows = self._listed("database", database_id, "interests")
+        return by_name(read_row(interest_of, row, "interest") for row in rows)
 
     def collection_fields(self, collection_id: int) -> Mapping[str, Field]:
         """Read the fields of a collection."""
-        return by_name(field_of(row) for row in self._listed("collection", collection_id, "fields"))
+        return by_name(read_row(field_of, row, "field") for row in self._listed("collection", collection_id, "fields"))
 
     def post_import(self, wanted: ImportRequest, rows_json: bytes) -> int:
         """Start an import (v3 and v4) and return its id.
@@ -366,10 +360,6 @@ class Client:
 
     def _listed(self, *elements: str | int) -> Iterator[Mapping[str, Any]]:
         return by_offset(self._send, endpoints.get(*elements), self._version.page_rows)
-
-    def _collection(self, row: Mapping[str, Any]) -> Collection:
-        number = whole(row["ID"])
-        return Collection(number, str(row["name"]), self.collection_fields(number))
 
     def _data_only(self, request: Request, wanted: bool) -> Request:
         if not (wanted and self._version.has_data_only):

@@ -6,6 +6,9 @@ attribute ever holds a token, a query string or the value of a customer.
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 
 class ApiError(Exception):
     """Say that a call did not do what was asked.
@@ -13,13 +16,29 @@ class ApiError(Exception):
     `message` is redacted, `status` the HTTP status where there was an answer. `maybe_sent` tells the one thing that a
     caller must know of a changing request: it is True when Copernica may have carried it out (the answer was lost, or
     one of several attempts got none), and False when it certainly did not. For a request that only reads it is False.
+    `of_exchange` is True where it was not the API that failed, but the host that exchanges the token.
     """
+
+    of_exchange = False
 
     def __init__(self, message: str, *, status: int | None = None, maybe_sent: bool = False) -> None:
         self.message = message
         self.status = status
         self.maybe_sent = maybe_sent
         super().__init__(message)
+
+    def after_a_change(self) -> Self:
+        """Return the same error of a request of which an earlier attempt may have been carried out."""
+        return self._with(maybe_sent=True)
+
+    def at_the_exchange(self) -> Self:
+        """Return the same error of the exchange of the token."""
+        return self._with(of_exchange=True)
+
+    def _with(self, **facts: bool) -> Self:
+        twin = copy.copy(self)
+        twin.__dict__.update(self.__dict__, **facts)
+        return twin
 
 
 class NotSentError(ApiError):

@@ -15,12 +15,14 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
-from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
+from urllib3 import HTTPSConnectionPool
+from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
 from pipeline.copernica.answers import Failure, Fault
@@ -54,6 +56,46 @@ class _Lane:
 
     adapter: HTTPAdapter
     answered_s: float = float("-inf")
+
+
+class NoTlsError(NewConnectionError):
+    """TLS could not be set up, so nothing was sent."""
+
+
+class _Connecting(HTTPSConnection):
+    """Tell what breaks while TLS is set up from what breaks later: the class of the error alone does not."""
+
+    def connect(self) -> None:
+        """Connect and set TLS up; raises NoTlsError where that fails."""
+        try:
+            super().connect()
+        except HTTPError:
+            raise
+        except (ssl.SSLError, OSError) as error:
+            raise NoTlsError(self, "TLS could not be set up") from error
+
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Connecting
+
+
+class _Adapter(HTTPAdapter):
+    """One connection for a host, directly or through a proxy, whose handshake is told apart."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=2, pool_maxsize=1, max_retries=0)
+        self.init_poolmanager(2, 1, blocksize=PIECE_BYTES)
+
+    def init_poolmanager(self, *words: Any, **named: Any) -> None:
+        """Make the pools of direct connections."""
+        super().init_poolmanager(*words, **named)
+        self.poolmanager.pool_classes_by_scheme = {**self.poolmanager.pool_classes_by_scheme, "https": _Pool}
+
+    def proxy_manager_for(self, proxy: str, **named: Any) -> Any:
+        """Return the pools of the connections through a proxy."""
+        manager = super().proxy_manager_for(proxy, **named)
+        manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _Pool}
+        return manager
 
 
 class Transport:
@@ -91,9 +133,7 @@ class Transport:
         with self._lock:
             lane = self._free.pop() if self._free else None
         if lane is None:
-            adapter = HTTPAdapter(pool_connections=2, pool_maxsize=1, max_retries=0)
-            adapter.init_poolmanager(2, 1, blocksize=PIECE_BYTES)
-            return _Lane(adapter)
+            return _Lane(_Adapter())
         old = self._clock() - lane.answered_s >= RECENT_S
         if wanted is Connection.FRESH or (wanted is Connection.RECENT and old):
             lane.adapter.close()
@@ -134,10 +174,10 @@ def _fault_of(error: Exception) -> Fault:
         return Fault(Failure.NOT_SENT, "no connection in time")
     if any(isinstance(one, requests.exceptions.ProxyError) for one in chain):
         return Fault(Failure.NOT_SENT, "the proxy made no connection")
+    if any(isinstance(one, NoTlsError) for one in chain):
+        return Fault(Failure.NOT_SENT, "TLS could not be set up")
     if any(isinstance(one, NewConnectionError) for one in chain):
         return Fault(Failure.NOT_SENT, "no connection" + _errno(chain))
-    if any(_passed_through(one.__traceback__, "do_handshake") for one in chain):
-        return Fault(Failure.NOT_SENT, "TLS could not be set up")
     if any(isinstance(one, requests.Timeout | TimeoutError) for one in chain):
         return Fault(Failure.LOST, "no answer in time")
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
@@ -159,15 +199,6 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _errno(chain: list[BaseException]) -> str:
     number = next((one.errno for one in reversed(chain) if isinstance(one, OSError) and one.errno), None)
     return "" if number is None else f": {os.strerror(number)}"
-
-
-def _passed_through(at: TracebackType | None, function: str) -> bool:
-    """Tell whether an error was raised below `function`: its class does not say whether TLS broke before sending."""
-    while at is not None:
-        if at.tb_frame.f_code.co_name == function:
-            return True
-        at = at.tb_next
-    return False
 
 
 class _NoQueries(logging.Filter):

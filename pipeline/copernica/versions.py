@@ -24,14 +24,14 @@ class Version:
     """
 
     name: str
-    jwt: bool
-    flat_profiles: bool
-    page_rows: int
-    has_imports: bool
-    has_data_only: bool
-    has_consumption: bool
-    puts_subprofiles: bool
-    deletes_many: bool
+    jwt: bool = False
+    flat_profiles: bool = False
+    page_rows: int = 1000
+    has_imports: bool = False
+    has_data_only: bool = True
+    has_consumption: bool = True
+    puts_subprofiles: bool = True
+    deletes_many: bool = True
 
     def profile_body(self, fields: Mapping[str, str], interests: Mapping[str, bool] | None = None) -> object:
         """Give the body of POST and PUT `database/$id/profiles`; interests only where they are not None.
@@ -53,10 +53,18 @@ class Version:
 VERSIONS: Mapping[str, Version] = {
     version.name: version
     for version in (
-        Version("v1", False, True, 100, False, False, False, False, False),
-        Version("v2", False, False, 1000, False, True, True, True, True),
-        Version("v3", False, False, 1000, True, True, True, True, True),
-        Version("v4", True, False, 1000, True, True, True, True, True),
+        Version(
+            "v1",
+            flat_profiles=True,
+            page_rows=100,
+            has_data_only=False,
+            has_consumption=False,
+            puts_subprofiles=False,
+            deletes_many=False,
+        ),
+        Version("v2"),
+        Version("v3", has_imports=True),
+        Version("v4", has_imports=True, jwt=True),
     )
 }
 

@@ -21,7 +21,7 @@ from pipeline.copernica import (
     Outside,
     RefusedError,
 )
-from pipeline.copernica.answers import EXCHANGE, is_unknown_id
+from pipeline.copernica.answers import is_unknown_id
 from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
 from pipeline.log import get_logger
 from pipeline.model.columns import LiveField
@@ -138,7 +138,7 @@ def asked(what: str, question: Callable[[], T], advice: str) -> T:
 def _way_on(error: ApiError, advice: str) -> str:
     match error:
         case NotSentError():
-            url = "COPERNICA_AUTH_URL" if error.message.startswith(EXCHANGE) else "COPERNICA_API_URL"
+            url = "COPERNICA_AUTH_URL" if error.of_exchange else "COPERNICA_API_URL"
             return f"is the server up, and {url} right?"
         case AuthError():
             return "copy the token again into COPERNICA_TOKEN, or make a new one in Copernica"

@@ -57,6 +57,31 @@ def test_sample_update_in_v2() -> None:
 
 
 @pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ([("Content-Type", "text/html; charset=utf-8")], b"<html>Back soon</html>"),
+        ([("Content-Type", "text/html")], b"Back soon"),
+        ([], b"  \n<!DOCTYPE html>"),
+    ],
+)
+@pytest.mark.parametrize("request_", [PUT, POST], ids=["PUT", "POST"])
+def test_a_page_of_html_is_no_success_of_a_change(
+    request_: Request, headers: list[tuple[str, str]], body: bytes
+) -> None:
+    """Data rule 28: something in between has answered, so the outcome is not known; a GET cannot be misread."""
+    fault = fault_in(request_, Response.of(200, headers, body), 0)
+    assert fault == Fault(Failure.LOST, "answered with a page of HTML, which the API never sends", 200)
+    assert fault_in(GET, Response.of(200, headers, body), 0) is None
+
+
+@pytest.mark.parametrize("body", [b"", b" ", b"true", b"[]", b'{"a": "<b>"}', b"ok"])
+def test_what_the_api_sends_for_a_change_is_success(body: bytes) -> None:
+    """Nothing, JSON or a word, whatever its type is called."""
+    assert fault_in(PUT, Response.of(200, [("Content-Type", "application/json")], body), 0) is None
+    assert fault_in(POST, Response.of(201, [], body), 0) is None
+
+
+@pytest.mark.parametrize(
     ("status", "headers", "number"), [(204, [], None), (201, [("x-created", "502")], 502), (200, [], None)]
 )
 def test_sample_upsert(status: int, headers: list[tuple[str, str]], number: int | None) -> None:

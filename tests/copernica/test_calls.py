@@ -262,6 +262,19 @@ def test_an_exchange_that_is_refused_ends_it(serve: Serve, connect: Connect, rep
     assert [seen.path for seen in server.seen] == ["/authenticate"]
 
 
+def test_an_error_says_whether_it_was_the_exchange(serve: Serve, connect: Connect) -> None:
+    """So that who reads it looks at the right address; a code, no words."""
+    refused = serve(in_turn(answer(400, {"error": {"message": "no"}})))
+    with pytest.raises(AuthError) as error:
+        connect(refused.url, "v4").identity()
+    assert error.value.of_exchange
+    token = answer(200, jwt().encode())
+    server = serve(in_turn(token, answer(400, {"error": {"message": "Invalid access token"}}), token, answer(401, b"")))
+    with pytest.raises(AuthError) as error:
+        connect(server.url, "v4").identity()
+    assert not error.value.of_exchange
+
+
 def test_an_exchange_goes_again_after_a_passing_fault(serve: Serve, connect: Connect) -> None:
     """As reading does."""
     server = serve(auth_or(in_turn(answer(503), CLOSE, answer(200, jwt().encode())), in_turn(IDENTITY)))

@@ -56,6 +56,25 @@ def test_the_structure_is_read_from_its_own_lists(serve: Serve, connect: Connect
     assert list(found.interests) == ["news"]
 
 
+@pytest.mark.parametrize(
+    ("path", "wrong", "noun"),
+    [
+        ("/v3/database/customers", answer(200, {"ID": "x", "name": "Customers"}), "database"),
+        ("/v3/database/7/collections", listed({"ID": "3"}), "collection"),
+        ("/v3/database/7/fields", listed({"ID": "1", "type": "text"}), "field"),
+        ("/v3/collection/3/fields", listed({"ID": "1"}), "field"),
+        ("/v3/database/7/interests", listed({"ID": "9"}), "interest"),
+    ],
+)
+def test_a_structure_that_cannot_be_read_names_what_is_wrong(
+    serve: Serve, connect: Connect, path: str, wrong: Reply, noun: str
+) -> None:
+    """Each object is read by itself: an error of a call in between stays what it is."""
+    server = serve(lambda seen: {**STRUCTURE, path: wrong}[seen.path])
+    with pytest.raises(StrangerError, match=f"something that is no {noun}"):
+        connect(server.url).structure("customers")
+
+
 @pytest.mark.parametrize("asked", ["Customer", "8"])
 def test_another_database_than_asked_for_is_a_stranger(serve: Serve, connect: Connect, asked: str) -> None:
     """Writing to it would be the worst of all mistakes."""
