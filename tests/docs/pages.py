@@ -12,6 +12,7 @@ from unittest.mock import patch
 from pipeline.__main__ import main
 from pipeline.cli import COMMANDS
 from pipeline.model.codes import CODES, FAILED_CODES, Code
+from tests.docs.proofs import PROOFS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -26,6 +27,14 @@ JSON records can have besides (also `row_too_big`). `nothing_to_delete` comes fr
 after the first of them, `unreadable_before` from `configs/customers.yaml` with the file
 `sample_data/mended-2026-11-17.csv`. This page is made from `pipeline/model/codes.py` by `.venv/bin/python -m
 tests.docs.pages`.
+"""
+TESTS_HEAD = """\
+## Tests
+
+This table is made from `tests/docs/proofs.py` by `.venv/bin/python -m tests.docs.pages`; the paths are below `tests/`.
+
+| rule | tests |
+|---|---|
 """
 COMMANDS_HEAD = """\
 # Commands
@@ -77,7 +86,18 @@ def commands_page() -> str:
     return "\n".join(blocks)
 
 
-PAGES = {DOCS / "codes.md": codes_page, DOCS / "commands.md": commands_page}
+def rules_page() -> str:
+    """Lay out the rules as they are written, and behind them the tests of each."""
+    text = (DOCS / "rules.md").read_text(encoding="utf-8").partition(f"\n{TESTS_HEAD}")[0]
+    rows = "".join(f"| {number} | {_tests_of(number)} |\n" for number in sorted(PROOFS))
+    return f"{text.rstrip()}\n\n{TESTS_HEAD}{rows}"
+
+
+def _tests_of(number: int) -> str:
+    return "<br>".join(f"`{name}`" for name in PROOFS[number])
+
+
+PAGES = {DOCS / "codes.md": codes_page, DOCS / "commands.md": commands_page, DOCS / "rules.md": rules_page}
 
 if __name__ == "__main__":
     for path, page in PAGES.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from pipeline.model.codes import CODES
 from pipeline.run.request import GUARDS
 from tests.docs.pages import DOCS, ROOT
+from tests.docs.proofs import PROOFS
 
 TEXT = (DOCS / "rules.md").read_text(encoding="utf-8")
 # Rule: everything below its heading, up to the next heading.
@@ -25,17 +25,15 @@ def test_all_rules_are_there_in_order() -> None:
 
 
 @pytest.mark.parametrize("number", RULES)
-def test_each_rule_names_tests_that_exist(number: int) -> None:
-    """A rule that is built is proved; one that is not says so plainly."""
+def test_each_rule_is_explained_and_proved(number: int) -> None:
+    """In words on the page, by tests that exist in tests/docs/proofs.py; one that is not built yet says so."""
     text = RULES[number]
-    assert "\nTests: " in text
-    words, _, named = text.partition("\nTests: ")
-    assert len(words.strip()) > 80
-    found = re.findall(r"`(tests/[\w/]+\.py)::((?:Test\w+::)?test_\w+)`", named)
-    assert found or "not built yet" in named
-    assert re.sub(r"`[^`]+`|[,\s]", "", named) == ("" if found else re.sub(r"\s", "", named))
-    for file, name in found:
-        assert name in set(named_in(ast.parse((ROOT / file).read_text(encoding="utf-8")))), f"{file}::{name}"
+    assert "Tests:" not in text, "list the tests of a rule in tests/docs/proofs.py"
+    assert len(text.strip()) > 80
+    assert PROOFS.get(number) or "not built yet" in text.lower()
+    for name in PROOFS.get(number, ()):
+        file, _, test = name.partition("::")
+        assert test in set(named_in(ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8")))), name
 
 
 def named_in(tree: ast.Module | ast.ClassDef) -> Iterator[str]:
@@ -45,25 +43,6 @@ def named_in(tree: ast.Module | ast.ClassDef) -> Iterator[str]:
             yield node.name
         if isinstance(node, ast.ClassDef) and isinstance(tree, ast.Module):
             yield from (f"{node.name}::{name}" for name in named_in(node))
-
-
-def test_every_rule_has_a_home_in_the_code() -> None:
-    """Whoever changes a rule finds the functions that keep it: at least one says its number."""
-    said = Counter(
-        number
-        for path in (ROOT / "pipeline").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef)
-        for number in rules_in(ast.get_docstring(node) or "")
-    )
-    assert set(RULES) <= set(said)
-
-
-def rules_in(docstring: str) -> Iterator[int]:
-    """List the rules that a docstring names: `data rule 7`, `data rules 1-3`, `data rules 25 d, 28 and 29`."""
-    for numbers in re.findall(r"data rules? ([0-9]+(?: [a-d]\b|, | and |-|[0-9])*)", " ".join(docstring.split())):
-        for first, last in re.findall(r"([0-9]+)(?:-([0-9]+))?", numbers):
-            yield from range(int(first), int(last or first) + 1)
 
 
 def test_every_guard_is_explained() -> None:
