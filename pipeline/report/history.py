@@ -155,6 +155,8 @@ def _speed(row: RunRow, chunks: Sequence[ChunkRow], now: datetime) -> str:
     begun = min((one.sending_at for one in chunks if one.sending_at), default=None)
     confirmed = sum(one.confirmed for one in chunks)
     words = f"{confirmed:,} of {row.accepted:,} rows are confirmed"
+    if confirmed == row.accepted:
+        return f"{words}; a sample is read back."
     if begun is None or not confirmed:
         return f"{words}."
     rate = confirmed / max((now - datetime.fromisoformat(begun).astimezone(UTC)).total_seconds(), 0.001)

@@ -123,7 +123,9 @@ class _Bar:
     def leave_line(self) -> None:
         """Write what the stage came to."""
         if self._rows:
-            self._console.print(f"{self._name}: {self._rate()}, {time.monotonic() - self._started_s:.1f} s")
+            self._console.print(
+                f"{self._name}: {self._rate()}, {time.monotonic() - self._started_s:.1f} s", highlight=False
+            )
 
     def _rate(self) -> str:
         seconds = max(time.monotonic() - self._started_s, 0.001)

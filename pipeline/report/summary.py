@@ -181,7 +181,8 @@ def one_line(document: Mapping[str, Any]) -> str:
     counts = [f"{records[name]:,} {name}" for name in _IN_LINE if records.get(name)]
     counts = [f"{records['read']:,} read", *counts] if "read" in records else counts
     run = "" if document.get("run") is None else f"; run {document['run']}"
-    verdict = f"{document['status']}{', still open' if document.get('open') else ''}"
+    still_open = document.get("open") and document["status"] != "running"
+    verdict = f"{document['status']}{', still open' if still_open else ''}"
     code = "" if document.get("exit_code") is None else f" (exit {document['exit_code']})"
     return f"{document['job']}: {verdict}{code}: {', '.join(counts) or 'nothing counted yet'}{run}"
 

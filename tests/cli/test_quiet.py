@@ -69,6 +69,16 @@ def test_a_job_that_cannot_be_read_is_named_by_its_path(call, tmp_path):
     assert called.err.startswith(f"run {tmp_path}/none.yaml: refused (exit 3) at ")
 
 
+def test_nothing_that_a_quiet_night_does_not_need_is_loaded_at_its_start():
+    """Bars, pages, plots, mail and metrics are loaded where they are used."""
+    heavy = ("rich", "jinja2", "pygal", "apprise", "prometheus_client")
+    code = (
+        "import sys, pipeline.cli.run, pipeline.run.run, pipeline.run.announce, pipeline.report.progress\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 def test_without_a_file_a_traceback_is_shown(tmp_path):
     """A bug before the run has a folder would leave no trace at all."""
     code = (

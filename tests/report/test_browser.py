@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.report.html.page import render
 from tests.report.test_page import report
+from tests.support.shop import Shop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -23,7 +24,7 @@ PROBE = """<script>
 window.requests = 0;
 window.addEventListener("load", () => {
   const root = document.documentElement, seen = (name) => getComputedStyle(document.querySelector(name));
-  const box = (name) => document.querySelector(name).getBoundingClientRect();
+  const box = (name) => (document.querySelector(name) || root).getBoundingClientRect();
   const badge = box(".badge"), next = box(".next");
   const out = document.createElement("pre");
   out.id = "probe";
@@ -60,6 +61,17 @@ def shown(folder: Path, html: str, width: int) -> tuple[dict[str, object], list[
     found = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout)
     assert found is not None, done.stdout[-2000:]
     return json.loads(found[1]), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_the_index_fits_any_width_and_leads_to_the_reports(tmp_path: Path, shop: Shop, width: int):
+    """A table of all runs scrolls within the page; the first line of each is a link."""
+    shop.dump("1,Ede")
+    run = shop.done().document["run"]
+    html = Path(shop.ask("report", "--index").document["report"]).read_text()
+    assert f'<a href="runs/{run}/report.html">' in html
+    found, console = shown(tmp_path, html, width)
+    assert (console, found["wide"], found["requests"]) == ([], True, 0)
 
 
 @pytest.mark.parametrize("width", [390, 1200])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 
@@ -32,6 +33,35 @@ def test_a_terminal_sees_the_stage_and_how_far_it_is():
         advance(2)
     assert "read" in stream.getvalue()
     assert "50%" in stream.getvalue()
+
+
+def test_a_bar_is_never_full_before_its_stage_has_ended():
+    """The last step may be the one that fails; what stays is how many rows there were, and at what rate."""
+    stream = Terminal()
+    with Reporter(stream).stage("load", 4) as advance:
+        advance(4)
+        assert "100%" not in stream.getvalue()
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+    assert "99%" in shown
+    assert "100%" not in shown
+    assert re.search(r"load: 4 rows, [0-9,]+ rows/s, [0-9.]+ s\n", shown)
+
+
+def test_bytes_move_the_bar_and_rows_are_counted():
+    """A dump's size is known, its rows are not."""
+    stream = Terminal()
+    with Reporter(stream).stage("read", 1000) as advance:
+        advance(500, 7)
+    assert "50%" in stream.getvalue()
+    assert "read: 7 rows" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+
+
+def test_a_quiet_command_draws_nothing_on_a_terminal_either():
+    """Who runs the crontab's line by hand sees what cron would mail."""
+    stream = Terminal()
+    with Reporter(stream, quiet=True).stage("read", 10) as advance:
+        advance(10)
+    assert stream.getvalue() == ""
 
 
 def test_a_stage_of_unknown_length_can_be_shown():
