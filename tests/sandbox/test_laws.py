@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime
 from typing import Any
 
@@ -127,3 +128,33 @@ def test_one_import_or_two_in_order_end_the_same(
         assert sandbox.settle()
         ends.append(sandbox.contents("Customers"))
     assert ends[0] == ends[1]
+
+
+def test_fifty_clients_at_one_time(sandbox: Sandbox) -> None:
+    """Each creates, finds and updates its own profile; every request is answered, and nothing is mixed up."""
+    found: list[object] = []
+
+    def work(number: int) -> None:
+        client = Client(sandbox)
+        try:
+            for turn in range(4):
+                key = f"{number}-{turn}"
+                client.made("database/1/profiles", {"fields": {"CustNo": key}})
+                one = {"fields[]": f"CustNo=={key}", "create": "1"}
+                body = {"fields": {"CustNo": key, "City": f"C{turn}"}}
+                assert client("PUT", "database/1/profiles", body, **one).status_code == 204
+                (profile,) = client.get("database/1/profiles", **{"fields[]": f"CustNo=={key}"})["data"]
+                assert profile["fields"]["City"] == f"C{turn}"
+        except Exception as failure:  # noqa: BLE001 (it must reach the test)
+            found.append(failure)
+        finally:
+            client.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == []
+    assert len(sandbox.contents("1")["profiles"]) == 200
+    assert sandbox.hazards() == []

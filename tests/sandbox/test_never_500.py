@@ -106,6 +106,14 @@ def test_json_that_is_nested_deeply_is_unreadable(sandbox: Sandbox, api: Client,
     assert journal.status_code == 200
 
 
+def test_a_parameter_that_is_nested_deeply_is_dropped(sandbox: Sandbox, api: Client) -> None:
+    """As by PHP: 64 levels are kept, one more is not; the journal can be read afterwards."""
+    for levels in (64, 65, 5000):
+        api.session.post(api.base + "databases", data={"name" + "[a]" * levels: "x"}, timeout=10)
+    bodies = [one["body"] for one in requests.get(f"{sandbox.api_url}/_sandbox/journal", timeout=10).json()[-3:]]
+    assert [list(one) for one in bodies] == [["name"], [], []]
+
+
 @pytest.mark.parametrize("path", ["faults", "switches", "clock"])
 @pytest.mark.parametrize(
     "body", [DEEP, b"", b"[", b"\xff", b"null", b"[[]]", b'{"advance_s":{}}', b'{"now":[]}', b'{"a":1e999}']

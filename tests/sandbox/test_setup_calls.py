@@ -128,6 +128,31 @@ def test_consumption_counts_calls(sandbox: Sandbox, client_of: Callable[[int], C
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("PUT", "database/2", "customers"),
+        ("POST", "database/2/copy", "Customers"),
+        ("POST", "databases", "other"),
+        ("PUT", "collection/1", "visits"),
+        ("PUT", "collection/1", "CITY"),
+        ("PUT", "collection/1", "no blanks"),
+        ("PUT", "interest/1", "offers"),
+        ("PUT", "interest/1", "Orders"),
+        ("POST", "database/1/interests", "News"),
+        ("POST", "database/1/fields", "orders"),
+    ],
+)
+def test_a_name_that_is_taken_is_refused(sandbox: Sandbox, api: Client, method: str, path: str, name: str) -> None:
+    """In any case, and nothing changes; what has the name may be given it again."""
+    before = api.get("databases")
+    assert api.refused(method, path, {"name": name}) == "Invalid data provided"
+    assert api.get("databases") == before
+    assert api("PUT", "database/2", {"name": "OTHER"}).status_code == 204
+    assert api("PUT", "collection/1", {"name": "ORDERS"}).status_code == 204
+    assert api("PUT", "interest/1", {"name": "NEWS"}).status_code == 204
+
+
+@pytest.mark.parametrize(
     ("method", "path", "message"),
     [
         ("GET", "nothing", "Invalid method"),

@@ -224,6 +224,11 @@ def test_a_person_reads_every_page(sandbox: Sandbox, shop: Client, opened: Brows
             # On a phone tables are cards: nothing has to be pushed sideways.
             wide = "[...document.querySelectorAll('.card')].filter(one => one.scrollWidth > one.clientWidth + 1).length"
             assert opened.value(wide) == 0, path
+            unnamed = (
+                "[...document.querySelectorAll('table.stack tbody td:not(.blank)')].filter(one => "
+                "getComputedStyle(one, '::before').content !== JSON.stringify(one.dataset.name)).length"
+            )
+            assert opened.value(unnamed) == 0, path
     assert opened.complaints == []
     assert {one for one in opened.addresses if not one.startswith((sandbox.api_url, "data:", "about:"))} == set()
 
