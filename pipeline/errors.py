@@ -11,7 +11,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes of every command (design of the command line; README lists them for operators)."""
+    """Exit codes of every command (docs/reference.md lists them for operators)."""
 
     OK = 0
     BUG = 1

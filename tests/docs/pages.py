@@ -40,7 +40,7 @@ COMMANDS_HEAD = """\
 # Commands
 
 What `--help` says. Every command has `--json`: exactly one JSON document on stdout, everything else on stderr. Exit codes
-are in the [README](../README.md#exit-codes). This page is made by `.venv/bin/python -m tests.docs.pages`.
+are in [reference.md](reference.md#exit-codes). This page is made by `.venv/bin/python -m tests.docs.pages`.
 """
 
 

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,19 +16,22 @@ import pytest
 from pipeline.cli import COMMANDS
 from pipeline.errors import Exit
 from pipeline.sandbox import Sandbox
-from tests.docs.pages import ROOT, help_of
+from tests.docs.pages import DOCS, ROOT, help_of
 from tests.support.command import call
+from tests.support.shop import Shop
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+REFERENCE = (DOCS / "reference.md").read_text(encoding="utf-8")
+ONE_JOB = (DOCS / "one-job.md").read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent
 
 
-def section(title: str) -> str:
+def section(title: str, page: str = TEXT) -> str:
     """Give the text below a heading, up to the next one of its level or above (# is a comment in a code block)."""
     level, _, _ = title.partition(" ")
-    begin = TEXT.index(f"\n{title}\n")
-    end = re.compile(rf"^#{{2,{len(level)}}} ", re.MULTILINE).search(TEXT, begin + len(title) + 2)
-    return TEXT[begin : end.start() if end else len(TEXT)]
+    begin = page.index(f"\n{title}\n")
+    end = re.compile(rf"^#{{2,{len(level)}}} ", re.MULTILINE).search(page, begin + len(title) + 2)
+    return page[begin : end.start() if end else len(page)]
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -77,7 +80,7 @@ def steady(line: str) -> str:
 
 def test_make_run_ends_as_the_readme_shows(copy: Path) -> None:
     """The first command of the quick start, with its output line by line; … stands for lines left out."""
-    (shown,) = blocks(section("## What you see"), "text")
+    (shown,) = blocks(section("## The summary", REFERENCE), "text")
     done = make("run")
     assert done.returncode == 0, done.stderr
     lines = iter([steady(line) for line in done.stdout.splitlines()])
@@ -159,41 +162,57 @@ def test_the_night_passes_its_options_on(copy: Path) -> None:
     assert done.stdout.splitlines()[-1].split("run ")[-1].split() == ["a.yaml"]
 
 
+PEOPLE = "Nr,Email,Born\n00001,ann@example.test,1980-01-31\n00002,,10-02-03\n00003,bob@example.test,\n"
+
+
 def test_the_steps_to_an_own_database_run(copy: Path, sandbox: dict[str, str]) -> None:
-    """Every line of the block but the token's, in order, on a job of one's own."""
-    shutil.copy("configs/customers.yaml", "configs/my.yaml")
+    """Every line of the block but the token's, in order, from a dump alone; a person would agree to `setup`."""
+    (copy / "people.csv").write_text(PEOPLE.replace("10-02-03", "2003-02-10"))
     (block,) = blocks(section("## Your own database"), "sh")
     commands = [shlex.split(line, comments=True) for line in block.splitlines() if not line.startswith("export")]
-    assert [words[1] for words in commands] == ["check", "validate", "run", "run"]
+    assert [words[1] for words in commands] == ["init", "setup", "check", "plan", "run", "run"]
     for words in commands:
         assert words[0] == ".venv/bin/copernica-import"
-        ran = call(*words[1:], environment=sandbox)
+        ran = call(*words[1:], *(["--yes"] if words[1] == "setup" else []), environment=sandbox)
         assert ran.exit_code == 0, ran.stderr
-    assert (copy / "bad.csv").is_file()
+    assert ran.records["confirmed"] == 3
+
+
+def test_the_one_job_of_the_readme_runs(open_shop: Callable[..., Shop]) -> None:
+    """Job and schema as they are shown; `00001` stays, `10-02-03` is set aside."""
+    people = {"name": "People", "fields": [{"name": "Nr", "length": 20, "index": True}, {"name": "Email", "type": "email"},
+                                           {"name": "Born", "type": "empty_date"}]}  # fmt: skip
+    shop = open_shop({"databases": [people]})
+    job = shop.write("people.yaml", *blocks(section("## One job"), "yaml"))
+    shop.write("people.py", *blocks(section("## One job"), "python"))
+    shop.write("people-1.csv", PEOPLE)
+    ran = shop.call("run", job, "--set", "guards.max_rejects=1")
+    assert (ran.exit_code, ran.records["confirmed"], ran.records["rejected"]) == (0, 2, 1), ran.stderr
+    assert [one["fields"]["Nr"] for one in shop.profiles("People")] == ["00001", "00003"]
 
 
 def test_the_job_is_explained_whole() -> None:
     """The pieces of the job file put together are the file."""
-    pieces = blocks(section("## One job, line by line"), "yaml")
+    pieces = blocks(ONE_JOB, "yaml")
     assert "".join(pieces) == (ROOT / "configs" / "customers.yaml").read_text(encoding="utf-8")
 
 
 def test_the_schema_is_quoted_as_it_is() -> None:
     """The lines shown stand in the module, one behind the other."""
-    (shown,) = blocks(section("## One job, line by line"), "python")
+    (shown,) = blocks(ONE_JOB, "python")
     assert shown in (ROOT / "schemas" / "customers.py").read_text(encoding="utf-8")
 
 
 def test_the_exit_codes_are_those_of_the_program() -> None:
     """One row per code, in order."""
-    assert [int(row[0]) for row in table(section("### Exit codes"))] == [int(code) for code in Exit]
+    assert [int(row[0]) for row in table(section("## Exit codes", REFERENCE))] == [int(code) for code in Exit]
 
 
 def test_the_environment_is_what_the_program_reads() -> None:
     """Every variable that the source names is in the table, and no other one."""
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "pipeline").rglob("*.py"))
     known = set(re.findall(r"\"(COPERNICA_[A-Z_]+)\"", source))
-    rows = table(section("### Environment"))
+    rows = table(section("## Environment", REFERENCE))
     assert {row[0].strip("`") for row in rows} == known
     defaults = {row[0].strip("`"): row[1].strip("`") for row in rows}
     assert f'"{defaults["COPERNICA_API_URL"]}"' in source
@@ -203,7 +222,7 @@ def test_the_environment_is_what_the_program_reads() -> None:
 def test_every_command_and_option_that_is_named_exists() -> None:
     """What is written behind copernica-import can be typed."""
     named = set(re.findall(r"copernica-import ([a-z]+)", TEXT))
-    assert {"run", "validate", "check", "resume", "runs"} <= named <= set(COMMANDS)
+    assert {"init", "setup", "check", "plan", "run", "resume", "runs"} <= named <= set(COMMANDS)
     options = "".join(help_of(name) for name in COMMANDS)
     for option in set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", TEXT)) - {"--help", "--silent"}:
         assert option in options, option
