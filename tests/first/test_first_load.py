@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.first import samples
+from tests.support.command import call
 from tests.support.journey import Journey
 from tests.support.places import ROOT, SHARED
 
@@ -27,8 +28,16 @@ def loaded(here: Journey, dump: Path, *words: str) -> dict[str, Any]:
     checked = here.call("check", job)
     assert checked.exit_code == 0, checked.stderr
     assert here.call("setup", job).document["lacks"] == []
-    ran = here.call("run", job)
+    plan = here.call("plan", job)
+    assert (plan.exit_code, plan.document["status"]) == (0, "planned"), plan.stderr
+    assert plan.document["plan"]["create"] == plan.records["accepted"] > 0
+    assert len(here.posted()) == len(made.document["created"])  # the plan sent nothing
+    state = job.parent / ".copernica-import"
+    ran = call("apply", plan.document["run"], "--state-dir", state, environment=here.environment())
     assert ran.exit_code == 0, ran.stderr
+    assert ran.records["confirmed"] == ran.records["accepted"]
+    again = here.call("plan", job).document
+    assert again["plan"]["unchanged"] == again["records"]["accepted"]
     return {**ran.document, "job_file": job, "init": written.document}
 
 
@@ -79,6 +88,15 @@ def test_dutch_customers(journey: Start) -> None:
         "geboren": "1941-02-02", "ingeschreven": "2025-03-02 10:01:00",
     }  # fmt: skip
     assert ran["records"]["confirmed"] == 200
+
+
+def test_an_export_of_mysql(journey: Start) -> None:
+    r"""Backslashes before quotes and line ends are taken away, and `\\N` is nothing."""
+    here = journey(None)
+    ran = loaded(here, here.write("people.csv", samples.mysql()))
+    assert ran["records"]["confirmed"] == 100
+    person = next(one["fields"] for one in here.profiles("people") if one["fields"]["ExternalID"] == "4")
+    assert (person["name"], person["note"], person["balance"]) == ('Piet "P" Puk', "one\ntwo, three", "4.5")
 
 
 def test_nested_customers(journey: Start) -> None:

@@ -60,6 +60,7 @@ DIALECTS = {
     "colons": (table("user:pw:id", "jan:x:1", "piet:y:2"), (":", '"', None, 0)),
     "single quotes": (table("a;b;c", "1;'x;y';3,50", "2;'z';3,50"), (";", "'", None, 0)),
     "a backslash": (table('"id","name"', '"1","Piet \\"P\\" Puk"', '"2",\\N'), (",", '"', "\\", 0)),
+    "paths": (table("id;path", "1;\\\\server\\share", "2;C:\\new"), (";", '"', None, 0)),
     "a title": ("Customers\nmade 2025-01-01\n\n" + table("id,name,city", "1,Jan,Ede"), (",", '"', None, 3)),
     "one column": (table("email", "a@x.test", "b@x.test"), (",", '"', None, 0)),
 }

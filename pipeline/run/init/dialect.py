@@ -84,9 +84,12 @@ def _is_like(row: list[str], above: list[list[str]]) -> bool:
 
 
 def _escape(text: str) -> str | None:
-    r"""See whether a backslash stands before what it would protect: a quote, a delimiter, a line end, or as `\N`."""
-    found = len(re.findall(r'\\(?:["\'\t,;|\\]|N(?=["\t,;|\r\n]|$)|\r?\n)', text))
-    return "\\" if found else None
+    r"""See whether a backslash stands before what it would protect: a quote within a text, a tab or line end, a cell `\N`.
+
+    Two of them prove nothing: paths such as \\server\share have them, too.
+    """
+    protected = r'(?:^|[\t,;|])\\N(?=[\t,;|\r\n]|$)|\\"(?=[^"\t,;|\r\n])|\\(?:\t|\r?\n)'
+    return "\\" if re.search(protected, text, re.MULTILINE) else None
 
 
 def _quotes(text: str, delimiter: str) -> tuple[str, ...]:
