@@ -73,6 +73,7 @@ def _why(name: str) -> str:
     return {
         "null_values": "these texts mean empty; without this line they would be sent",
         "decimal": "the decimal mark that the numbers have",
+        "thousands": "the mark between thousands",
         "dates": "the form that the dates have",
     }.get(name, "as the values have it")
 
@@ -88,8 +89,9 @@ def _shared(draft: Draft) -> dict[str, object]:
         (column.verdict.reading.get("decimal", "."), column.verdict.reading.get("thousands")) for column in decimals
     }
     if len(marks) == 1:
-        shared |= {name: value for name, value in zip(("decimal", "thousands"), marks.pop(), strict=True)
-                   if value not in (".", None)}  # fmt: skip
+        decimal, thousands = marks.pop()
+        shared |= {} if decimal == "." else {"decimal": decimal}
+        shared |= {} if thousands is None else {"thousands": thousands}
     dates = [column.verdict.reading.get("dates", ()) for column in draft.columns if column.verdict.reading.get("dates")]
     forms = list(dict.fromkeys(form for one in dates if isinstance(one, tuple) for form in one))
     if forms and not any(one != other and _clash(one, other) for one in forms for other in forms):

@@ -16,7 +16,8 @@ from pipeline.run.init.survey import Facts
 _MOST_BAD = {"integer": 0.01, "decimal": 0.01, "date": 0.1, "datetime": 0.1, "yesno": 0.02, "email": 0.05, "phone": 0.1}
 # From so many values on two odd ones are damage, too.
 _ENOUGH = 20
-_LENGTHS = (10, 20, 50, 100, 150, 200, 255)
+# Lengths of text fields; the next night may bring a text twice as long.
+_LENGTHS = (20, 50, 100, 150, 255)
 # A small vocabulary is a choice where each value stands often.
 _CHOICES = 8
 _LEAST_EACH = 5
@@ -162,7 +163,7 @@ def _text(facts: Facts, why: str = "", *, more_values: bool = True) -> Verdict:
         words = f"only {len(choices)} texts in {facts.good:,} values: add others here and in Copernica"
         return Verdict("choice", words, choices=tuple(choices), sure=False)
     longest = facts.max_chars
-    length = next((size for size in _LENGTHS if size >= longest * 1.5), 255 if longest <= 255 else None)
+    length = next((size for size in _LENGTHS if size >= longest * 2), 255 if longest <= 255 else None)
     return Verdict("text" if length else "big", why or _texts(facts), length=length)
 
 
