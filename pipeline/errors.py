@@ -85,8 +85,8 @@ class IncompleteError(PipelineError):
     exit_code = Exit.INCOMPLETE
 
 
-class NotResumableError(IncompleteError):
-    """Stopped part way by what `resume` would meet again."""
+class RunDamagedError(IncompleteError):
+    """The staged rows of a run are missing, torn or not those that the ledger knows: it cannot go on."""
 
 
 class LockedError(PipelineError):

@@ -51,9 +51,8 @@ wait: Decorator = click.option(
     "--wait",
     "wait_s",
     type=click.FloatRange(min=0),
-    default=0.0,
     metavar="S",
-    help="Wait up to S seconds for another run that holds a lock.",
+    help="Wait up to S seconds for a lock.  [default: off a terminal load.wait_s for the database's, else 0]",
 )
 
 

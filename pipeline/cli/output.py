@@ -35,10 +35,9 @@ def show(summary: Summary, *, as_json: bool, quiet: bool = False) -> int:
 
 
 def show_again(document: Mapping[str, Any], *, as_json: bool, quiet: bool = False) -> int:
-    """Write the summary of a run that has ended, as it was written then; its exit code when it was refused, else 0."""
+    """Write the summary of a run of which nothing is open, as it was written then; returns 0."""
     words = "" if quiet else f"{document.get('run')}: {document.get('status')}, nothing is left to be done\n"
-    exit_code = int(document["exit_code"]) if document["status"] == "refused" else int(Exit.OK)
-    return _document_or(words, dict(document), exit_code, as_json=as_json)
+    return _document_or(words, dict(document), int(Exit.OK), as_json=as_json)
 
 
 def tell(document: dict[str, Any], text: str, *, as_json: bool) -> int:

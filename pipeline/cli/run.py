@@ -27,7 +27,7 @@ def command(
     files: tuple[str, ...],
     limit: int | None,
     forced: tuple[str, ...],
-    wait_s: float,
+    wait_s: float | None,
     settings: tuple[str, ...],
     state_dir: Path | None,
     quiet: bool,

@@ -59,7 +59,7 @@ def fault_in(request: Request, response: Response, now_s: float) -> Fault | None
     """
     status = response.status
     if is_success(request.method, status):
-        if request.method in ("PUT", "POST") and is_page_of_html(response):
+        if is_page_of_html(response):
             # Something between us and the API answered (data rule 28): whether the request arrived is not known.
             return Fault(Failure.LOST, "answered with a page of HTML, which the API never sends", status)
         return None

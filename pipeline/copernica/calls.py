@@ -28,6 +28,7 @@ from pipeline.copernica.transport import Outgoing, Transport
 from pipeline.copernica.versions import Version
 from pipeline.copernica.waiting import Budget, Outage, Waiter
 from pipeline.copernica.wire import Connection, Kind, Request, Response, redact
+from pipeline.copernica.words import public
 
 USER_AGENT = "copernica-import"
 # Outcomes after which a request may have been carried out; 503 among them, since the table has it looked up (sheet 18).
@@ -118,7 +119,8 @@ class Caller:
         self._budget = Budget(options.retry_budget_s)
         self._outage = Outage()
         self._waiter = Waiter(outside.sleep, outside.cancelled)
-        self._server_ahead_s = 0.0
+        self._server_s: tuple[float, float] | None = None  # its latest time, and our clock then
+        self._latest_s = float("-inf")
         self._token = token
         self._credentials: Credentials = (
             Exchange(token, self._fetch_jwt, outside.now) if version.jwt else QueryToken(token)
@@ -169,16 +171,28 @@ class Caller:
         self._budget.budget_s = budget_s
 
     def server_now(self) -> datetime:
-        """Give the time in UTC by the clock of the API host, or ours as long as it has not answered."""
-        return datetime.fromtimestamp(self._outside.now() + self._server_ahead_s, UTC)
+        """Return the time in UTC by the clock of the API host: its last `Date` and what has passed since, never backwards.
+
+        As long as it has not answered with one it is our own clock.
+        """
+        known = self._server_s
+        now_s = self._outside.now() if known is None else known[0] + self._outside.clock() - known[1]
+        self._latest_s = max(self._latest_s, now_s)
+        return datetime.fromtimestamp(self._latest_s, UTC)
 
     def _set_clock(self, response: Response) -> None:
-        """Take the `Date` of an answer (RFC 9110 6.6.1); one that cannot be read changes nothing."""
+        """Take the `Date` of an answer (RFC 9110 6.6.1); one that cannot be read changes nothing.
+
+        It is cut to the second: one that is less than a second behind what is known says nothing new.
+        """
         try:
-            at = parsedate_to_datetime(response.headers.get("date", ""))
+            said_s = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
         except ValueError:
             return
-        self._server_ahead_s = at.timestamp() - self._outside.now()
+        now_s = self._outside.clock()
+        known = self._server_s
+        if known is None or not 0 <= known[0] + now_s - known[1] - said_s < 1:
+            self._server_s = (said_s, now_s)
 
     def _attempts(self, request: Request, once: Callable[[int], tuple[Response | Fault, bool]]) -> Response:
         """Try until success; `once` gives the outcome of an attempt and whether the token can be renewed."""
@@ -304,23 +318,31 @@ class Caller:
         try:
             return self._attempts(exchange, once).body
         except RefusedError as error:
-            failed: ApiError = AuthError(f"the token could not be exchanged: {error.words}", status=error.status)
+            said = f"the token could not be exchanged: {public(error.words)}"
+            failed: ApiError = AuthError(said, status=error.status, words=error.words)
         except ApiError as error:
             failed = error
         raise failed.at_the_exchange()
 
     def _error(self, request: Request, fault: Fault, step: Step, course: _Course) -> ApiError:
+        """Make the error of a request that failed for good; its message holds no foreign words (see `words.public`)."""
+        error = self._error_of(request, fault, step, course)
+        error.repeatable = request.kind in (Kind.SAME_STATE, Kind.DELETE)
+        return error
+
+    def _error_of(self, request: Request, fault: Fault, step: Step, course: _Course) -> ApiError:
         attempts, maybe = course.attempt, course.maybe_sent
         words = self.redacted(fault.words) or "no words"
+        said = words if fault.status is None else public(words)
         what = f"{request.method} {request.path}" if request.path else "the exchange of the token"
         times = "" if attempts == 1 else f" (attempt {attempts})"
         status = fault.status
         if fault.failure is Failure.AUTH:
-            return AuthError(f"{what}: the token is not accepted: {words}", status=status, maybe_sent=maybe)
+            return AuthError(f"{what}: the token is not accepted: {said}", status=status, maybe_sent=maybe, words=words)
         if fault.failure is Failure.REFUSED:
-            message = f"{what} was refused with {status}: {words}"
+            message = f"{what} was refused with {status}: {said}"
             return RefusedError(message, words=words, status=status or 0, maybe_sent=maybe)
-        because = f"{fault.failure.value}{f' ({status})' if status else ''}: {words}{times}"
+        because = f"{fault.failure.value}{f' ({status})' if status else ''}: {said}{times}"
         spent = isinstance(step, GiveUp) and step.spent
         if spent:
             because = f"no success within {self._budget.budget_s:g} s of waiting; last {because}"

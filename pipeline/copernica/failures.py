@@ -13,18 +13,22 @@ from typing import Self
 class ApiError(Exception):
     """Say that a call did not do what was asked.
 
-    `message` is redacted, `status` the HTTP status where there was an answer. `maybe_sent` tells the one thing that a
-    caller must know of a changing request: it is True when Copernica may have carried it out (the answer was lost, or
-    one of several attempts got none), and False when it certainly did not. For a request that only reads it is False.
+    `message` may be logged; `words` is what the API said, redacted: it may quote a customer and stands in the private
+    ledger and in failed.csv only. `status` is the HTTP status where there was an answer. `maybe_sent` tells the one thing
+    that a caller must know of a changing request: it is True when Copernica may have carried it out (the answer was lost,
+    or one of several attempts got none), and False when it certainly did not. For a request that only reads it is False.
+    `repeatable` says that the request leaves the same state when it is sent again.
     `of_exchange` is True where it was not the API that failed, but the host that exchanges the token.
     """
 
     of_exchange = False
+    repeatable = False
 
-    def __init__(self, message: str, *, status: int | None = None, maybe_sent: bool = False) -> None:
+    def __init__(self, message: str, *, status: int | None = None, maybe_sent: bool = False, words: str = "") -> None:
         self.message = message
         self.status = status
         self.maybe_sent = maybe_sent
+        self.words = words or message
         super().__init__(message)
 
     def after_a_change(self) -> Self:
@@ -60,11 +64,10 @@ class LostError(ApiError):
 
 
 class RefusedError(ApiError):
-    """Copernica answered no; `message` ends with its own words, `words` holds nothing else."""
+    """Copernica answered no."""
 
     def __init__(self, message: str, *, words: str, status: int, maybe_sent: bool = False) -> None:
-        super().__init__(message, status=status, maybe_sent=maybe_sent)
-        self.words = words
+        super().__init__(message, status=status, maybe_sent=maybe_sent, words=words)
 
 
 class AuthError(ApiError):

@@ -5,7 +5,7 @@ once. `--force NAME` overrides the one guard of that name.
 """
 
 from pipeline.guards.before_sending import Before, check_sending
-from pipeline.guards.earlier_runs import close_overtaken, dumps_of
+from pipeline.guards.earlier_runs import dumps_of
 from pipeline.guards.force import unforced
 from pipeline.guards.input import Dumps, check_input
 from pipeline.guards.only_new import only_new
@@ -19,7 +19,6 @@ __all__ = [
     "Watch",
     "check_input",
     "check_sending",
-    "close_overtaken",
     "dumps_of",
     "only_new",
     "unforced",

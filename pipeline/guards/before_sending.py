@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.copernica import ApiError, CallLimitError, CancelledError
 from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
-from pipeline.guards.earlier_runs import already_loaded, close_unfinished, unfinished_run
+from pipeline.guards.earlier_runs import already_loaded
 from pipeline.guards.force import unforced
 from pipeline.guards.keys import key_without_index, unique_keys
 from pipeline.guards.runtime import Watch
@@ -36,8 +36,7 @@ def check_sending(
     """Refuse before anything is sent, or return the watch over what follows; sets the limit of calls.
 
     Raises ApiRefusedError with the problems of all guards that refuse and are not forced, InterruptedRunError when a wait
-    was interrupted. A run that has sent something was asked then, and is not asked again. Unfinished runs of the job are
-    closed where that is forced and nothing else refuses.
+    was interrupted. A run that has sent something was asked then, and is not asked again.
     """
     job, ledger, run = sending.job, before.ledger, before.register.run
     begun = ledger.sent_anything(run)
@@ -57,7 +56,6 @@ def check_sending(
         problems = unforced(refusals, forced)
         if problems:
             raise ApiRefusedError(*problems)
-        close_unfinished(ledger, job.job, run)
         if job.target.action == "add":
             before.register.begin([one.content_sha256 for one in facts])
     watch = Watch(sending, method, forced, begun=begun)
@@ -78,7 +76,6 @@ def _warn_of_blind_guards(sending: Sending, method: str) -> None:
 
 def _refusals(sending: Sending, before: Before, method: str, facts: tuple[FileFacts, ...]) -> Iterator[Problem]:
     """Ask the guards; that of the calls comes last, for asking costs some."""
-    yield from unfinished_run(before.ledger, sending.job.job, before.register.run)
     yield from already_loaded(before.ledger, before.register, sending.job, facts)
     if sending.staged.accepted:
         yield from max_deletes(sending)

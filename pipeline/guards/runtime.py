@@ -85,7 +85,7 @@ class Watch:
     def _stop(self, guard: str, what: str, question: str) -> Problem | None:
         if guard in self._forced:
             return None
-        do = f"{question} if all is as it should be, run again with --force {guard} --force unfinished_run"
+        do = f"{question} if all is as it should be, run again with --force {guard}"
         self.stopped.setdefault(guard, Problem(what, f"guards.{guard}", do, guard))
         return Problem(what, f"guards.{guard}", do, guard)
 

@@ -9,7 +9,7 @@ from itertools import count
 
 import polars as pl
 
-from pipeline.model.chunk import Chunk, places_of
+from pipeline.model.chunk import Chunk
 from pipeline.model.columns import Keys, Lane, Sets
 from pipeline.stage.lanes import Lanes
 from pipeline.threads import side_by_side
@@ -23,7 +23,28 @@ class Limits:
     bytes: int
 
 
-def cut(lanes: Lanes, sets: Sets, keys: Keys, limits: Limits) -> Iterator[Chunk]:
+@dataclass(frozen=True)
+class Shape:
+    """Make chunks of staged rows: what their columns and keys are, by what they carry."""
+
+    sets: Sets
+    keys: Keys
+
+    def chunk(self, lane: Lane, rows: pl.DataFrame, body: bytes = b"") -> Chunk:
+        """Return the rows of a lane as a chunk without a number; `body` where it is known."""
+        columns = self.sets.columns_of(lane.carried)
+        key_fields = self.keys.of_set(self.sets.collections_of(lane.carried))
+        body = body or rows_json(rows, columns)
+        return Chunk(0, lane, columns, key_fields, rows, body, hashlib.sha256(body).hexdigest())
+
+    def reduced(self, chunk: Chunk, rows: pl.DataFrame) -> Chunk:
+        """Return a chunk with some of its rows only; its digest stays that of all of them."""
+        if rows.height == chunk.rows.height:
+            return chunk
+        return replace(chunk, rows=rows, body=rows_json(rows, chunk.columns) if rows.height else b"[]")
+
+
+def cut(lanes: Lanes, shape: Shape, limits: Limits) -> Iterator[Chunk]:
     """Cut all lanes into chunks, in the order of sending; the next ones are made while one is sent.
 
     The result is a function of the staged files and the limits, so that a later process cuts the same chunks again.
@@ -31,22 +52,28 @@ def cut(lanes: Lanes, sets: Sets, keys: Keys, limits: Limits) -> Iterator[Chunk]
 
     def pieces() -> Iterator[tuple[Lane, pl.DataFrame]]:
         for lane in lanes.lanes():
-            for rows in _slices(lanes.frames(lane), sets.columns_of(lane.carried), limits):
+            for rows in _slices(lanes.frames(lane), shape.sets.columns_of(lane.carried), limits):
                 yield lane, rows
 
     def chunks_of(piece: tuple[Lane, pl.DataFrame]) -> list[Chunk]:
         lane, rows = piece
-        columns = sets.columns_of(lane.carried)
-        key_fields = keys.of_set(sets.collections_of(lane.carried))
-        return [
-            Chunk(0, lane, columns, key_fields, part, places_of(part), body, hashlib.sha256(body).hexdigest())
-            for part, body in _within_bytes(rows, columns, limits)
-        ]
+        parts = _within_bytes(rows, shape.sets.columns_of(lane.carried), limits)
+        return [shape.chunk(lane, part, body) for part, body in parts]
 
     numbers = count(1)
     for made in side_by_side(chunks_of, pieces()):
         for chunk in made:
-            yield replace(chunk, ordinal=next(numbers))
+            yield replace(chunk, cut=next(numbers))
+
+
+def pieces_of(rows: pl.DataFrame, most: int) -> list[pl.DataFrame]:
+    """Cut rows into at most `most` pieces of about the same size, in their order, between two keys where possible."""
+    size, found = -(-rows.height // most), []
+    while rows.height > size:
+        end = _key_boundary(rows["_key"], size)
+        found.append(rows.slice(0, end))
+        rows = rows.slice(end)
+    return [*found, rows]
 
 
 def rows_json(rows: pl.DataFrame, columns: tuple[str, ...]) -> bytes:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from pipeline.copernica import Client, Database, Profile, Selector, Subprofile
 from pipeline.load.compare import different_fields
+from pipeline.load.timestamps import created_since
 from pipeline.model.columns import Keys, LiveField
 from pipeline.stage.sample import Expectation
 from pipeline.validate.keys import maybe_same
@@ -16,8 +18,21 @@ LooseKey = tuple[str, ...]
 
 
 @dataclass(frozen=True)
+class Difference:
+    """What is not as it was sent: a target column, or which record is missing (or still there).
+
+    `stored` is the value that is there instead, a customer's, None for a record; `modified` when the record was modified
+    last, as Copernica shows it, empty where there is none.
+    """
+
+    place: str
+    stored: str | None = None
+    modified: str = ""
+
+
+@dataclass(frozen=True)
 class Terms:
-    """What comparing needs to know of the job and of the live structure."""
+    """What comparing needs to know of the job and of the live structure; `since` is when a delete was sent."""
 
     database: Database
     live: Mapping[str, LiveField]
@@ -25,6 +40,11 @@ class Terms:
     action: str
     delete_target: str | None
     ignore_empty: bool
+    since: datetime | None = None
+
+    def newer(self, record: Profile | Subprofile) -> bool:
+        """Return whether a record was created after the request whose effect is compared."""
+        return self.since is not None and created_since(record.created, self.since)
 
     def loose(self, fields: Mapping[str, str | None], collection: str | None = None) -> LooseKey:
         """Give the key of target columns under "maybe the same" (data rule 15), of the profile or of a collection."""
@@ -97,7 +117,7 @@ class Pages:
                 pages._profiles.setdefault(key, []).append(profile)
         ids = {profile.id for found in pages._profiles.values() for profile in found}
         for name in collections:
-            for subprofile in client.collection_subprofiles(terms.database.collections[name], data_only=True):
+            for subprofile in client.collection_subprofiles(terms.database.collections[name], data_only=data_only):
                 if subprofile.profile in ids:
                     pages._subprofiles.setdefault((subprofile.profile, name), []).append(subprofile)
         return pages
@@ -111,58 +131,66 @@ class Pages:
         return self._subprofiles.get((profile.id, collection), [])
 
 
-def differences(expected: Expectation, found: Found, terms: Terms) -> list[str]:
-    """List what is not as it was sent: target columns, or which record is missing; never a value (data rule 27).
+def differences(expected: Expectation, found: Found, terms: Terms) -> list[Difference]:
+    """List what is not as it was sent (data rule 27).
 
     Keys that are maybe the same may have become one profile or several: what is equal in either sense is as it was sent.
     """
     as_one = _as_one_profile(expected, found, terms)
     if not expected.apart or (not as_one and terms.action != "delete"):
         return as_one
-    apart = [place for one in expected.apart for place in _as_one_profile(one, found, terms)]
+    apart = [one for spelled in expected.apart for one in _as_one_profile(spelled, found, terms)]
     if terms.action == "delete":  # every one of them has to go
         return apart
     return as_one if apart else []
 
 
-def _as_one_profile(expected: Expectation, found: Found, terms: Terms) -> list[str]:
+def _as_one_profile(expected: Expectation, found: Found, terms: Terms) -> list[Difference]:
     profiles = found.profiles(expected.profile)
     if terms.action == "delete":
         return _remaining(expected, profiles, found, terms)
     if not profiles:
-        return [] if terms.action == "update" else ["profile not found"]
+        return [] if terms.action == "update" else [Difference("profile not found")]
     return min((list(_of_profile(expected, one, found, terms)) for one in profiles), key=len)
 
 
-def _of_profile(expected: Expectation, profile: Profile, found: Found, terms: Terms) -> Iterator[str]:
+def _of_profile(expected: Expectation, profile: Profile, found: Found, terms: Terms) -> Iterator[Difference]:
     if terms.action != "ignore or add":
         fields = {name: text for name, text in expected.profile.items() if not name.startswith("interest.")}
         keys = frozenset(terms.keys.profile)
-        yield from different_fields(fields, profile.fields, terms.live, ignore_empty=terms.ignore_empty, keys=keys)
+        places = different_fields(fields, profile.fields, terms.live, ignore_empty=terms.ignore_empty, keys=keys)
+        yield from (_of_field(place, profile) for place in places)
         for name in expected.profile.keys() - fields.keys():
             text = expected.profile[name]
-            if text is not None and (text == "Yes") != (name.partition(".")[2] in profile.interests):
-                yield name
+            switched = name.partition(".")[2] in profile.interests
+            if text is not None and (text == "Yes") != switched:
+                yield Difference(name, "Yes" if switched else "No", profile.modified)
     for collection, columns in expected.subprofiles:
         yield from _of_subprofile(collection, columns, found.subprofiles(profile, collection), terms)
 
 
+def _of_field(place: str, record: Profile | Subprofile) -> Difference:
+    return Difference(place, record.fields.get(place.rpartition(".")[2], ""), record.modified)
+
+
 def _of_subprofile(
     collection: str, columns: Mapping[str, str | None], stored: Sequence[Subprofile], terms: Terms
-) -> list[str]:
+) -> list[Difference]:
     wanted = terms.loose(columns, collection)
     same = [one for one in stored if terms.loose_stored(one.fields, collection) == wanted]
     if not same:
-        return [] if terms.action == "update" else [f"subprofile of {collection} not found"]
+        return [] if terms.action == "update" else [Difference(f"subprofile of {collection} not found")]
     if terms.action == "ignore or add":
         return []
     names = terms.keys.collections.get(collection, ())
     if terms.action == "update" and not any(_surely_same(columns, one, names) for one in same):
         return []  # whether Copernica took it for the same is not known, and a missing one is no difference
     keys = frozenset(names)
-    compare: Callable[[Subprofile], list[str]] = lambda one: different_fields(  # noqa: E731
-        columns, one.fields, terms.live, ignore_empty=terms.ignore_empty, keys=keys
-    )
+
+    def compare(one: Subprofile) -> list[Difference]:
+        places = different_fields(columns, one.fields, terms.live, ignore_empty=terms.ignore_empty, keys=keys)
+        return [_of_field(place, one) for place in places]
+
     return min(map(compare, same), key=len)
 
 
@@ -173,15 +201,19 @@ def _surely_same(columns: Mapping[str, str | None], stored: Subprofile, names: S
     )
 
 
-def _remaining(expected: Expectation, profiles: Sequence[Profile], found: Found, terms: Terms) -> list[str]:
-    """List what a delete has left: the delete behaviour of the database may keep records (API sheet 11.5)."""
+def _remaining(expected: Expectation, profiles: Sequence[Profile], found: Found, terms: Terms) -> list[Difference]:
+    """List what a delete has left: the delete behaviour of the database may keep records (API sheet 11.5).
+
+    What was created after `terms.since` is left alone, and no difference.
+    """
     if terms.delete_target == "profile":
-        return ["profile still there"] if profiles else []
+        old = [one for one in profiles if not terms.newer(one)]
+        return [Difference("profile still there")] if old else []
     left = []
     for collection, columns in expected.subprofiles:
         wanted = terms.loose(columns, collection)
         for profile in profiles:
             stored = found.subprofiles(profile, collection)
-            if any(terms.loose_stored(one.fields, collection) == wanted for one in stored):
-                left.append(f"subprofile of {collection} still there")
+            if any(terms.loose_stored(one.fields, collection) == wanted and not terms.newer(one) for one in stored):
+                left.append(Difference(f"subprofile of {collection} still there"))
     return left

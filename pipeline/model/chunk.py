@@ -1,8 +1,9 @@
-"""Hold the rows that are sent and recorded together: one import, or a part of the per-profile way (pure)."""
+"""Hold the rows that are sent and recorded together: one import, or a part of the per-profile method (pure)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pipeline.model.columns import Lane
@@ -12,13 +13,42 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+class ChunkState(StrEnum):
+    """Where a chunk is; `unknown` means that its answer was lost, `failed` that its rows are still to be sent in pieces."""
+
+    UNSENT = "unsent"
+    SENDING = "sending"
+    SUBMITTED = "submitted"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    CONFIRMED = "confirmed"
+    ENDED = "ended"  # final, and its counts say what became of its rows
+    SPLIT = "split"  # all its rows are in other chunks
+
+    @property
+    def final(self) -> bool:
+        """Return whether nothing can change the outcome of its rows any more."""
+        return self in (ChunkState.CONFIRMED, ChunkState.ENDED, ChunkState.SPLIT)
+
+
+class Reason(StrEnum):
+    """Why rows are a chunk of their own."""
+
+    CUT = "cut"  # cut from the staged rows
+    HELD = "held"  # they waited for earlier rows of their keys (data rule 23)
+    AGAIN = "again"  # a read-back has shown that they are missing (28)
+    ONCE = "once"  # the same after a failure of an import that may not be searched in pieces (26)
+    PIECE = "piece"  # a piece of an import that failed (26)
+    LATE = "late"  # refused in an earlier run, so they travel last (26)
+
+
 @dataclass(frozen=True)
 class Chunk:
-    """The rows of one import, or some of the per-profile way: `ordinal` from 1 within the run, its lane, and the rows in the
-    staged layout with `_seq`.
+    """The rows of one import, or some of the per-profile method, in the staged layout with `_seq`.
 
-    `places` says where its first and its last row stand in the input. `digest` proves the content: SHA-256 over the JSON of
-    the rows (`body`), which names the columns too.
+    `ordinal` is its number within the run, `cut` that of the chunk that was cut from the staged rows (its own, or that of
+    which it is a part), `start` the position of its first row in that one. `body` is the JSON of the rows, `digest` its
+    SHA-256, which proves the content; it names the columns too.
     """
 
     ordinal: int
@@ -26,23 +56,31 @@ class Chunk:
     columns: tuple[str, ...]
     key_fields: tuple[str, ...]
     rows: pl.DataFrame
-    places: tuple[Place, Place]
     body: bytes
-    digest: str = ""
+    digest: str
+    cut: int = 0
+    start: int = 0
+    reason: Reason = Reason.CUT
 
     @property
     def keys(self) -> pl.Series:
-        """Give the distinct `_key`s by which its rows and others wait for each other; none where the job has no profile key."""
+        """Return the distinct `_key`s by which its rows and others wait for each other; none where the job has no key."""
         keys = self.rows["_key"].unique()
         return keys.filter(keys != 0)
 
-    def only(self, rows: pl.DataFrame) -> Chunk:
-        """Give the chunk with some of its rows only, for the per-profile way, which needs no body."""
-        return replace(self, rows=rows, body=b"")
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Return its place in the order of sending: for one key earlier rows of the dump come first."""
+        return (self.cut, self.start, self.ordinal)
+
+    @property
+    def places(self) -> tuple[Place, Place]:
+        """Return (file, line) of the row that comes first in the input and of the one that comes last."""
+        return places_of(self.rows)
 
 
 def places_of(rows: pl.DataFrame) -> tuple[Place, Place]:
-    """Give (file, line) of the row that comes first in the input and of the one that comes last; `rows` is not empty."""
+    """Return (file, line) of the row that comes first in the input and of the one that comes last; `rows` is not empty."""
     ordered = rows.select("_seq", "_file", "_line")
     first = ordered.row(int(rows["_seq"].arg_min() or 0))
     last = ordered.row(int(rows["_seq"].arg_max() or 0))
@@ -50,5 +88,5 @@ def places_of(rows: pl.DataFrame) -> tuple[Place, Place]:
 
 
 def import_name(run: str, ordinal: int) -> str:
-    """Give the label that the import of a chunk carries in Copernica, by which a person finds it."""
+    """Return the label that the import of a chunk has in Copernica, by which a person finds it."""
     return f"{run}/{ordinal:06d}"

@@ -202,7 +202,7 @@ _VALUES = {
 # Every reject code, by name: records that could not be split, then keys, then values.
 CODES: Mapping[str, Code] = MappingProxyType({**_MALFORMED, **_KEYS, **_VALUES})
 
-# Why a row that was sent on the per-profile way stands in failed.csv.
+# Why a row stands in failed.csv, unknown.csv or open.csv.
 FAILED_CODES: Mapping[str, Code] = MappingProxyType(
     {
         "refused_by_api": Code(
@@ -215,15 +215,30 @@ FAILED_CODES: Mapping[str, Code] = MappingProxyType(
             "Several records have the key of the row; the message has their ids.",
             "Remove the doubles in Copernica, or say on_several_matches: all.",
         ),
-        "follows_failed": Code(
-            "Behind a failed row",
-            "A row of the same profile before this one failed, so that this one was not sent.",
-            "Mend the row that failed, and run both again in their order.",
-        ),
         "not_sendable": Code(
             "Cannot be sent safely",
             "Copernica would take the row for something else than it says.",
             "Mend the value that the message names.",
+        ),
+        "answer_lost": Code(
+            "Answer lost",
+            "The row was sent, the answer was lost, and whether it arrived is not known.",
+            "See in Copernica whether it is there; a row of an add that is not can be run again.",
+        ),
+        "changed_since": Code(
+            "Changed by somebody else",
+            "The row may not have arrived, and somebody else has changed its record since.",
+            "Compare the row with the record, and run it again where it is the one that counts.",
+        ),
+        "overtaken": Code(
+            "Overtaken by another run",
+            "Another run has sent the key of the row since, in columns that the row would write.",
+            "Run the row again only where it is newer than what is there.",
+        ),
+        "not_sent": Code(
+            "Not sent",
+            "The run was closed before the row was sent, or before its import was final.",
+            "Run the row again where no newer one was sent since.",
         ),
     }
 )

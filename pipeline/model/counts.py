@@ -70,11 +70,10 @@ class Staged:
 class Rebuild(StrEnum):
     """What became of the rebuilding of selections (data rule 24)."""
 
-    NOT_ASKED = "not asked"
     DONE = "done"
-    NOT_DONE = "not done"
-    GIVEN_UP = "given up"
+    NOT_NEEDED = "not needed"
     NOT_POSSIBLE = "not possible"
+    NOT_DONE = "not done"
 
 
 @dataclass(frozen=True)
@@ -133,9 +132,13 @@ class Intake:
 
 @dataclass(frozen=True)
 class Verified:
-    """What reading back showed; `places` names what differs: the columns, never the values."""
+    """What reading back showed; `places` names what differs: the columns, never the values.
+
+    `changed` are records that somebody else has modified since; they count as equal.
+    """
 
     checked: int = 0
     equal: int = 0
     different: int = 0
     places: tuple[str, ...] = ()
+    changed: int = 0

@@ -222,6 +222,7 @@ class Source(Frozen):
     missing_keys: Literal["empty"] | None = None
     skip_lines: Annotated[int, Field(ge=0)] = 0
     max_record_bytes: SizeBytes = 1024**2
+    dump: Literal["full", "delta"] = "delta"
     only_new: bool = False
 
 
@@ -262,6 +263,7 @@ class Load(Frozen):
     poll: Poll = Poll()
     settle_after_s: Seconds = 3600
     max_settle_calls: Annotated[int, Field(ge=0)] = 2000
+    wait_s: Seconds = 14400
     verify_sample: Annotated[int, Field(ge=0)] = 10
 
 

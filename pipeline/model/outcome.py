@@ -1,63 +1,59 @@
-"""Say how a chunk ended, and what a way of loading must offer (pure)."""
+"""Hold how sending a chunk ended, and why a run sends nothing more (pure)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from pipeline.model.chunk import Chunk
-
-if TYPE_CHECKING:
-    import polars as pl
+from pipeline.model.chunk import ChunkState
 
 
-class Ending(StrEnum):
-    """How far a chunk came: final (confirmed or failed), lost (unknown), still on its way (submitted), not sent, or held."""
+class StopCode(StrEnum):
+    """Why a run sends nothing more."""
 
-    CONFIRMED = "confirmed"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    SUBMITTED = "submitted"
-    UNSENT = "unsent"
-    HELD = "held"
+    INTERRUPTED = "interrupted"
+    AWAY = "away"  # the API cannot be reached, or not within the calls or the time that the job allows
+    WAITING = "waiting"  # an import may still run, and the time for waiting is over
+    REFUSED = "refused"  # Copernica answered no to the request itself
+    FAILING = "failing"  # one import after the other failed
+    GUARD = "guard"  # a limit of the job is passed
+    UNTRUSTED = "untrusted"  # an answer does not fit the question
+
+
+# What passes by itself: these leave the run open on the nights after as well (data rule 39).
+PASSING = frozenset({StopCode.INTERRUPTED, StopCode.AWAY, StopCode.WAITING})
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a run sends nothing more; `message` holds no words of the API, `guard` names the guard that stopped it."""
+
+    code: StopCode
+    message: str
+    guard: str = ""
+
+    @property
+    def passing(self) -> bool:
+        """Return whether another attempt may go further."""
+        return self.code in PASSING
+
+
+class StoppedError(Exception):
+    """Send nothing more."""
+
+    def __init__(self, stop: Stop) -> None:
+        self.stop = stop
+        super().__init__(stop.message)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a chunk ended.
+    """How sending a chunk ended.
 
-    Its rows add up: confirmed + failed + unknown + unsent = rows of the chunk; an import ends as a whole, the profile way
-    row by row. `unmatched` are confirmed rows for which an `update` found no record, None where that is not known.
-    `open_keys` are the `_key` values of rows that are not confirmed: what shares one with them must wait (data rule 23).
-    `message` is Copernica's words or ours where something is not confirmed. `stop` says that the fault concerns the
-    whole run (token, budget, interrupt), so that nothing more may be sent; `refused` that Copernica refused the request
-    itself. `per_profile` says that the rows went per profile though the run's way is imports.
+    `message` may be logged, `words` (the API's own) may not. `stop` says why nothing more can be sent.
     """
 
-    ending: Ending
-    confirmed: int = 0
-    failed: int = 0
-    unknown: int = 0
-    unsent: int = 0
-    unmatched: int | None = None
+    state: ChunkState
     message: str = ""
-    open_keys: pl.Series | None = None
-    stop: bool = False
-    refused: bool = False
-    per_profile: bool = False
-
-    @classmethod
-    def whole(cls, ending: Ending, chunk: Chunk, message: str = "", *, stop: bool = False) -> Outcome:
-        """Give the outcome of a chunk that ended as a whole; a submitted or held one counts as unsent."""
-        rows = chunk.rows.height
-        return cls(
-            ending,
-            confirmed=rows if ending is Ending.CONFIRMED else 0,
-            failed=rows if ending is Ending.FAILED else 0,
-            unknown=rows if ending is Ending.UNKNOWN else 0,
-            unsent=rows if ending in (Ending.SUBMITTED, Ending.UNSENT, Ending.HELD) else 0,
-            message=message,
-            open_keys=None if ending is Ending.CONFIRMED else chunk.keys,
-            stop=stop,
-        )
+    words: str = ""
+    stop: Stop | None = None

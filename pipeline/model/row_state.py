@@ -1,4 +1,4 @@
-"""Say what is recorded of single rows, and the ledger's verbs for them (pure)."""
+"""Hold what is recorded of single rows (pure)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PROFILE = "profile"
 
 
 class RowState(StrEnum):
-    """What became of a row: on its way, confirmed in one of several manners, failed, or unknown (data rules 3, 28, 31)."""
+    """What became of a row: on its way, confirmed in one of several manners, failed, unknown, or set aside unsent."""
 
     SENDING = "sending"
     CREATED = "created"
@@ -21,16 +21,17 @@ class RowState(StrEnum):
     UNMATCHED = "unmatched"
     SEVERAL = "several matches"
     FAILED = "failed"
-    UNKNOWN = "unknown"
+    UNKNOWN = "unknown"  # sent, and what became of it is not known
+    ASIDE = "set aside"  # not sent any more: somebody else was faster, or the run was closed
 
     @property
     def confirmed(self) -> bool:
-        """Say whether nothing is left to be done for the row."""
+        """Return whether nothing is left to be done for the row."""
         return self in _CONFIRMED
 
     @property
     def failed(self) -> bool:
-        """Say whether the row counts as failed."""
+        """Return whether the row counts as failed."""
         return self in (RowState.FAILED, RowState.SEVERAL)
 
 
@@ -38,15 +39,21 @@ _CONFIRMED = frozenset({RowState.CREATED, RowState.UPDATED, RowState.DELETED, Ro
 
 
 @dataclass(frozen=True)
-class RowEntry:
-    """What the ledger has of a row; `posts` holds the id of everything that was POSTed for it, None where it is not known.
+class Why:
+    """Why a row is not confirmed: a code of the catalogue, the target column to blame or "", and a message.
 
-    `sent` says of the latter when they were sent: ISO 8601 in UTC by the API host's clock, empty where that is not known.
-    `taken` are those that a person took for sent.
+    The message may quote the API: it stands in the ledger and in the file of the rows only.
     """
+
+    code: str
+    column: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class RowEntry:
+    """What the ledger has of a row; `posts` holds the id of everything that was POSTed for it, None where it is not known."""
 
     state: RowState
     message: str = ""
     posts: Mapping[str, int | None] = field(default_factory=dict)
-    sent: Mapping[str, str] = field(default_factory=dict)
-    taken: frozenset[str] = frozenset()

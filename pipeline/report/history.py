@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.model.chunk import ChunkState
 from pipeline.report.summary import one_line
 from pipeline.state.advice import command
-from pipeline.state.chunk_records import ChunkRow, ChunkState
+from pipeline.state.chunk_records import ChunkRow
 from pipeline.state.holder import holder_of
-from pipeline.state.ledger import UNFINISHED, Ledger, RunRow, RunState
+from pipeline.state.ledger import Ledger, RunRow, RunState
 
 # How many chunks that are not confirmed are named.
 MOST_TROUBLES = 20
@@ -28,7 +29,7 @@ def summary_of(ledger: Ledger, row: RunRow) -> dict[str, Any]:
         goes_on = bool(holder_of(ledger.state_dir, row.job))
         found |= {"status": "running" if goes_on else "interrupted", "exit_code": None}
     return found | {
-        "open": row.state in UNFINISHED,
+        "open": row.open,
         "limit": row.limit,
         "started_at": row.started_at,
         "ended_at": row.ended_at,
@@ -46,7 +47,7 @@ def _unfinished_summary(ledger: Ledger, row: RunRow) -> dict[str, Any]:
         "status": row.state.value,
         "exit_code": None,
         "records": {"accepted": row.accepted, **counts, "unsent": unsent},
-        "chunks": {**Counter(one.state.value for one in chunks), "total": len(chunks)},
+        "chunks": {**Counter(one.word for one in chunks), "total": len(chunks)},
         "imports": sum(one.import_id is not None for one in chunks),
         "forced": list(row.forced),
     }
@@ -129,21 +130,22 @@ def describe(ledger: Ledger, row: RunRow, now: datetime) -> str:
 
 def _chunk_counts(chunks: Sequence[ChunkRow]) -> list[str]:
     lines = []
-    for state in ChunkState:
-        found = [chunk for chunk in chunks if chunk.state is state]
+    words = dict.fromkeys(chunk.word for chunk in chunks if chunk.state is not ChunkState.SPLIT)
+    for word in words:
+        found = [chunk for chunk in chunks if chunk.word == word]
         if found:
             rows = sum(chunk.rows for chunk in found)
             chunk_word, row_word = "chunk " if len(found) == 1 else "chunks", "row" if rows == 1 else "rows"
-            lines.append(f"{state.value:<12}{len(found):>6} {chunk_word} {rows:>12,} {row_word}")
+            lines.append(f"{word:<12}{len(found):>6} {chunk_word} {rows:>12,} {row_word}")
     return ["", *lines] if lines else []
 
 
 def _troubles(chunks: Sequence[ChunkRow]) -> Iterator[str]:
-    troubles = [one for one in chunks if one.state not in (ChunkState.CONFIRMED, ChunkState.HELD)]
+    troubles = [one for one in chunks if one.word not in ("confirmed", "held", "split")]
     for chunk in troubles[:MOST_TROUBLES]:
         # Not what Copernica answered: its words may quote a customer, and stay in the ledger.
         sent = f", import {chunk.import_id}" if chunk.import_id is not None else ""
-        yield f"chunk {chunk.ordinal}: {chunk.state.value}, {chunk.rows:,} rows{sent}"
+        yield f"chunk {chunk.ordinal}: {chunk.word}, {chunk.rows:,} rows{sent}"
     if len(troubles) > MOST_TROUBLES:
         yield f"… and {len(troubles) - MOST_TROUBLES} more"
 

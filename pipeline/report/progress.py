@@ -23,25 +23,6 @@ class Step(Protocol):
         """Count so many of the stage's total, and the rows among them where the total is of something else."""
 
 
-class Advance:
-    """Move a bar by the rows of a chunk as they end, and by what is left of it at its end; many threads may call `rows`."""
-
-    def __init__(self, advance: Callable[[int], None]) -> None:
-        self._advance, self._lock, self._within = advance, Lock(), 0
-
-    def rows(self, count: int) -> None:
-        """Move on by rows within a chunk."""
-        with self._lock:
-            self._within += count
-            self._advance(count)
-
-    def chunk(self, count: int) -> None:
-        """Move on to the end of a chunk of so many rows."""
-        with self._lock:
-            rest, self._within = count - self._within, 0
-            self._advance(rest)
-
-
 class Reporter:
     """Draw one progress bar per stage on a terminal, and nothing anywhere else, nor with `quiet`.
 
@@ -56,6 +37,17 @@ class Reporter:
         on_progress: Callable[[str, int, int | None], None] | None = None,
     ) -> None:
         self._stream, self._quiet, self._on_progress = stream, quiet, on_progress
+        self._bar: _Bar | None = None
+
+    @property
+    def on_terminal(self) -> bool:
+        """Return whether a person watches."""
+        return not self._quiet and self._on_progress is None and (self._stream or sys.stderr).isatty()
+
+    def describe(self, words: str) -> None:
+        """Show what the stage does at present in place of its name; "" shows its name again."""
+        if self._bar is not None:
+            self._bar.describe(words)
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Iterator[Step]:
@@ -67,14 +59,15 @@ class Reporter:
             yield _counted(name, total, self._on_progress)
             return
         stream = self._stream or sys.stderr
-        if self._quiet or not stream.isatty():
+        if not self.on_terminal:
             yield lambda count, rows=None: None  # noqa: ARG005 - the shape of a step
             return
-        bar = _Bar(stream, name, total)
+        self._bar = bar = _Bar(stream, name, total)
         try:
             with bar.shown as progress:
                 yield bar.step(progress)
         finally:
+            self._bar = None
             bar.leave_line()
 
 
@@ -119,6 +112,10 @@ class _Bar:
                 progress.update(self._task, completed=done, share=share, rate=self._rate())
 
         return step
+
+    def describe(self, words: str) -> None:
+        """Show words in place of the stage's name."""
+        self.shown.update(self._task, description=words or self._name)
 
     def leave_line(self) -> None:
         """Write what the stage came to."""

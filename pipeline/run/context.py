@@ -1,38 +1,46 @@
-"""Name what surrounds a run, and which run it is (wiring)."""
+"""Name what surrounds the runs of one process, and which run is worked on (wiring)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
 
 from pipeline.load.choice import Choice
+from pipeline.load.waiting import Waiting
 from pipeline.model.files import SourceFile
 from pipeline.model.job import Job
 from pipeline.report.progress import Reporter
 from pipeline.run.target import LiveTarget
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import Ledger, Way
+from pipeline.state.lock import Lock
 from pipeline.state.register import Register
 
 
 @dataclass(frozen=True)
-class Site:
-    """What surrounds a run: the live database, the way, the ledger and the register, the terminal, the wish to stop."""
+class Context:
+    """What surrounds the runs of one process: the live database with its lock and register, the ledger, the terminal.
+
+    `waiting` is the patience of all of them together, `stop` the wish to stop.
+    """
 
     target: LiveTarget
-    choice: Choice
-    ledger: Ledger
+    lock: Lock
     register: Register
+    ledger: Ledger
     reporter: Reporter
+    waiting: Waiting
     stop: Event
 
 
 @dataclass(frozen=True)
 class RunId:
-    """Which run it is: its id, job and files, and how it was called.
+    """Which run it is: its id, job and files, how it was called, and how it sends.
 
-    `cut_for` is the way that it began with, by which its chunks are cut. `resumed` says that an earlier process began it,
-    `replay_of` names the run whose rows it takes.
+    `cut_for` is the method that it began with, by which its chunks are cut. `resumed` says that an earlier process began it,
+    `replay_of` names the run whose rows it takes, `only_plan` that it ends before its first send.
     """
 
     run: str
@@ -41,6 +49,19 @@ class RunId:
     limit: int | None
     forced: frozenset[str]
     folder: RunFolder
+    choice: Choice
     cut_for: Way
+    own_files: bool
     resumed: bool = False
     replay_of: str | None = None
+    only_plan: bool = False
+
+
+@contextmanager
+def given_back(lock: Lock) -> Iterator[None]:
+    """Give a lock that is held to whoever waits for it, and take it again when the block ends."""
+    lock.__exit__(None, None, None)
+    try:
+        yield
+    finally:
+        lock.__enter__()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.model.chunk import Reason
 from pipeline.model.columns import Keys
 from pipeline.model.job import Job
 from pipeline.model.rows import REJECT_KEYS
@@ -85,11 +86,11 @@ def explain(ledger: Ledger, job: Job, key: tuple[str, ...], *, show_values: bool
 
 def _sent(ledger: Ledger, row: RunRow, places: Sequence[tuple[int, int, int]]) -> Iterator[Happening]:
     """Return what became of the chunks that the rows of a key went in."""
-    chunks = {one.ordinal: one for one in ledger.chunks(row.id)}
+    chunks = {one.cut: one for one in ledger.chunks(row.id) if one.reason is Reason.CUT}
     names = {file.index: file.name for file, _ in ledger.files(row.id)}
     for ordinal, file, line in places:
         chunk = chunks.get(ordinal)
-        what = "not sent" if chunk is None else f"sent, {chunk.state.value}"
+        what = "not sent" if chunk is None else f"sent, {chunk.word}"
         import_id = None if chunk is None else chunk.import_id
         yield Happening(row.id, row.started_at, what, names.get(file, ""), line, chunk=ordinal, import_id=import_id)
 

@@ -1,197 +1,200 @@
-"""Load what is staged by the run's way, and by the other one where that may serve instead (wiring)."""
+"""Put together what loading a run needs: the two methods, the register, what is watched while it goes (wiring)."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+
+import polars as pl
 
 from pipeline.errors import Problem
 from pipeline.guards import Watch
-from pipeline.load.choice import HARM, Choice, refuses_imports
-from pipeline.load.cut import Limits, cut
-from pipeline.load.imports import Clock, Imports, ImportSettings
+from pipeline.load.choice import HARM, Choice
+from pipeline.load.cut import Limits as ChunkLimits
+from pipeline.load.cut import Shape, cut
+from pipeline.load.imports import Clock, Imports
 from pipeline.load.load_report import LoadReport
-from pipeline.load.loop import Decisions, Loading, load
-from pipeline.load.lost_imports import Settler
-from pipeline.load.profiles.method import Profiles, ProfileSettings
+from pipeline.load.loop import Hooks, Loading, Loop
+from pipeline.load.pending import NO_KEYS
+from pipeline.load.profiles.limits import Limits
+from pipeline.load.profiles.method import Past, Profiles
 from pipeline.load.readback import Terms
+from pipeline.load.settle import Reader
 from pipeline.log import get_logger
-from pipeline.model.chunk import Chunk
-from pipeline.model.columns import Keys, Sets
-from pipeline.model.counts import Rebuild
-from pipeline.model.job import Job
-from pipeline.report.failed import FailedWriter
-from pipeline.report.progress import Advance
-from pipeline.run.context import RunId, Site
+from pipeline.model.chunk import Chunk, Reason
+from pipeline.model.columns import Keys
+from pipeline.model.outcome import Stop, StopCode
+from pipeline.model.row_state import RowState
+from pipeline.report.progress import Step
+from pipeline.run.context import Context, RunId
 from pipeline.stage.key_index import KeyIndex
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
+from pipeline.stage.parts import Parts
+from pipeline.stage.settle import Rules
+from pipeline.state.chunk_records import ChunkRow
 
-# A chunk of the per-profile way takes three or more calls a row, so it is smaller than an import: progress shows by chunks.
+# A chunk of the per-profile method takes three or more calls a row, so it is smaller than an import: progress shows by
+# chunks.
 PROFILE_CHUNK_ROWS = 1000
 
 
 @dataclass
 class Loader:
-    """Load one run: `choice` is the way it went in the end, `watch` what keeps an eye on its cost."""
+    """Load one run: `choice` is the method that it used in the end, `watch` keeps an eye on its cost while it sends.
 
-    site: Site
+    `final_at` is when the last chunk of each sampled key was final.
+    """
+
+    context: Context
     id: RunId
     manifest: Manifest
-    watch: Watch
+    watch: Watch | None = None
+    hooks: Hooks = field(default_factory=Hooks)
     choice: Choice = field(init=False)
     imports: int = 0
+    loop: Loop | None = None
 
     def __post_init__(self) -> None:
-        self.choice = self.site.choice
+        self.choice = self.id.choice
 
-    def load(self, decisions: Decisions) -> LoadReport:
-        """Cut the lanes into chunks and send them, the ledger always a step ahead of the wire."""
-        sets, names = self.manifest.sets, [file.name for file in self.id.files]
-        client, database = self.site.target.client, self.site.target.database
-        failed = FailedWriter(self.id.folder.path / "failed.csv", sets.columns, names)
-        profiles = Profiles(client, database, self._profile_settings(sets), failed, self.site.stop)
-        imports = Imports(client, self._import_settings(), Clock(time.monotonic, self.site.stop.wait))
-        with closing(failed), self.site.reporter.stage("load", self.manifest.staged.accepted) as advance:
-            bar = Advance(advance)
-            profiles.moved = bar.rows
-            profiles.limits = _Limits(self.watch)
-            past = self.site.ledger.chunks(self.id.run)
-            unmatched = {row.ordinal: row.unmatched or 0 for row in past if row.way == "profiles"}
-            profiles.go_on_from(unmatched, self.site.ledger.deleted(self.id.run))
-            loading = Loading(
-                run=self.id.run,
-                ledger=self.site.ledger,
-                way=profiles if self.choice.way == "profiles" else imports,
-                imports=imports,
-                settler=self._settler(sets),
-                advance=bar.chunk,
-                interrupted=self.site.stop.is_set,
-                profiles=None if self.id.job.target.action == "add" else profiles,
-                rebuilds=self.id.job.target.rebuild and self.choice.way == "imports",
-                decisions=self._decisions(decisions),
-                halt=lambda report: _text(self.watch.unmatched(report.unmatched or 0)),
-            )
-            report = self._load(loading, profiles)
+    def load(self, *, older: pl.Series = NO_KEYS, sends: bool = True) -> LoadReport:
+        """Send what is staged and not sent yet, the ledger always a step ahead of the wire; without `sends` only settle."""
+        self._log_method()
+        imports = self._imports()
+        total = self.manifest.staged.accepted
+        with self.context.reporter.stage("load", total) as advance:
+            loading = replace(self._loading(imports, advance), older=older, sends=sends)
+            self.loop = Loop(loading, frozenset(one.key for one in self.manifest.sample))
+            stop = self.loop.run()
         self.imports = imports.accepted
-        return report
+        return self.report(stop)
 
-    def _load(self, loading: Loading, profiles: Profiles) -> LoadReport:
-        """Load, fall back when imports are refused as a whole, and look once at what is unknown at the end."""
-        if loading.way is profiles:
+    def report(self, stop: Stop | None = None) -> LoadReport:
+        """Return how far the run came, by the ledger."""
+        return LoadReport(self.manifest.staged.accepted, self.context.ledger.chunks(self.id.run), stop)
+
+    @property
+    def rules(self) -> Rules:
+        """Return what sending needs to know of the job."""
+        target = self.id.job.target
+        return Rules(target.action, Keys.of(target.key_fields), self.manifest.sets, target.ignore_empty_fields)
+
+    @property
+    def shape(self) -> Shape:
+        """Return how chunks of the run are made."""
+        return Shape(self.manifest.sets, self.rules.keys)
+
+    @property
+    def terms(self) -> Terms:
+        """Return what reading records back needs to know of the run."""
+        target, live = self.id.job.target, self.context.target
+        return Terms(
+            live.database, live.live, self.rules.keys, target.action, target.delete_target, target.ignore_empty_fields
+        )
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Cut by the method that the run began with: the same chunks after falling back, and when it is resumed."""
+        load = self.id.job.load
+        rows = min(load.chunk_rows, PROFILE_CHUNK_ROWS) if self.id.cut_for == "profiles" else load.chunk_rows
+        chunks = cut(Lanes(self.id.folder.staged / "lanes"), self.shape, ChunkLimits(rows, load.chunk_bytes))
+        return KeyIndex(self.id.folder.path).noting(chunks)
+
+    def open_rows(self) -> pl.DataFrame:
+        """Return `_seq` and `_key` of the rows whose outcome can still change."""
+        rows = self.context.ledger.chunks(self.id.run)
+        cuts = {row.cut: row for row in rows if row.reason is Reason.CUT}
+        parts = [row for row in rows if row.reason is not Reason.CUT]
+        found = [pl.DataFrame(schema={"_seq": pl.UInt64, "_key": pl.UInt64})]
+        for chunk in self.chunks():
+            row, frame = cuts.get(chunk.cut), chunk.rows.select("_seq", "_key")
+            if row is not None and not row.state.final:
+                apart = self.parts.positions(one.ordinal for one in parts if one.cut == row.cut)
+                frame = self._undecided(row, frame.filter(~pl.col("_seq").is_in(apart.implode())))
+            if row is None or not row.state.final:
+                found.append(frame)
+        for row in parts:
+            if not row.state.final:
+                found.append(self._undecided(row, self.parts.read(row.ordinal).select("_seq", "_key")))
+        return pl.concat(found)
+
+    def _undecided(self, row: ChunkRow, frame: pl.DataFrame) -> pl.DataFrame:
+        """Leave out the rows of a chunk of the per-profile method that have an outcome of their own."""
+        if row.method != "profiles":
+            return frame
+        passing = (RowState.SENDING, RowState.UNKNOWN)
+        states = self.context.ledger.row_states(self.id.run, row.ordinal)
+        decided = [at for at, state in states.items() if state not in passing]
+        return frame.filter(~pl.col("_seq").is_in(decided))
+
+    @property
+    def parts(self) -> Parts:
+        """Return the rows that are chunks of their own."""
+        return Parts(self.id.folder.staged / "parts")
+
+    def _loading(self, imports: Imports, advance: Step) -> Loading:
+        context, run, job = self.context, self.id.run, self.id.job
+        client, ledger = context.target.client, context.ledger
+        past = ledger.chunks(run)
+        unmatched = {row.ordinal: row.unmatched or 0 for row in past if row.method == "profiles"}
+        watch = self.watch
+        limits = Limits() if watch is None else Limits(_stop_of(watch.unmatched), _stop_of(watch.deletes))
+        profiles = Profiles(
+            client, context.target.database, job, self.rules, Past(unmatched, ledger.deleted(run)), limits, context.stop,
+            moved=advance,
+        )  # fmt: skip
+        return Loading(
+            job=job,
+            shape=self.shape,
+            cut=self.chunks,
+            book=ledger.book(run, client.server_now),
+            records=lambda ordinal: ledger.rows_of(run, ordinal),
+            parts=self.parts,
+            register=context.register.of_run(run, job.job, self.rules.keys.profile),
+            imports=imports,
+            profiles=profiles,
+            reader=Reader(client, self.terms, self.rules, job.load.max_settle_calls),
+            waiting=context.waiting,
+            interrupted=context.stop,
+            now=client.server_now,
+            method=self.choice.way,
+            falls_back=self.choice.falls_back and job.target.action != "add",
+            fall_back=self._fall_back,
+            advance=advance,
+            hooks=self.hooks,
+            again=self.id.resumed,
+        )
+
+    def _imports(self) -> Imports:
+        context = self.context
+        clock = Clock(context.target.client.server_now, context.stop.wait)
+        return Imports(context.target.client, self.id.job, self.id.run, context.target.database.id, clock)
+
+    def _log_method(self) -> None:
+        if self.choice.way == "profiles":
             self._warn_of_profiles(self.choice.reason)
-            profiles.prepare()
         else:
-            get_logger().info("way.imports", reason=self.choice.reason)
-        report = load(self._chunks, loading)
-        if report.refused and self.choice.falls_back and refuses_imports(report.stopped):
-            self._warn_of_profiles(report.stopped)
-            self.choice = Choice("profiles", report.stopped)
-            self.watch.per_profile()
-            self.site.ledger.fell_back(self.id.run, report.stopped)
-            profiles.prepare()
-            loading = replace(loading, way=profiles, rebuilds=False)
-            report = load(self._chunks, loading)
-        if report.chunks.get("unknown") and not (report.stopped or self.site.stop.is_set()):
-            report = load(self._chunks, loading)
-        return report
+            get_logger().info("method.imports", reason=self.choice.reason)
 
     def _warn_of_profiles(self, reason: str) -> None:
-        get_logger().warning("way.profiles", reason=reason, warning=HARM)
+        get_logger().warning("method.profiles", reason=reason, warning=HARM)
         if self.id.job.target.rebuild:
             get_logger().warning("rebuild.not_possible", reason="only imports can rebuild selections")
 
-    def _decisions(self, said: Decisions) -> Decisions:
-        """Let the rows of failed imports go per profile where the job's mode is auto, never for `add` (data rule 25 d)."""
-        if said.failed == "leave" and self.choice.falls_back and self.id.job.target.action != "add":
-            return replace(said, failed="profiles")
-        return said
-
-    def rebuild(self, report: LoadReport) -> Rebuild:
-        """Say what became of the rebuild that the last import carries (data rule 24).
-
-        Where that import did not end confirmed, resuming a run with nothing else left gives it up.
-        """
-        if not self.id.job.target.rebuild or not self.manifest.staged.accepted:
-            return Rebuild.NOT_ASKED
-        if self.choice.way == "profiles":
-            return Rebuild.NOT_POSSIBLE
-        if report.rebuilt:
-            return Rebuild.DONE
-        return Rebuild.NOT_DONE if report.worked or not report.settled else Rebuild.GIVEN_UP
-
-    def _chunks(self) -> Iterator[Chunk]:
-        """Cut by the way that the run began with: the same chunks after falling back, and when it is gone on with."""
-        words, sets = self.id.job.load, self.manifest.sets
-        limits = Limits(words.chunk_rows, words.chunk_bytes)
-        if self.id.cut_for == "profiles":
-            limits = Limits(min(limits.rows, PROFILE_CHUNK_ROWS), limits.bytes)
-        chunks = cut(Lanes(self.id.folder.staged / "lanes"), sets, self._keys, limits)
-        return KeyIndex(self.id.folder.path).noting(chunks)
-
-    @property
-    def _keys(self) -> Keys:
-        return Keys.of(self.id.job.target.key_fields)
-
-    def _profile_settings(self, sets: Sets) -> ProfileSettings:
-        target = self.id.job.target
-        return ProfileSettings(
-            run=self.id.run,
-            action=target.action,
-            keys=self._keys,
-            sets=sets,
-            ignore_empty_fields=target.ignore_empty_fields,
-            on_several_matches=target.on_several_matches,
-            delete_target=target.delete_target,
-            workers=self.id.job.load.workers,
-        )
-
-    def _import_settings(self) -> ImportSettings:
-        target = self.id.job.target
-        return ImportSettings(
-            run=self.id.run,
-            database_id=self.site.target.database.id,
-            action=target.action,
-            ignore_empty_fields=target.ignore_empty_fields,
-            followups=target.followups,
-            rebuild=target.rebuild,
-            poll=self.id.job.load.poll,
-            delete_target=target.delete_target,
-        )
-
-    def _settler(self, sets: Sets) -> Settler:
-        words, client = self.id.job.load, self.site.target.client
-        terms = terms_of(self.site, self.id.job)
-        return Settler(client, terms, sets, words.max_settle_calls, words.settle_after_s, client.server_now)
+    def _fall_back(self, reason: str) -> None:
+        """Go per profile, since imports are refused as a whole; raises ApiRefusedError where that takes too many calls."""
+        if self.watch is not None:
+            self.watch.per_profile()
+        self._warn_of_profiles(reason)
+        self.choice = Choice("profiles", reason)
+        self.context.ledger.fell_back(self.id.run, reason)
 
 
-@dataclass(frozen=True)
-class _Limits:
-    """The watch as the per-profile method asks it."""
+def _stop_of(ask: Callable[..., Problem | None]) -> Callable[..., Stop | None]:
+    """Make what a guard says a reason to stop."""
 
-    watch: Watch
+    def asked(*words: object) -> Stop | None:
+        problem = ask(*words)
+        return None if problem is None else Stop(StopCode.GUARD, problem.what, problem.guard)
 
-    def unmatched(self, rows: int) -> str:
-        return _text(self.watch.unmatched(rows))
-
-    def deletes(self, taken: Mapping[str, int], noun: str, records: int) -> str:
-        return _text(self.watch.deletes(taken, noun, records))
-
-
-def _text(problem: Problem | None) -> str:
-    return "" if problem is None else problem.what
-
-
-def terms_of(site: Site, job: Job) -> Terms:
-    """Give what reading records back needs to know of the run."""
-    target = job.target
-    return Terms(
-        site.target.database,
-        site.target.live,
-        Keys.of(target.key_fields),
-        target.action,
-        target.delete_target,
-        target.ignore_empty_fields,
-    )
+    return asked

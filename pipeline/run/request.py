@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 if TYPE_CHECKING:
     from pipeline.model.job import Job  # `--help` of a command needs no models
 
-# The guards that `--force` can pass by (data rule 36); everything else has no override.
+# The guards that `--force` can override (data rule 36); everything else has no override.
 Guard = Literal[
     "already_loaded",
     "key_without_index",
@@ -21,7 +21,6 @@ Guard = Literal[
     "min_new_files",
     "min_records",
     "min_share_of_last",
-    "unfinished_run",
     "unique_keys",
 ]
 GUARDS: tuple[str, ...] = get_args(Guard)
@@ -39,7 +38,7 @@ class RunRequest:
     """A whole run: `files` replace the job's own where given (as written, relative to the working folder).
 
     `limit` takes the first rows only, None takes all; `forced` holds names of `GUARDS`; `wait_s` is how long to wait for
-    locks that another run holds. `replay_of` names the run whose rows these are, None for a run of its own.
+    locks that another run holds, None for the default. `replay_of` names the run whose rows these are.
     With `plan` nothing is sent.
     """
 
@@ -48,7 +47,7 @@ class RunRequest:
     limit: int | None
     forced: frozenset[str]
     state_dir: Path
-    wait_s: float = 0.0
+    wait_s: float | None = None
     replay_of: str | None = None
     plan: PlanRequest | None = None
 
@@ -74,7 +73,7 @@ class ApplyRequest:
     run: str
     max_age_s: float
     state_dir: Path
-    wait_s: float = 0.0
+    wait_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,20 +84,25 @@ class ReplayRequest:
     files: tuple[str, ...]
     forced: frozenset[str]
     state_dir: Path
-    wait_s: float = 0.0
+    wait_s: float | None = None
 
 
 @dataclass(frozen=True)
 class ResumeRequest:
-    """Finish a run that stopped: `run` by its id, None for the newest unfinished one.
+    """Finish an open run: `run` is its id or the name of its job, None for the only one that is open.
 
-    `unknown` and `failed` are what a person has decided for chunks in trouble, None for nothing; `max_settle_calls` takes
-    the place of the job's own.
+    `max_settle_calls` takes the place of the job's own.
     """
 
     run: str | None
-    unknown: Literal["sent", "resend"] | None
-    failed: Literal["profiles", "skip"] | None
     max_settle_calls: int | None
     state_dir: Path
-    wait_s: float = 0.0
+    wait_s: float | None = None
+
+
+@dataclass(frozen=True)
+class CloseRequest:
+    """End an open run by decision."""
+
+    run: str
+    state_dir: Path

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pipeline.errors import AccountingError, Exit, PipelineError, Problem
+from pipeline.errors import AccountingError, Exit, InterruptedRunError, LockedError, PipelineError, Problem
 from pipeline.load.load_report import LoadReport
 from pipeline.model.counts import Intake, Rebuild, Staged, Verified
 from pipeline.model.files import SourceFile
+from pipeline.model.outcome import StopCode
 from pipeline.report.summary import Records, Status
 from pipeline.run.plan.plan import Planned
+from pipeline.state.storage import StorageError, StorageStoppedError
 
 # What these say of a run is no longer true once rows were sent.
 _NOTHING_SENT = (Exit.JOB, Exit.INPUT, Exit.API)
@@ -19,23 +21,25 @@ _NOTHING_SENT = (Exit.JOB, Exit.INPUT, Exit.API)
 class Tally:
     """What the summary tells of a run; each part is filled by its stage.
 
-    `skipped_files` were confirmed before (`only_new`), `halts` are the words of guards that stopped it on its way.
+    `skipped_files` were confirmed before (`only_new`). `closed` says that a person or a later run has closed it; `aside`
+    counts the rows in failed.csv, unknown.csv and open.csv.
     """
 
     intake: Intake = field(default_factory=Intake)
     staged: Staged = field(default_factory=Staged)
     load: LoadReport = field(default_factory=LoadReport)
     verified: Verified = field(default_factory=Verified)
-    rebuild: Rebuild = Rebuild.NOT_ASKED
+    rebuild: Rebuild | None = None
     refusal: PipelineError | None = None
     problems: list[Problem] = field(default_factory=list)
     skipped_files: tuple[SourceFile, ...] = ()
-    halts: frozenset[str] = frozenset()
-    # What a plan found, where nothing is to be sent; rows that `apply` need not send.
+    # What a plan found, where nothing is to be sent; rows that need not be sent.
     plan: Planned | None = None
     unchanged: int = 0
     # Rows of a plan that are not applied: several matches, not checked, changed since.
     left: int = 0
+    closed: bool = False
+    aside: dict[str, int] = field(default_factory=dict)
 
     def check(self) -> None:
         """Compare the first sum of data rule 2, before anything is sent; one that is off is a bug."""
@@ -51,9 +55,8 @@ class Tally:
 
     @property
     def records(self) -> Records:
-        """Give the counts of data rules 2 and 3; `unsent` are rows not sent, held, or sent and not yet final."""
-        rows = self.load.rows
-        confirmed, failed, unknown = (rows.get(ending, 0) for ending in ("confirmed", "failed", "unknown"))
+        """Return the counts of data rules 2 and 3; `unsent` are rows not sent, held, or sent and not yet final."""
+        load = self.load if self.load.accepted else LoadReport(self.to_send)
         return Records(
             read=self.intake.read,
             malformed=self.intake.malformed,
@@ -63,39 +66,65 @@ class Tally:
             accepted=self.staged.accepted,
             superseded=self.staged.superseded,
             profile_conflicts=self.staged.conflicts,
-            confirmed=confirmed,
-            failed=failed,
-            unknown=unknown,
-            unmatched=self.load.unmatched,
+            confirmed=load.confirmed,
+            failed=load.failed,
+            unknown=load.unknown,
+            unmatched=load.unmatched,
             unchanged=self.unchanged,
-            unsent=self.load.unsent(self.staged.accepted - self.unchanged - self.left) + self.left,
+            unsent=load.unsent + self.left,
         )
 
     @property
     def all_confirmed(self) -> bool:
-        """Say whether every accepted row is confirmed."""
-        return self.refusal is None and (self.load.rows.get("confirmed", 0) + self.unchanged == self.staged.accepted)
+        """Return whether every accepted row is confirmed."""
+        return self.refusal is None and self.load.confirmed + self.unchanged == self.staged.accepted
+
+    @property
+    def to_send(self) -> int:
+        """Return how many of the accepted rows are to be sent."""
+        return self.staged.accepted - self.unchanged - self.left
+
+    @property
+    def open(self) -> bool:
+        """Return whether time or another attempt can still change what became of a row.
+
+        What was refused before the first send is closed, unless it was something that passes.
+        """
+        if self.closed or self.plan is not None or not self.load.accepted or not self.load.open:
+            return False
+        if self.load.anything_sent:
+            return True
+        passes = self.load.stop is not None and self.load.stop.passing
+        return passes or isinstance(
+            self.refusal, LockedError | InterruptedRunError | StorageStoppedError | StorageError
+        )
 
     @property
     def exit_code(self) -> Exit:
-        """Say how the run ended; what stops it once rows were sent leaves it incomplete, whatever it was."""
+        """Return how the run ended; what stops it once rows were sent leaves it incomplete, whatever it was."""
+        stop, sent = self.load.stop, self.load.anything_sent
         if self.refusal is not None:
             code = self.refusal.exit_code
-            return Exit.INCOMPLETE if code in _NOTHING_SENT and self.load.anything_sent else code
+            return Exit.INCOMPLETE if code in _NOTHING_SENT and sent else code
         if self.plan is not None:
             return Exit.OK
-        if self.load.interrupted and not self.all_confirmed:
+        if stop is not None and stop.code is StopCode.INTERRUPTED and not self.all_confirmed:
             return Exit.INTERRUPTED
-        if self.load.stopped and not self.load.anything_sent:
+        if stop is not None and not sent and stop.code is not StopCode.WAITING:
             return Exit.API
-        if not self.all_confirmed or self.verified.different or self.problems or self.rebuild is Rebuild.NOT_DONE:
+        if not self.all_confirmed or self.verified.different or self.rebuild is Rebuild.NOT_DONE:
             return Exit.INCOMPLETE
         return Exit.OK
 
     @property
     def status(self) -> Status:
-        """Say how the run ended, in the summary's words."""
+        """Return how the run ended, in the summary's words."""
         if self.plan is not None and self.refusal is None:
             return "planned"
-        words: dict[Exit, Status] = {Exit.OK: "done", Exit.INCOMPLETE: "incomplete", Exit.INTERRUPTED: "interrupted"}
+        words: dict[Exit, Status] = {
+            Exit.OK: "done",
+            Exit.INCOMPLETE: "incomplete",
+            Exit.LOCKED: "incomplete",
+            Exit.INTERRUPTED: "interrupted",
+        }
         return words.get(self.exit_code, "refused")

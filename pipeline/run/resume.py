@@ -1,131 +1,133 @@
-"""Go on with a run that stopped: find it, see that its ground has not moved, do what is left (wiring)."""
+"""Finish or close an open run from the command line (wiring)."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import ExitStack, closing
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.config.environment import read_environment
-from pipeline.errors import ApiRefusedError, InputError, Problem
-from pipeline.load.choice import Choice, choose
-from pipeline.load.loop import Decisions
+from pipeline.copernica import Client, Database, Identity
+from pipeline.errors import ApiRefusedError, JobError, Problem
+from pipeline.load.waiting import Waiting
 from pipeline.log import keep_log
-from pipeline.model.columns import LiveField
-from pipeline.model.files import SourceFile
 from pipeline.model.job import Job
+from pipeline.report.history import summary_of
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
-from pipeline.run.context import RunId, Site
-from pipeline.run.intake import changed_problem
-from pipeline.run.prepare import prepare
-from pipeline.run.request import ResumeRequest
+from pipeline.run.context import Context
+from pipeline.run.earlier import finish, run_id
+from pipeline.run.request import CloseRequest, ResumeRequest
+from pipeline.run.run import lock_wait_s, surrounded
 from pipeline.run.signals import interrupts
-from pipeline.run.stages import Conductor
-from pipeline.run.target import LiveTarget, check_fit, connected, meet
+from pipeline.run.stages import Stages
+from pipeline.run.target import LiveTarget, connected, meet
 from pipeline.stage.manifest import Manifest
-from pipeline.state.find import find, open_ledger
+from pipeline.state.advice import command
+from pipeline.state.find import open_ledger
 from pipeline.state.folder import RunFolder, private_files
-from pipeline.state.ledger import UNFINISHED, Ledger, RunRow, RunState
+from pipeline.state.ledger import Ledger, RunRow
 from pipeline.state.lock import Patience, database_lock, job_lock
 from pipeline.state.register import Register
 from pipeline.state.storage import storage_faults
 
 
 def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str, Any]:
-    """Finish a run; gives the summary that stands in the ledger where nothing is left to be done.
+    """Finish an open run; returns the summary that is in the ledger where none is open.
 
-    Raises JobError where there is no such run, and what keeps a run from being gone on with.
+    Raises JobError where there is no such run, or where several are open and none is named.
     """
     stop = Event()
     with ExitStack() as stack:
         stack.enter_context(private_files())
         stack.enter_context(storage_faults(request.state_dir))
         ledger = stack.enter_context(closing(open_ledger(request.state_dir)))
-        row = find(ledger, request.run)
-        if row.state not in UNFINISHED:
-            return ended(row)
-        environment = read_environment(os.environ)
+        row = wanted(ledger, request.run)
+        if not row.open:
+            return summary_of(ledger, row)
         stack.enter_context(interrupts(stop))
-        patience = Patience(request.wait_s, stop)
-        stack.enter_context(job_lock(request.state_dir, row.job, patience))
-        row = find(ledger, row.id)  # as it is now, after waiting
-        if row.state not in UNFINISHED:
-            return ended(row)
-        refuse_overtaken(ledger, row)
-        job = job_of(row, request)
-        refuse_other_host(row, environment.api_url)
-        client = stack.enter_context(connected(job, environment, stop))
-        stack.enter_context(database_lock(environment.api_url, row.database_id, patience))
-        target = meet(client, job)
-        refuse_moved(row, target)
-        files = tuple(file for file, _ in ledger.files(row.id))
-        folder = RunFolder(request.state_dir, row.id)
-        keep_log(folder.log_path, row.id)
-        register = Register.open(environment.api_url, row.database_id, request.state_dir)
-        stack.enter_context(register)
-        site = Site(target, choice_of(row, job), ledger, register, reporter, stop)
-        run_id = RunId(row.id, job, files, row.limit, frozenset(row.forced), folder, cut_for=row.way, resumed=True)
-        conductor = Conductor(site, run_id)
+        stack.enter_context(job_lock(request.state_dir, row.job, Patience(request.wait_s or 0.0, stop)))
+        row = ledger.run(row.id) or row  # as it is now, after waiting
+        if not row.open:
+            return summary_of(ledger, row)
+        keep_log(RunFolder(request.state_dir, row.id).log_path, row.id)
+        context = stack.enter_context(met(row, ledger, reporter, stop, request.wait_s))
+        with context.lock:
+            return finish(context, row, max_settle_calls=request.max_settle_calls, closes=False)
+
+
+def close(request: CloseRequest, reporter: Reporter) -> Summary | Mapping[str, Any]:
+    """End an open run by decision: what it did not confirm is written to its files. Nothing is sent or asked."""
+    with ExitStack() as stack:
+        stack.enter_context(private_files())
+        stack.enter_context(storage_faults(request.state_dir))
+        ledger = stack.enter_context(closing(open_ledger(request.state_dir)))
+        row = wanted(ledger, request.run)
+        stack.enter_context(job_lock(request.state_dir, row.job, Patience()))
+        row = ledger.run(row.id) or row
+        if not row.open:
+            return summary_of(ledger, row)
+        context = stack.enter_context(offline(row, ledger, reporter))
+        stages = Stages(context, run_id(context, row))
         ledger.resumed(row.id)
-        return finish(conductor, request)
+        with stages.guarded():
+            stages.take_up(Manifest.read(stages.id.folder.staged))
+            stages.close()
+        stages.tally.closed = True
+        return stages.end()
 
 
-def finish(conductor: Conductor, request: ResumeRequest) -> Summary:
-    """Do what is left of a run: read the dumps again where not all was staged, guard, load, verify."""
-    decisions = Decisions(
-        failed=request.failed or "leave",
-        unknown=request.unknown or "look",
-        rows_again=request.failed == "profiles",
-    )
-    with conductor.stages():
-        site = conductor.site
-        manifest = Manifest.read(conductor.id.folder.staged) or restage(conductor, site.ledger, site.target)
-        conductor.go_on_from(manifest)
-        conductor.load(conductor.guard(manifest), decisions)
-        conductor.verify(manifest.sample)
-    return conductor.end()
+@contextmanager
+def offline(row: RunRow, ledger: Ledger, reporter: Reporter) -> Iterator[Context]:
+    """Yield what surrounds a run that nothing is sent or asked for."""
+    job, url = Job.model_validate_json(row.job_copy), f"https://{row.api_host}"
+    database = Database(row.database_id, job.target.database, {}, {}, {})
+    with Client("none", job.target.api) as client, Register.open(url, row.database_id, ledger.state_dir) as register:
+        target = LiveTarget(client, Identity(row.account, ""), database, {})
+        lock, waiting = database_lock(url, row.database_id, Patience()), Waiting(client, lambda _: False, 0.0)
+        yield Context(target, lock, register, ledger, reporter, waiting, Event())
 
 
-def ended(row: RunRow) -> Mapping[str, Any]:
-    """Give the summary of a run of which nothing is left; raises ApiRefusedError for one that was given up."""
-    if row.state is RunState.CLOSED:
-        what = "this run was closed, so nobody goes on with it: a later run of its job has gone, or was about to go, past it"
-        raise ApiRefusedError(Problem(what, f"run {row.id}", "run the job again with the dump of today"))
-    return row.summary or {}
+def wanted(ledger: Ledger, name: str | None) -> RunRow:
+    """Find the run that is meant: by its id, the only open one of a job, or the only open one; else the last one."""
+    if name is not None and (row := ledger.run(name)) is not None:
+        return row
+    jobs = {row.job for row in ledger.runs(name)} if name is not None else set()
+    if name is not None and not jobs:
+        do = f"{command('runs', state_dir=ledger.state_dir)} lists them"
+        raise JobError(Problem(f"there is no run or job {name}", do=do))
+    rows = ledger.open_runs(name)
+    if len(rows) > 1:
+        raise JobError(*(several(row, ledger.state_dir) for row in rows))
+    if rows:
+        return rows[0]
+    last = ledger.last(name)
+    if last is None:
+        raise JobError(Problem("there is no run here", str(ledger.state_dir), "run a job first"))
+    return last
 
 
-def refuse_overtaken(ledger: Ledger, row: RunRow) -> None:
-    """Refuse a run when a later one of its job has sent anything: its older values must not go on top (data rule 35)."""
-    for later in ledger.runs(row.job):
-        if later.started_at > row.started_at and ledger.sent_anything(later.id):
-            raise ApiRefusedError(
-                Problem(
-                    f"run {later.id} of the same job came later and has sent rows; older values must not go on top of them",
-                    where=f"run {row.id}",
-                    do="run the job again with the dumps that are still needed",
-                )
-            )
+def several(row: RunRow, state_dir: Path) -> Problem:
+    """Return one of several open runs, with the command that finishes it."""
+    what = f"it is open, begun {row.started_at[:19].replace('T', ' ')} UTC; several are, and none is named"
+    return Problem(what, f"run {row.id}", command("resume", row.id, state_dir=state_dir))
 
 
-def job_of(row: RunRow, request: ResumeRequest) -> Job:
-    """Give the job as it was when the run began."""
-    job = Job.model_validate_json(row.job_copy)
-    if request.max_settle_calls is None:
-        return job
-    load = job.load.model_copy(update={"max_settle_calls": request.max_settle_calls})
-    return job.model_copy(update={"load": load})
-
-
-def choice_of(row: RunRow, job: Job) -> Choice:
-    """Give the way that the run went when it stopped: the chunks that it has sent decide what the next ones may do."""
-    if row.fell_back is not None:
-        return Choice("profiles", row.fell_back)
-    return choose(job, tuple(row.structure))
+@contextmanager
+def met(row: RunRow, ledger: Ledger, reporter: Reporter, stop: Event, wait_s: float | None) -> Iterator[Context]:
+    """Yield what surrounds an open run, at the database that it went to."""
+    environment, job = read_environment(os.environ), Job.model_validate_json(row.job_copy)
+    refuse_other_host(row, environment.api_url)
+    with connected(job, environment, stop) as client:
+        target = meet(client, job, patient=not reporter.on_terminal)
+        with surrounded(
+            job, environment, target, ledger, reporter, stop, lock_wait_s(wait_s, job, reporter)
+        ) as context:
+            yield context
 
 
 def refuse_other_host(row: RunRow, api_url: str) -> None:
@@ -133,67 +135,4 @@ def refuse_other_host(row: RunRow, api_url: str) -> None:
     then, now = urlsplit(f"//{row.api_host}").hostname, urlsplit(api_url).hostname
     if then != now:
         what = f"the run went to {then}, and the API is now {now}"
-        raise ApiRefusedError(Problem(what, "COPERNICA_API_URL", "set it as it was, or run the job again"))
-
-
-def refuse_moved(row: RunRow, target: LiveTarget) -> None:
-    """Refuse when the account, or a live field that the run uses, is not what it was when the run began.
-
-    New fields, longer ones and more choices are fine: what was checked against the old ones fits them (data rule 12).
-    """
-    problems = []
-    if row.account != target.identity.id:
-        problems.append(
-            Problem(f"the run went to account {row.account}, the token belongs to {target.identity.id}", "account")
-        )
-    if row.database_id != target.database.id:
-        problems.append(
-            Problem(f"the run went to database {row.database_id}, the name now means {target.database.id}", "database")
-        )
-    for column, then in row.structure.items():
-        moved = _moved(then, target.live.get(column))
-        if moved is not None:
-            problems.append(Problem(moved, f"target column {column}", "put it back, or run the job again"))
-    if problems:
-        raise ApiRefusedError(*problems)
-
-
-def _moved(then: LiveField, now: LiveField | None) -> str | None:
-    """Say in what a live field is less than when the run began."""
-    if now is None:
-        return "is gone or has another name since the run began"
-    if now.type != then.type:
-        return f"was of type {then.type} when the run began and is {now.type} now"
-    if now.length is not None and (then.length is None or now.length < then.length):
-        return f"held {then.length or 'any number of'} characters when the run began and holds {now.length} now"
-    if gone := set(then.choices) - set(now.choices):
-        return f"has lost {len(gone)} of its choices since the run began"
-    return None
-
-
-def restage(conductor: Conductor, ledger: Ledger, target: LiveTarget) -> Manifest:
-    """Read the same files again for a run that ended before all its rows were staged; raises InputError for other files."""
-    known = ledger.files(conductor.id.run)
-    problems = [problem for file, sha256 in known if (problem := changed(file, sha256)) is not None]
-    if problems:
-        raise InputError(*problems)
-    conductor.id.folder.drop_staged()
-    conductor.id.folder.place_staged(conductor.id.job.staged_dir)
-    # A file of the same content may have been put back: it is read as it stands now.
-    files = tuple(replace(file, mtime_ns=file.path.stat().st_mtime_ns) for file in conductor.id.files)
-    plan = replace(prepare(conductor.id.job, None), files=files)
-    check_fit(plan, target)
-    return conductor.stage(plan)
-
-
-def changed(file: SourceFile, sha256: str | None) -> Problem | None:
-    """Say whether a dump cannot be what it was when the run began.
-
-    Where it was read to its end its digest will tell, else only its size and time stamp can.
-    """
-    try:
-        now = file.path.stat()
-    except OSError as error:
-        return Problem(f"cannot be read any more: {error.strerror}", file.name, "put it back, or run the job again")
-    same = now.st_size == file.size_bytes and (sha256 is not None or now.st_mtime_ns == file.mtime_ns)
-    return None if same else changed_problem(file)
+        raise ApiRefusedError(Problem(what, "COPERNICA_API_URL", "set it as it was, or close the run"))

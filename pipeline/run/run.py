@@ -7,29 +7,34 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from contextlib import ExitStack, closing
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event
 from urllib.parse import urlsplit
 
-from pipeline.config.environment import read_environment
+from pipeline.config.environment import Environment, read_environment
+from pipeline.errors import Exit, PipelineError
 from pipeline.guards import only_new
 from pipeline.load.choice import choose
-from pipeline.load.loop import Decisions
+from pipeline.load.waiting import Waiting
 from pipeline.log import keep_log
+from pipeline.model.job import Job
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
-from pipeline.run.context import RunId, Site
+from pipeline.run.context import Context, RunId, given_back
+from pipeline.run.earlier import deal_with_earlier
 from pipeline.run.plan.plan import Planned
 from pipeline.run.prepare import PreparedJob, prepare
-from pipeline.run.request import RunRequest
+from pipeline.run.request import PlanRequest, RunRequest
 from pipeline.run.signals import interrupts
-from pipeline.run.stages import Conductor
-from pipeline.run.target import check_fit, connected, meet
+from pipeline.run.stages import Stages
+from pipeline.run.summarise import refused
+from pipeline.run.target import LiveTarget, check_fit, connected, meet
 from pipeline.state.folder import RunFolder, private_files
-from pipeline.state.ledger import Ledger, RunEntry
+from pipeline.state.ledger import Destination, Ledger, RunEntry, RunState
 from pipeline.state.lock import Patience, database_lock, job_lock
 from pipeline.state.register import Register
 from pipeline.state.retention import prune
@@ -37,7 +42,7 @@ from pipeline.state.storage import storage_faults
 
 
 def run(request: RunRequest, reporter: Reporter, environ: Mapping[str, str] = os.environ) -> Summary:
-    """Do the whole job once; raises PipelineError for what stops it before the run has begun."""
+    """Do the whole job once; raises PipelineError for what stops it before there is a run to record."""
     return run_with_plan(request, reporter, environ)[0]
 
 
@@ -46,72 +51,131 @@ def run_with_plan(
 ) -> tuple[Summary, Planned | None]:
     """Do the same, or end before the first send where the request wants a plan; returns it, too."""
     stop = Event()
-    job = request.job
     environment = read_environment(environ)
     with ExitStack() as stack:
         stack.enter_context(private_files())
         stack.enter_context(interrupts(stop))
         stack.enter_context(storage_faults(request.state_dir))
-        patience = Patience(request.wait_s, stop)
-        stack.enter_context(job_lock(request.state_dir, job.job, patience))
-        found = prepare(job, request.files)
+        stack.enter_context(job_lock(request.state_dir, request.job.job, Patience(request.wait_s or 0.0, stop)))
         ledger = stack.enter_context(closing(Ledger(request.state_dir)))
-        plan = replace(found, files=only_new(job, found.files, ledger))
-        client = stack.enter_context(connected(job, environment, stop))
-        target = meet(
-            client, job, lambda number: stack.enter_context(database_lock(environment.api_url, number, patience))
-        )
-        check_fit(plan, target)
-        register = Register.open(environment.api_url, target.database.id, request.state_dir)
-        stack.enter_context(register)
-        site = Site(target, choose(job, plan.link.columns), ledger, register, reporter, stop)
-        conductor = Conductor(site, begin(request, plan, site, str(urlsplit(environment.api_url).netloc)))
-        kept = {file.path for file in plan.files}
-        conductor.tally.skipped_files = tuple(file for file in found.files if file.path not in kept)
-        with conductor.stages():
-            if plan.files:
-                manifest = conductor.stage(plan)
-                loader = conductor.guard(manifest)
-                if request.plan is None:
-                    conductor.load(loader, Decisions())
-                    conductor.verify(manifest.sample)
-                else:
-                    conductor.plan(plan, manifest, request.plan.out)
-            else:
-                conductor.guard_input()
-        return conductor.end(), conductor.tally.plan
+        ledger.end_killed(request.job.job)
+        folder = begin(request, ledger)
+        started_s = time.monotonic()
+        try:
+            stages, plan = prepared(request, environment, ledger, folder, reporter, stop, stack)
+        except PipelineError as error:
+            if error.exit_code is Exit.BUG:
+                raise
+            summary = refused(folder.run, request.job, error, time.monotonic() - started_s)
+            folder.write_summary(summary.to_dict())
+            ledger.end(folder.run, RunState(summary.status), summary.to_dict())
+            return summary, None
+        return conducted(stages, plan, request.plan), stages.tally.plan
 
 
-def begin(request: RunRequest, plan: PreparedJob, site: Site, api_host: str) -> RunId:
-    """Put the run, its job and its files into the ledger before anything is read."""
-    job, target = plan.job, site.target
-    prune(site.ledger, job.job, job.state, datetime.now(UTC))
-    folder = RunFolder.new(request.state_dir, job.job, datetime.now(UTC))
+def begin(request: RunRequest, ledger: Ledger) -> RunFolder:
+    """Put the run and its job into the ledger before anything is read, so that every attempt is in the history."""
+    job, now = request.job, datetime.now(UTC)
+    prune(ledger, job.job, job.state, now)
+    folder = RunFolder.new(request.state_dir, job.job, now)
     keep_log(folder.log_path, folder.run)
     folder.place_staged(job.staged_dir)
     copy = json.dumps({**job.model_dump(mode="json", by_alias=True), "path": str(job.path.absolute())})
-    entry = RunEntry(
-        run=folder.run,
-        job=job.job,
-        job_file=str(job.path),
-        job_copy=copy,
-        limit=request.limit,
-        own_files=not request.files,
-        forced=tuple(request.forced),
-        api_host=api_host,
-        account=target.identity.id,
-        database_id=target.database.id,
-        structure={name: target.live[name] for name in plan.link.columns},
-        way=site.choice.way,
-    )
-    site.ledger.begin(entry, plan.files)
-    return RunId(
+    forced = tuple(request.forced)
+    ledger.begin(RunEntry(folder.run, job.job, str(job.path), copy, request.limit, not request.files, forced))
+    return folder
+
+
+def prepared(
+    request: RunRequest,
+    environment: Environment,
+    ledger: Ledger,
+    folder: RunFolder,
+    reporter: Reporter,
+    stop: Event,
+    stack: ExitStack,
+) -> tuple[Stages, PreparedJob]:
+    """Find the files, meet the database and return the run's stages; what is opened is closed with `stack`."""
+    job = request.job
+    found = prepare(job, request.files)
+    plan = replace(found, files=only_new(job, found.files, ledger))
+    ledger.found(folder.run, plan.files)
+    client = stack.enter_context(connected(job, environment, stop))
+    target = meet(client, job, patient=not reporter.on_terminal)
+    check_fit(plan, target)
+    choice = choose(job, plan.link.columns)
+    host = str(urlsplit(environment.api_url).netloc)
+    structure = {name: target.live[name] for name in plan.link.columns}
+    ledger.met(folder.run, Destination(host, target.identity.id, target.database.id, structure, choice.way))
+    run_id = RunId(
         folder.run,
         job,
         plan.files,
         request.limit,
         request.forced,
         folder,
-        cut_for=entry.way,
+        choice,
+        choice.way,
+        not request.files,
         replay_of=request.replay_of,
+        only_plan=request.plan is not None,
     )
+    context = stack.enter_context(
+        surrounded(job, environment, target, ledger, reporter, stop, lock_wait_s(request.wait_s, job, reporter))
+    )
+    stages = Stages(context, run_id)
+    kept = {file.path for file in plan.files}
+    stages.tally.skipped_files = tuple(file for file in found.files if file.path not in kept)
+    return stages, plan
+
+
+def conducted(stages: Stages, plan: PreparedJob, wanted: PlanRequest | None) -> Summary:
+    """Take a run through its stages; what was staged is not lost, whatever happens then. A plan ends before the first send."""
+    context = stages.context
+    stages.notes.begin()
+    with stages.guarded():
+        if plan.files:
+            stages.stage(plan)
+        stages.guard_input()
+        with context.lock:
+            if wanted is not None:
+                stages.plan(plan, wanted.out)
+                return stages.end()
+            older = deal_with_earlier(context, stages)
+            stages.notes.starts()
+            if stages.manifest is not None:
+                stages.load(stages.guard(stages.manifest), older=older)
+                stages.verify()
+    return stages.end()
+
+
+def lock_wait_s(said_s: float | None, job: Job, reporter: Reporter) -> float:
+    """Return how long a run waits for the lock of its database: off a terminal as long as for imports (data rule 39)."""
+    if said_s is not None:
+        return said_s
+    return 0.0 if reporter.on_terminal else job.load.wait_s
+
+
+@contextmanager
+def surrounded(
+    job: Job,
+    environment: Environment,
+    target: LiveTarget,
+    ledger: Ledger,
+    reporter: Reporter,
+    stop: Event,
+    lock_wait_s: float,
+) -> Iterator[Context]:
+    """Yield what surrounds the runs of a process; the database's lock is not taken yet."""
+    database_id = target.database.id
+    lock = database_lock(environment.api_url, database_id, Patience(lock_wait_s, stop))
+    waiting = Waiting(
+        target.client,
+        stop.wait,
+        job.load.wait_s,
+        job.load.poll.most_s,
+        lambda: given_back(lock),
+        reporter.describe if reporter.on_terminal else None,
+    )
+    with Register.open(environment.api_url, database_id, ledger.state_dir) as register:
+        yield Context(target, lock, register, ledger, reporter, waiting, stop)

@@ -1,6 +1,6 @@
 """Take one run through its stages: take in, settle, guard, load, verify, end (wiring).
 
-A new run begins at the dumps, a resumed one where the ledger and the run's folder say that it stopped.
+A new run begins at the dumps, an open one where the ledger and the run's folder say that it stopped.
 """
 
 from __future__ import annotations
@@ -17,55 +17,75 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.copernica import ApiError, CancelledError
-from pipeline.errors import AccountingError, Exit, InputError, InterruptedRunError, PipelineError, Problem
-from pipeline.guards import Before, Dumps, Sending, check_input, check_sending, close_overtaken, dumps_of, unforced
-from pipeline.load.loop import Decisions, recorded
+from pipeline.errors import (
+    AccountingError,
+    ApiRefusedError,
+    Exit,
+    InputError,
+    InterruptedRunError,
+    PipelineError,
+    Problem,
+)
+from pipeline.guards import Before, Dumps, Sending, check_input, check_sending, dumps_of, unforced
+from pipeline.load.load_report import LoadReport
+from pipeline.load.pending import NO_KEYS
 from pipeline.load.readback import Lookups
 from pipeline.load.verify import verify
 from pipeline.log import get_logger
 from pipeline.model.columns import Keys
-from pipeline.model.counts import Intake
+from pipeline.model.counts import Intake, Rebuild
 from pipeline.model.job import Job
+from pipeline.model.outcome import StopCode
+from pipeline.model.row_state import RowState, Why
 from pipeline.model.rows import Batch
 from pipeline.report.html.page import write_report
 from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
-from pipeline.run.context import RunId, Site
+from pipeline.run.context import Context, RunId
 from pipeline.run.intake import refuse_changed, take_in
-from pipeline.run.loading import Loader, terms_of
+from pipeline.run.loading import Loader
 from pipeline.run.plan.plan import KEPT_DAYS, make_plan
 from pipeline.run.plan.record import read_applied
 from pipeline.run.prepare import PreparedJob
 from pipeline.run.result import Tally
-from pipeline.run.summarise import RunFacts, summarise
+from pipeline.run.set_aside import SetAsideFiles
+from pipeline.run.summarise import summarise
+from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
 from pipeline.stage.partitions import partition_count
-from pipeline.stage.sample import Expectation, Sampler
+from pipeline.stage.sample import Sampler
 from pipeline.stage.stager import Stager
-from pipeline.state.advice import command
 from pipeline.state.ledger import RunState
 from pipeline.state.register import RunRegister
 from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
 from pipeline.threads import behind
 
-READ_BACK = "resume reads the sample back"
 # What is read back at least after a delete (data rule 27).
 DELETE_SAMPLE = 10
+NOT_SENT = Why("not_sent", "", "the run was closed before it was sent, or before its import was final")
+NO_ROWS = pl.Series("_seq", [], dtype=pl.UInt64)
 
 
 @dataclass
-class Conductor:
+class Stages:
     """One run; the methods are its stages, in order."""
 
-    site: Site
+    context: Context
     id: RunId
     tally: Tally = field(default_factory=Tally)
+    manifest: Manifest | None = None
     rejects: Path | None = None
     loader: Loader | None = None
     started_s: float = field(default_factory=time.monotonic)
 
+    @property
+    def notes(self) -> RunRegister:
+        """Return the run's notes in the register."""
+        keys = Keys.of(self.id.job.target.key_fields).profile
+        return self.context.register.of_run(self.id.run, self.id.job.job, keys)
+
     @contextmanager
-    def stages(self) -> Iterator[None]:
+    def guarded(self) -> Iterator[None]:
         """Take what stops the run for its refusal."""
         try:
             with self._storage():
@@ -80,33 +100,25 @@ class Conductor:
     def _stopped_by(self, error: PipelineError) -> None:
         """Keep why the run stopped; where it broke off while rows went out, now or before, the ledger says how far it came."""
         self.tally.refusal = error
-        if not self.tally.load.chunks and self.tally.staged.accepted:
+        if not self.tally.load.accepted and self.tally.to_send:
             with suppress(OSError, sqlite3.Error):
-                self.tally.load = recorded(self.site.ledger.chunks(self.id.run))
+                self.tally.load = LoadReport(self.tally.to_send, self.context.ledger.chunks(self.id.run))
 
     def _storage(self) -> AbstractContextManager[None]:
-        ledger = self.site.ledger
+        ledger = self.context.ledger
         return storage_faults(ledger.state_dir, lambda: ledger.sent_anything(self.id.run))
 
-    @property
-    def register(self) -> RunRegister:
-        """Return what the run notes in the register of its database."""
-        keys = Keys.of(self.id.job.target.key_fields)
-        return self.site.register.of_run(self.id.run, self.id.job.job, keys.profile)
-
-    @property
-    def resume_command(self) -> str:
-        """Give the command that goes on with this run."""
-        return command("resume", self.id.run, state_dir=self.site.ledger.state_dir)
-
     def stage(self, plan: PreparedJob) -> Manifest:
-        """Read the dumps, set rejects aside, settle and lay out accepted rows; nothing was sent when this ends."""
+        """Read the dumps, set rejects aside, settle and lay out accepted rows; nothing was sent when this ends.
+
+        Everything that a later process needs is on disk then.
+        """
         writer = RejectsWriter((self.id.folder.path / "rejects").with_suffix(plan.rejects_suffix))
         stager = self._stager(plan)
         with writer:
             intake = self._take_in(plan, writer, stager)
         self.rejects = writer.path
-        with self.site.reporter.stage("stage", None):
+        with self.context.reporter.stage("stage", None):
             stager.finish()
         # Both or none: half an account does not add up.
         self.tally.intake, self.tally.staged = intake, stager.staged
@@ -115,12 +127,20 @@ class Conductor:
         rejects = None if writer.path is None else str(writer.path)
         manifest = Manifest(plan.rules.sets, self.tally.intake, self.tally.staged, stager.sampler.chosen(), rejects)
         manifest.write(self.id.folder.staged)
-        self._record_staged()
-        return manifest
+        return self._staged(manifest)
 
-    def _record_staged(self) -> None:
-        staged = self.tally.staged
-        self.site.ledger.staged(self.id.run, staged.accepted)
+    def take_up(self, manifest: Manifest) -> None:
+        """Take the account over from an earlier process that had staged everything."""
+        self.tally.intake, self.tally.staged = manifest.intake, manifest.staged
+        self.tally.unchanged, self.tally.left = read_applied(self.id.folder.staged)
+        self.rejects = None if manifest.rejects is None else Path(manifest.rejects)
+        self._staged(manifest)
+
+    def _staged(self, manifest: Manifest) -> Manifest:
+        self.manifest = manifest
+        self.context.ledger.staged(self.id.run, manifest.staged.accepted, is_open=not self.id.only_plan)
+        self.tally.load = LoadReport(self.tally.to_send, self.context.ledger.chunks(self.id.run))
+        return manifest
 
     def _stager(self, plan: PreparedJob) -> Stager:
         seed, size, rules = zlib.crc32(self.id.run.encode()), self._sample_size, plan.rules
@@ -128,13 +148,13 @@ class Conductor:
             self.id.folder.staged,
             partition_count(sum(file.size_bytes for file in plan.files)),
             rules,
-            lambda: Sampler(size, seed, rules.sets, rules.keys, rules.first_stands),
-            whole=self.site.choice.way == "profiles",
+            lambda: Sampler(size, seed, rules),
+            whole=self.id.choice.way == "profiles",
         )
 
     @property
     def _sample_size(self) -> int:
-        """Give how many keys are read back: at least ten for `delete`, which a database may turn into nothing (rule 27)."""
+        """Return how many keys are read back: at least ten for `delete`, which a database may turn into nothing (rule 27)."""
         size = self.id.job.load.verify_sample
         return max(size, DELETE_SAMPLE) if self.id.job.target.action == "delete" else size
 
@@ -142,22 +162,17 @@ class Conductor:
         """Extract, link and validate all files; accepted rows are staged meanwhile."""
 
         def keep(_batch: Batch, accepted: pl.DataFrame) -> None:
-            if self.site.stop.is_set():
+            if self.context.stop.is_set():
                 raise InterruptedRunError(Problem("interrupted while the input was read", do="nothing was sent"))
             stage(accepted)
 
+        context = self.context
         with behind(stager.add) as stage:
             intake = take_in(
-                plan,
-                self.site.target.live,
-                writer,
-                keep,
-                limit=self.id.limit,
-                reporter=self.site.reporter,
-                follow=True,
+                plan, context.target.live, writer, keep, limit=self.id.limit, reporter=context.reporter, follow=True
             )
-        refuse_changed(intake.facts, self.site.ledger.files(self.id.run))
-        self.site.ledger.read(self.id.run, intake.facts)
+        refuse_changed(intake.facts, context.ledger.files(self.id.run))
+        context.ledger.read(self.id.run, intake.facts)
         return intake
 
     def _warn_of_conflicts(self) -> None:
@@ -171,132 +186,141 @@ class Conductor:
             what = f"rows of one profile disagree in its columns; {stands}"
             get_logger().warning("profile.conflict", what=what, profiles=staged.conflicts, first=places)
 
-    def go_on_from(self, manifest: Manifest) -> None:
-        """Take the account over from an earlier process that had staged everything."""
-        self.tally.intake, self.tally.staged = manifest.intake, manifest.staged
-        self.tally.unchanged, self.tally.left = read_applied(self.id.folder.staged)
-        self._record_staged()
-        self.rejects = None if manifest.rejects is None else Path(manifest.rejects)
-
-    def guard(self, manifest: Manifest) -> Loader:
-        """Ask the guards of the input, then those before the first send; gives what may load then.
-
-        Raises InputError or ApiRefusedError.
-        """
-        if not self.site.ledger.sent_anything(self.id.run):
-            self.guard_input()
-        target, staged = self.site.target, self.id.folder.staged
-        limited = self.id.limit is not None
-        sending = Sending(self.id.job, manifest.sets, manifest.staged, staged, target.client, target.database, limited)
-        facts, method = manifest.intake.facts, self.site.choice.way
-        watch = check_sending(sending, Before(self.site.ledger, self.register), method, facts, self.id.forced)
-        return Loader(self.site, self.id, manifest, watch)
-
     def guard_input(self) -> None:
         """Ask the guards of the input; raises InputError."""
-        ledger, found = self.site.ledger, (*self.id.files, *self.tally.skipped_files)
+        ledger, found = self.context.ledger, (*self.id.files, *self.tally.skipped_files)
         dumps = dumps_of(ledger, self.id.job, self.id.run, self.tally.intake.facts, found)
         check_guards(self.id.job, self.tally, self.id.forced, dumps)
 
-    def plan(self, plan: PreparedJob, manifest: Manifest, out: Path | None) -> None:
+    def guard(self, manifest: Manifest) -> Loader:
+        """Ask the guards that stand before the first send; returns what may load then. Raises ApiRefusedError."""
+        target, staged = self.context.target, self.id.folder.staged
+        limited = self.id.limit is not None
+        sending = Sending(self.id.job, manifest.sets, manifest.staged, staged, target.client, target.database, limited)
+        before, facts = Before(self.context.ledger, self.notes), manifest.intake.facts
+        watch = check_sending(sending, before, self.id.choice.way, facts, self.id.forced)
+        return Loader(self.context, self.id, manifest, watch=watch)
+
+    def plan(self, plan: PreparedJob, out: Path | None) -> None:
         """Compare what is staged with the live target, in place of sending it (data rule 46)."""
-        with self.site.reporter.stage("compare", None):
-            self.tally.plan = make_plan(self.site.target, plan, self.site.choice, manifest, self.id.folder, out)
-
-    def load(self, loader: Loader, decisions: Decisions) -> None:
-        """Send what is staged, in chunks."""
-        self.loader, client = loader, self.site.target.client
-        # The run as a whole, so that the contents of its files count as loaded.
-        self.register.sending(0, pl.Series([], dtype=pl.UInt64), (), client.server_now(), None)
-        self.tally.load = loader.load(decisions)
-        if not self.tally.load.anything_sent:
-            self.register.withdrawn(0)
-        self.tally.problems.extend(loader.watch.problems())
-        self.tally.halts = frozenset(problem.what for problem in loader.watch.stopped.values())
-        self.tally.rebuild = loader.rebuild(self.tally.load)
-
-    def verify(self, sample: tuple[Expectation, ...]) -> None:
-        """Read a sample back once everything is confirmed (data rule 27)."""
-        if not self.tally.all_confirmed:
+        if self.manifest is None:
             return
-        if self.site.stop.is_set():
-            raise InterruptedRunError(Problem("interrupted before the sample was read back", "verify", READ_BACK))
-        terms = terms_of(self.site, self.id.job)
+        self.guard(self.manifest)
+        with self.context.reporter.stage("compare", None):
+            self.tally.plan = make_plan(self.context.target, plan, self.id.choice, self.manifest, self.id.folder, out)
+
+    def load(self, loader: Loader, *, older: pl.Series = NO_KEYS, sends: bool = True) -> None:
+        """Send what is staged, in chunks, or only settle what is on its way."""
+        self.loader = loader
+        self.tally.load = replace(loader.load(older=older, sends=sends), accepted=self.tally.to_send)
+        stop = self.tally.load.stop
+        if stop is not None and stop.code is StopCode.REFUSED and not self.tally.load.anything_sent:
+            raise ApiRefusedError(Problem(stop.message, "the first import", "see what it names; nothing was sent"))
+        self.tally.problems.extend(loader.watch.problems() if loader.watch is not None else ())
+        self.tally.rebuild = self._rebuild(loader)
+
+    def _rebuild(self, loader: Loader) -> Rebuild | None:
+        """Return what became of the rebuild that the last import carries (data rule 24), None while that is open."""
+        load = self.tally.load
+        if not self.id.job.target.rebuild or not self.tally.staged.accepted:
+            return Rebuild.NOT_NEEDED
+        if loader.choice.way == "profiles":
+            return Rebuild.NOT_POSSIBLE
+        if load.rebuilt:
+            return Rebuild.DONE
+        if load.open:
+            return None
+        return Rebuild.NOT_DONE if load.anything_sent else Rebuild.NOT_NEEDED
+
+    def verify(self) -> None:
+        """Read a sample back once everything is confirmed (data rule 27); that it cannot be read is a warning."""
+        if not self.tally.all_confirmed or self.manifest is None or self.loader is None:
+            return
+        if self.context.stop.is_set():
+            raise InterruptedRunError(Problem("interrupted before the sample was read back", "verify"))
+        lookups, loop = Lookups(self.context.target.client, self.loader.terms), self.loader.loop
+        final_at = {} if loop is None else loop.final_at
         try:
-            self.tally.verified = verify(sample, Lookups(self.site.target.client, terms), terms)
+            self.tally.verified = verify(self.manifest.sample, lookups, self.loader.terms, final_at)
         except CancelledError as error:
-            raise InterruptedRunError(Problem(error.message, "verify", READ_BACK)) from None
+            raise InterruptedRunError(Problem(error.message, "verify")) from None
         except ApiError as error:
             self.tally.problems.append(Problem(f"the sample could not be read back: {error.message}", "verify"))
-            if self.loader is not None:
-                self.tally.problems.extend(
-                    problem for problem in self.loader.watch.problems() if problem.guard == "max_calls"
-                )
+
+    # the end
+
+    def close(self, *, superseded_by: pl.Series | None = None) -> None:
+        """Close the run: what it did not confirm is written to its files, but for rows of keys that a newer dump has."""
+        self.tally.closed = True
+        self._write_aside(superseded_by)
+
+    def _write_aside(self, superseded_by: pl.Series | None = None) -> None:
+        """Write failed.csv, unknown.csv and open.csv; in the last stands what is open once the run is closed."""
+        if self.manifest is None or self.tally.plan is not None:
+            return
+        loader = self.loader or Loader(self.context, self.id, self.manifest)
+        unsent = (
+            loader.open_rows() if replace(loader.report(), accepted=self.tally.to_send).open else NO_ROWS.to_frame()
+        )
+        still_open = frozenset(unsent["_seq"])
+        rows = [row for row in self.context.ledger.not_confirmed(self.id.run) if row[0] not in still_open]
+        if self.tally.closed and still_open:
+            left = unsent if superseded_by is None else unsent.filter(~pl.col("_key").is_in(superseded_by.implode()))
+            rows += [(at, RowState.ASIDE, NOT_SENT) for at in left["_seq"]]
+        if rows or any(self.id.folder.path.glob("*.csv")):
+            files = SetAsideFiles(
+                self.id.folder.path,
+                Lanes(self.id.folder.staged / "lanes"),
+                self.manifest.sets.columns,
+                [file.name for file in self.id.files],
+            )
+            self.tally.aside = files.write(rows, unsent["_seq"])
 
     def end(self) -> Summary:
-        """Write the summary and the end of the run; staged data goes unless something is left to be gone on with."""
-        client = self.site.target.client
-        facts = RunFacts(
-            run=self.id.run,
-            job=self.id.job,
-            files=self.id.files,
-            rejects=self.rejects,
-            seconds=time.monotonic() - self.started_s,
-            way=(self.loader or self.site).choice.way,
-            way_reason=(self.loader or self.site).choice.reason,
-            forced=tuple(sorted(self.id.forced)),
-            api_calls=client.calls,
-            writes=client.writes,
-            bytes_sent=client.bytes_sent,
-            imports=self.loader.imports if self.loader else 0,
-            resume=self.resume_command,
-            failed=self.id.folder.path / "failed.csv",
-            resumed=self.id.resumed,
-            state_dir=self.site.ledger.state_dir,
-            replay_of=self.id.replay_of,
-        )
-        summary = summarise(facts, self.tally)
+        """Write the summary and the end of the run; staged data goes unless something is open."""
+        try:
+            with self._storage():
+                if not self.tally.closed:
+                    self._write_aside()
+        except (StorageError, StorageStoppedError) as error:
+            self.tally.refusal = self.tally.refusal or error
+        summary = self._summary()
         try:
             summary.check_sums()
         except AccountingError as error:
             get_logger().critical("accounting.off", exc_info=True)
             self.tally.refusal = error
-            summary = summarise(facts, self.tally)
-        summary = replace(summary, report=write_report(self.id.folder, self.site.ledger, summary))
+            summary = self._summary()
+        summary = replace(summary, report=write_report(self.id.folder, self.context.ledger, summary))
         try:
             with self._storage():
                 self._record(summary)
         except (StorageError, StorageStoppedError) as error:
             self.tally.refusal = self.tally.refusal or error
-            summary = summarise(facts, self.tally)
+            summary = self._summary()
         rows, places = summary.records, {"run": summary.run, "exit_code": int(summary.exit_code)}
         get_logger().info(f"run.{summary.status}", **places, read=rows.read, confirmed=rows.confirmed)
         return summary
 
-    def _record(self, summary: Summary) -> None:
-        """Write how the run ended.
+    def _summary(self) -> Summary:
+        return summarise(self, time.monotonic() - self.started_s)
 
-        One that has sent something, or was refused while somebody went on with it, stays unfinished; one that the disk
-        stopped may be gone on with, though nothing was sent.
-        """
-        staged, state = self.id.folder.staged, RunState(summary.status)
-        if state is RunState.REFUSED and (self.id.resumed or self.site.ledger.sent_anything(self.id.run)):
-            state = RunState.INCOMPLETE
-        if isinstance(self.tally.refusal, StorageError):
-            state = RunState.INTERRUPTED
-            if Manifest.read(staged) is None:
-                self.id.folder.drop_staged()  # makes room for what follows
-        self.id.folder.write_summary(summary.to_dict())
-        self.site.ledger.end(self.id.run, state, summary.to_dict())
-        if state in (RunState.DONE, RunState.REFUSED, RunState.PLANNED):
-            self.register.end()
-        if state is RunState.PLANNED:
-            self.id.folder.end_staged(KEPT_DAYS, datetime.now(UTC))
-        if state is RunState.DONE:
-            self.id.folder.end_staged(self.id.job.state.keep_staged, datetime.now(UTC))
-            close_overtaken(self.site.ledger, self.id.run)
-        elif state is RunState.REFUSED:
-            self.id.folder.drop_staged()
+    def _record(self, summary: Summary) -> None:
+        """Write how the run ended; the rows of an open one stay, those of a closed one go."""
+        ledger, folder, run = self.context.ledger, self.id.folder, self.id.run
+        folder.write_summary(summary.to_dict())
+        ledger.end(run, RunState(summary.status), summary.to_dict(), is_open=summary.open)
+        if summary.open:
+            return
+        ledger.prune_rows(run)
+        self.notes.end()
+        if summary.status == "planned":
+            folder.end_staged(KEPT_DAYS, datetime.now(UTC))
+            return
+        if summary.status == "refused" or self.manifest is None:
+            folder.drop_staged()
+        else:
+            folder.end_staged(self.id.job.state.keep_staged, datetime.now(UTC))
 
 
 def check_guards(job: Job, tally: Tally, forced: frozenset[str], dumps: Dumps) -> None:

@@ -32,7 +32,7 @@ from pipeline.validate.fit import fit
 T = TypeVar("T")
 
 
-# How long a run waits for an API that does not answer before its first call: nothing is lost by starting it again.
+# How long a person at a terminal waits for an API that does not answer the first call.
 FIRST_WAIT_S = 20.0
 
 
@@ -67,24 +67,23 @@ def connected(job: Job, environment: Environment, stop: Event | None = None) -> 
         yield client
 
 
-def meet(client: Client, job: Job, lock: Callable[[int], object] = lambda _: None) -> LiveTarget:
+def meet(client: Client, job: Job, *, patient: bool = True) -> LiveTarget:
     """Read account and structure; raises ApiRefusedError for a wrong token, account or database, or a dead server.
 
-    `lock` is called with the id of the database before its structure is read: who holds it may be changing the structure.
+    Off a terminal (`patient`) an API that does not answer is waited for as long as the job allows: an outage lasts minutes.
     """
-    identity = account_of(client, job)
+    identity = account_of(client, job, patient=patient)
     name = job.target.database
     advice = f"see target.database: does account {identity.id} ({identity.name}) have it, spelled like that?"
     number = asked(f"database {name!r}", lambda: client.database_id(name), advice)
-    lock(number)
     database = asked(f"database {name!r}", lambda: client.structure(number), advice)
     client.limit_waiting(job.http.retry_budget_s)
     return LiveTarget(client, identity, database, live_fields(database))
 
 
-def account_of(client: Client, job: Job) -> Identity:
+def account_of(client: Client, job: Job, *, patient: bool = False) -> Identity:
     """Read whose token it is; raises ApiRefusedError where it is not the account of the job."""
-    client.limit_waiting(min(FIRST_WAIT_S, job.http.retry_budget_s))
+    client.limit_waiting(job.http.retry_budget_s if patient else min(FIRST_WAIT_S, job.http.retry_budget_s))
     identity = asked("the token", client.identity, "give the token the right to read the account")
     if job.target.account is not None and identity.id != job.target.account:
         raise ApiRefusedError(

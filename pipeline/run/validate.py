@@ -20,7 +20,7 @@ from pipeline.run.prepare import PreparedJob, prepare
 from pipeline.run.request import ValidateRequest
 from pipeline.run.result import Tally
 from pipeline.run.stages import check_guards
-from pipeline.run.summarise import RunFacts, summarise_validation
+from pipeline.run.summarise import summarise_validation
 
 
 def validate(request: ValidateRequest, reporter: Reporter) -> Summary:
@@ -40,8 +40,7 @@ def validate(request: ValidateRequest, reporter: Reporter) -> Summary:
             check_guards(plan.job, tally, frozenset(), Dumps())
     except InputError as error:
         tally.refusal = error
-    facts = RunFacts(None, plan.job, plan.files, rejects.path, seconds=time.monotonic() - started_s)
-    return summarise_validation(facts, tally)
+    return summarise_validation(plan.job, tally, rejects.path, time.monotonic() - started_s)
 
 
 @contextmanager

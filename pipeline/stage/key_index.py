@@ -40,10 +40,10 @@ class KeyIndex:
             self._flush()
 
     def _add(self, chunk: Chunk) -> None:
-        if chunk.ordinal in self._noted:
+        if chunk.cut in self._noted:
             return
-        self._noted.add(chunk.ordinal)
-        known = chunk.rows.select("_key", "_file", "_line", pl.lit(chunk.ordinal, pl.UInt32).alias("_chunk"))
+        self._noted.add(chunk.cut)
+        known = chunk.rows.select("_key", "_file", "_line", pl.lit(chunk.cut, pl.UInt32).alias("_chunk"))
         self._buffer.append(known)
         self._rows += known.height
         if self._rows >= _BUFFERED_ROWS:

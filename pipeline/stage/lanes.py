@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.model.columns import Lane
-from pipeline.stage.partitions import write_rows
+from pipeline.stage.partitions import read_rows, write_rows
 
 
 class Lanes:
@@ -51,7 +51,7 @@ class Lanes:
     def frames(self, lane: Lane) -> Iterator[pl.DataFrame]:
         """Give the rows of a lane, a settled partition at a time."""
         for path in self._paths(lane):
-            yield pl.read_ipc(path)
+            yield read_rows(path)
 
     def narrowed(self, to: Path, choose: Callable[[pl.DataFrame], pl.Series]) -> Lanes:
         """Copy some of the rows to lanes in another folder; `choose` (Boolean) gets all lanes of a settled frame together.

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import Problem
-from pipeline.log import get_logger
+from pipeline.errors import Problem, RunDamagedError
 from pipeline.model.columns import Sets
 from pipeline.model.counts import Intake, SetAside, Staged
 from pipeline.model.files import FileFacts, SourceFile
@@ -17,8 +16,8 @@ from pipeline.stage.sample import Expectation
 from pipeline.state.files import sync, sync_tree, write_whole
 
 NAME = "manifest.json"
-# Of the manifest; one of another version counts as not staged, so that the dumps are read again.
-FORMAT = 1
+# Of the manifest; one of another version counts as damaged.
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -40,18 +39,16 @@ class Manifest:
         write_whole(folder / NAME, json.dumps(found, default=str).encode())
 
     @classmethod
-    def read(cls, folder: Path) -> Manifest | None:
-        """Read it back; None where staging was not complete, or where its files are not what they were."""
+    def read(cls, folder: Path) -> Manifest:
+        """Read it back; raises RunDamagedError where staging was not complete, or its files are not what they were."""
         try:
             found = json.loads((folder / NAME).read_bytes())
             if found.pop("format") != FORMAT or not _whole(folder, found.pop("sizes")):
                 raise ValueError("its files are not those that were staged")
             return cls._of(found)
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            get_logger().warning("staged.damaged", folder=str(folder), reason=type(error).__name__)
-            return None
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
+            what = f"what was staged for the run is not whole ({type(error).__name__})"
+            raise RunDamagedError(Problem(what, str(folder), "run its dumps again")) from None
 
     @classmethod
     def _of(cls, found: dict[str, Any]) -> Manifest:
@@ -91,4 +88,4 @@ def _set_aside(found: dict[str, Any]) -> SetAside:
 
 def _expectation(found: dict[str, Any]) -> Expectation:
     subprofiles = tuple((name, columns) for name, columns in found["subprofiles"])
-    return Expectation(found["profile"], subprofiles, tuple(_expectation(one) for one in found["apart"]))
+    return Expectation(found["profile"], subprofiles, tuple(_expectation(one) for one in found["apart"]), found["key"])

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.errors import Problem, RunDamagedError
+
 # A partition is read whole, so its share of the input decides the memory of a run, whatever the size of the input.
 PARTITION_BYTES = 8 * 1024**2
 MOST_PARTITIONS = 1024
@@ -24,6 +26,15 @@ def partition_count(input_bytes: int) -> int:
 def write_rows(rows: pl.DataFrame, path: Path) -> None:
     """Write rows to a file of the run's folder; raises OSError when the disk is full."""
     rows.write_ipc(path, compression="uncompressed", compat_level=COMPAT)
+
+
+def read_rows(path: Path) -> pl.DataFrame:
+    """Read rows of the run's folder; raises RunDamagedError for a file that is missing or torn."""
+    try:
+        return pl.read_ipc(path)
+    except (FileNotFoundError, pl.exceptions.PolarsError) as error:
+        what = f"staged rows of the run cannot be read ({type(error).__name__})"
+        raise RunDamagedError(Problem(what, str(path), "run its dumps again")) from None
 
 
 class Partitions:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
-from pipeline.model.columns import Keys, Sets
+from pipeline.model.columns import Keys
+from pipeline.stage.settle import Rules
 from pipeline.validate.keys import maybe_same
 
 ASTRAL = r"[\x{10000}-\x{10FFFF}]"
@@ -18,9 +19,10 @@ ASTRAL = r"[\x{10000}-\x{10FFFF}]"
 class Expectation:
     """What the database must hold once all is sent.
 
-    `profile` are the profile columns of the last row (for `add` the first: see `Rules.first_stands`) of all keys that are
-    maybe the same as the sampled row's;
-    `subprofiles` are pairs of a collection and the columns of the last row of a full key. Null cells stay None. Where the
+    `profile` are the profile columns that all rows together leave (for `add` those of the first: see `Rules.first_stands`),
+    of all keys that are maybe the same as the sampled row's: per column the last value, with `ignore_empty_fields` the last
+    that is not empty. `subprofiles` are pairs of a collection and what the rows of a full key leave there. Cells that nothing
+    fills are None. `key` is their `_key`. Where the
     rows spell the key in several ways, not counting case, `apart` says the same of each: Copernica may have made one
     profile of them or several (data rule 15).
     """
@@ -28,6 +30,7 @@ class Expectation:
     profile: dict[str, str | None]
     subprofiles: tuple[tuple[str, dict[str, str | None]], ...] = ()
     apart: tuple[Expectation, ...] = ()
+    key: int = 0
 
 
 @dataclass
@@ -40,9 +43,7 @@ class Sampler:
 
     size: int
     seed: int
-    sets: Sets
-    keys: Keys
-    first_stands: bool = False
+    rules: Rules
     _random: list[tuple[int, Expectation]] = field(default_factory=list)
     _risky: dict[str, tuple[int, Expectation]] = field(default_factory=dict)
 
@@ -52,7 +53,7 @@ class Sampler:
         `among` (Boolean) restricts the candidates to some rows; what they must leave is what all rows leave.
         """
         candidates = rows if among is None else rows.filter(among)
-        if not self.size or not self.keys.profile or candidates.is_empty():
+        if not self.size or not self.rules.keys.profile or candidates.is_empty():
             return
         ranks = candidates["_key"].hash(self.seed)
         # More than wanted, since rows of one key have one rank.
@@ -80,7 +81,7 @@ class Sampler:
         if rows["_full"].n_unique() < rows.height:
             superseded = rows["_full"].is_duplicated() & rows["_full"].is_last_distinct()
             risks.append(("superseded", int(superseded.arg_max() or 0), 1))
-        for name in self.sets.columns:
+        for name in self.rules.sets.columns:
             size = rows[name].str.len_bytes()
             longest = size.arg_max()
             if longest is None:
@@ -95,45 +96,47 @@ class Sampler:
     def _expectation(self, rows: pl.DataFrame, candidates: pl.DataFrame, row: int) -> Expectation:
         sampled = candidates.row(row, named=True)
         same_key = rows.filter(pl.col("_key") == sampled["_key"])
-        carried = self.sets.collections_of(sampled["_set"])
-        only = {name: _loose(sampled, name, self.keys) for name in carried}
-        return expectation_of(same_key, self.sets, self.keys, only, first_stands=self.first_stands)
+        carried = self.rules.sets.collections_of(sampled["_set"])
+        only = {name: _loose(sampled, name, self.rules.keys) for name in carried}
+        return expectation_of(same_key, self.rules, only)
 
 
-def expectation_of(
-    rows: pl.DataFrame,
-    sets: Sets,
-    keys: Keys,
-    only: dict[str, tuple[str, ...]] | None = None,
-    *,
-    first_stands: bool = False,
-) -> Expectation:
-    """Say what the rows of one profile key, in file order, must leave (data rules 27, 28).
+def expectation_of(rows: pl.DataFrame, rules: Rules, only: Mapping[str, tuple[str, ...]] | None = None) -> Expectation:
+    """Return what the rows of one profile key, in file order, must leave (data rules 27, 28, 42).
 
     `only` names the one subprofile per collection that matters, by its loose key; None means all that are carried.
     """
     named = rows.rows(named=True)
     spelled: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in named:
-        spelled.setdefault(tuple((row[key] or "").casefold() for key in keys.profile), []).append(row)
-    made_by = 0 if first_stands else -1
+        spelled.setdefault(tuple((row[key] or "").casefold() for key in rules.keys.profile), []).append(row)
     each = spelled.values() if len(spelled) > 1 else ()
-    apart = tuple(_of_one(of_spelling, sets, keys, only, made_by) for of_spelling in each)
-    return replace(_of_one(named, sets, keys, only, made_by), apart=apart)
+    apart = tuple(_of_one(of_spelling, rules, only) for of_spelling in each)
+    return replace(_of_one(named, rules, only), apart=apart, key=named[0]["_key"])
 
 
-def _of_one(
-    rows: Sequence[dict[str, Any]], sets: Sets, keys: Keys, only: dict[str, tuple[str, ...]] | None, made_by: int
-) -> Expectation:
-    """Say what rows leave that go to one profile; its columns come from the row at `made_by`."""
-    last: dict[tuple[str, tuple[str, ...]], dict[str, str | None]] = {}
+def _of_one(rows: Sequence[dict[str, Any]], rules: Rules, only: Mapping[str, tuple[str, ...]] | None) -> Expectation:
+    """Return what rows leave that go to one profile."""
+    left: dict[tuple[str, tuple[str, ...]], dict[str, str | None]] = {}
     for row in rows:
-        for name in sets.collections_of(row["_set"]):
-            key = _loose(row, name, keys)
+        for name in rules.sets.collections_of(row["_set"]):
+            key = _loose(row, name, rules.keys)
             if only is None or only.get(name) == key:
-                last[name, key] = {column: row[column] for column in sets.columns if column.startswith(f"{name}.")}
-    profile = {name: rows[made_by][name] for name in sets.columns if "." not in name or name.startswith("interest.")}
-    return Expectation(profile, tuple((name, columns) for (name, _), columns in last.items()))
+                columns = {column: row[column] for column in rules.sets.columns if column.startswith(f"{name}.")}
+                left[name, key] = _folded((left.get((name, key), {}), columns), rules)
+    made_by = rows[:1] if rules.first_stands else rows
+    profile = _folded(({name: row[name] for name in rules.profile_columns} for row in made_by), rules)
+    return Expectation(profile, tuple((name, columns) for (name, _), columns in left.items()))
+
+
+def _folded(rows: Iterable[Mapping[str, str | None]], rules: Rules) -> dict[str, str | None]:
+    """Return per column the last value, or the last that is not empty; a null interest is never sent (data rule 33)."""
+    found: dict[str, str | None] = {}
+    for row in rows:
+        for name, text in row.items():
+            keeps = rules.ignore_empty_fields or name.startswith("interest.")
+            found[name] = found.get(name) if keeps and not text else text
+    return found
 
 
 def _loose(row: dict[str, str | None], collection: str, keys: Keys) -> tuple[str, ...]:
@@ -144,4 +147,6 @@ def _loose(row: dict[str, str | None], collection: str, keys: Keys) -> tuple[str
 def expectation_from(found: Mapping[str, Any]) -> Expectation:
     """Read an expectation back from JSON."""
     subprofiles = tuple((name, columns) for name, columns in found["subprofiles"])
-    return Expectation(found["profile"], subprofiles, tuple(expectation_from(one) for one in found["apart"]))
+    return Expectation(
+        found["profile"], subprofiles, tuple(expectation_from(one) for one in found["apart"]), found["key"]
+    )

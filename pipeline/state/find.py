@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.errors import JobError, Problem
 from pipeline.state.advice import command
-from pipeline.state.ledger import UNFINISHED, Ledger, RunRow
+from pipeline.state.ledger import Ledger, RunRow
 
 
 def open_ledger(state_dir: Path) -> Ledger:
@@ -18,11 +18,11 @@ def open_ledger(state_dir: Path) -> Ledger:
 
 
 def find(ledger: Ledger, run: str | None) -> RunRow:
-    """Find a run by its id, or the newest unfinished one, or else the newest; raises JobError where there is none."""
+    """Find a run by its id, or the newest open one, or else the newest; raises JobError where there is none."""
     if run is not None:
         return find_newest(ledger, run)
     rows = ledger.runs()
-    return next((row for row in rows if row.state in UNFINISHED), None) or find_newest(ledger, None)
+    return next((row for row in rows if row.open), None) or find_newest(ledger, None)
 
 
 def find_newest(ledger: Ledger, run: str | None) -> RunRow:

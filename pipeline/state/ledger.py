@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as dataclass_fields
@@ -18,17 +18,18 @@ from threading import RLock
 from typing import Any, Literal
 
 from pipeline.errors import JobError, Problem
+from pipeline.model.chunk import ChunkState
 from pipeline.model.columns import LiveField
 from pipeline.model.files import EarlierFile, FileFacts, SourceFile
-from pipeline.model.row_state import RowState
+from pipeline.model.row_state import RowState, Why
 from pipeline.state.chunk_records import TABLES as CHUNK_TABLES
-from pipeline.state.chunk_records import ChunkEntry, ChunkRecord, ChunkRow, ChunkState, OpenChunk
+from pipeline.state.chunk_records import ChunkBook, ChunkRow
 from pipeline.state.database import Database
 from pipeline.state.host import refuse_network
 from pipeline.state.row_records import DELETES, ROW, RowRecords
 from pipeline.state.row_records import TABLES as OPERATION_TABLES
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Way = Literal["imports", "profiles"]
 
@@ -37,9 +38,12 @@ CREATE TABLE run (
     id TEXT PRIMARY KEY, job TEXT NOT NULL, job_file TEXT NOT NULL, job_copy TEXT NOT NULL, state TEXT NOT NULL,
     started_at TEXT NOT NULL, ended_at TEXT, api_host TEXT NOT NULL, account TEXT NOT NULL, database_id INTEGER NOT NULL,
     structure TEXT NOT NULL, way TEXT NOT NULL, fell_back TEXT,
-    limit_rows INTEGER, own_files INTEGER NOT NULL, forced TEXT NOT NULL, accepted INTEGER, summary TEXT
+    limit_rows INTEGER, own_files INTEGER NOT NULL, forced TEXT NOT NULL, accepted INTEGER, summary TEXT,
+    is_open INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX run_of_job ON run (job, started_at);
+CREATE INDEX open_run ON run (started_at) WHERE is_open;
+CREATE INDEX going_run ON run (job) WHERE state = 'running';
 CREATE TABLE file (
     run TEXT NOT NULL REFERENCES run, position INTEGER NOT NULL, path TEXT NOT NULL, name TEXT NOT NULL,
     bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT, good INTEGER, PRIMARY KEY (run, position)
@@ -51,32 +55,39 @@ CREATE TABLE confirmed_content (job TEXT NOT NULL, sha256 TEXT NOT NULL, run TEX
 
 
 class RunState(StrEnum):
-    """Where a run stands; `closed` means that nobody goes on with it: a person gave it up, or a later run has overtaken it."""
+    """How a run ended, or that it goes on."""
 
     RUNNING = "running"
+    PLANNED = "planned"
     DONE = "done"
     REFUSED = "refused"
     INCOMPLETE = "incomplete"
     INTERRUPTED = "interrupted"
-    CLOSED = "closed"
-    # A run that ended before its first send, with a plan that may be applied once.
-    PLANNED = "planned"
 
 
 # How many runs are looked through for a file of the same name.
 MOST_EARLIER_RUNS = 100
 
-UNFINISHED = (RunState.RUNNING, RunState.INCOMPLETE, RunState.INTERRUPTED)
 _GOING = (RunState.RUNNING,)
-_ENDINGS = (RunState.DONE, RunState.REFUSED, RunState.INCOMPLETE, RunState.INTERRUPTED, RunState.PLANNED)
+# From format 2: history stays; runs that were unfinished in it cannot be resumed, and their chunks go.
+MIGRATE_2 = """
+ALTER TABLE run ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0;
+UPDATE run SET state = 'incomplete' WHERE state IN ('running', 'interrupted', 'closed');
+CREATE INDEX open_run ON run (started_at) WHERE is_open;
+CREATE INDEX going_run ON run (job) WHERE state = 'running';
+ALTER TABLE file ADD COLUMN good INTEGER;
+CREATE TABLE IF NOT EXISTS confirmed_content (
+    job TEXT NOT NULL, sha256 TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (job, sha256)
+) STRICT, WITHOUT ROWID;
+DROP TABLE IF EXISTS look;
+DROP TABLE IF EXISTS chunk;
+DROP TABLE IF EXISTS operation
+"""
 
 
 @dataclass(frozen=True)
 class RunEntry:
-    """What the ledger keeps of a run from its start: the job with a copy of it, how it was called, and where the rows go.
-
-    `structure` has every live field that the run uses; `way` is how it began, by which its chunks are cut.
-    """
+    """What the ledger keeps of a run from its start: the job with a copy of it, and how it was called."""
 
     run: str
     job: str
@@ -85,6 +96,15 @@ class RunEntry:
     limit: int | None
     own_files: bool
     forced: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the rows of a run go.
+
+    `structure` has every live field that the run uses; `way` is how it began, by which its chunks are cut.
+    """
+
     api_host: str
     account: str
     database_id: int
@@ -97,7 +117,8 @@ class RunRow:
     """A run as the ledger has it.
 
     Times are ISO 8601 in UTC; `accepted` is None until all rows are staged. `fell_back` says why its rows go per profile
-    though it began with imports.
+    though it began with imports. `open` says that time or another attempt can change its outcome; before it met the
+    database `account` and `structure` are empty.
     """
 
     id: str
@@ -118,11 +139,12 @@ class RunRow:
     forced: tuple[str, ...]
     accepted: int | None
     summary: Mapping[str, Any] | None
+    open: bool
 
 
 _COLUMNS = (
     "id, job, job_file, job_copy, state, started_at, ended_at, api_host, account, database_id, structure, way,"
-    " fell_back, limit_rows, own_files, forced, accepted, summary"
+    " fell_back, limit_rows, own_files, forced, accepted, summary, is_open"
 )
 
 
@@ -148,11 +170,12 @@ class Ledger:
         self._db.execute("PRAGMA synchronous=FULL")
         with self._db.transaction():
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in (TABLES + CHUNK_TABLES + OPERATION_TABLES).split(";"):
+            begin = {0: TABLES, 2: MIGRATE_2 if _has(self._db, "run") else TABLES}.get(version)
+            if begin is not None:
+                for statement in f"{begin};{CHUNK_TABLES}{OPERATION_TABLES}".split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        if version not in (0, SCHEMA_VERSION):
+        if version not in (0, 2, SCHEMA_VERSION):
             self.close()
             raise JobError(
                 Problem(
@@ -166,34 +189,55 @@ class Ledger:
         """Close the file."""
         self._db.connection.close()
 
-    def begin(self, entry: RunEntry, files: Iterable[SourceFile]) -> None:
-        """Record a run with its job, its files and where its rows go, before anything is read."""
+    def begin(self, entry: RunEntry) -> None:
+        """Record a run and its job, before anything is read."""
+        self._db.execute(
+            "INSERT INTO run (id, job, job_file, job_copy, state, started_at, limit_rows, own_files, forced, api_host, account,"
+            " database_id, structure, way) VALUES (?,?,?,?,?,?,?,?,?,'','',0,'{}','imports')",
+            (
+                entry.run, entry.job, entry.job_file, entry.job_copy, RunState.RUNNING, _now(), entry.limit,
+                int(entry.own_files), json.dumps(sorted(entry.forced)),
+            ),
+        )  # fmt: skip
+
+    def found(self, run: str, files: Iterable[SourceFile]) -> None:
+        """Record the files of a run."""
         with self._db.transaction():
-            self._db.execute(
-                "INSERT INTO run (id, job, job_file, job_copy, state, started_at, limit_rows, own_files, forced, api_host,"
-                " account, database_id, structure, way) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                (
-                    entry.run, entry.job, entry.job_file, entry.job_copy, RunState.RUNNING, _now(), entry.limit,
-                    int(entry.own_files), json.dumps(sorted(entry.forced)), entry.api_host, entry.account,
-                    entry.database_id, json.dumps({name: asdict(one) for name, one in entry.structure.items()}), entry.way,
-                ),
-            )  # fmt: skip
             self._db.executemany(
                 "INSERT INTO file (run, position, path, name, bytes, mtime_ns) VALUES (?,?,?,?,?,?)",
-                [(entry.run, one.index, str(one.path), one.name, one.size_bytes, one.mtime_ns) for one in files],
+                [(run, one.index, str(one.path), one.name, one.size_bytes, one.mtime_ns) for one in files],
             )
+
+    def met(self, run: str, to: Destination) -> None:
+        """Record where the rows of a run go."""
+        structure = json.dumps({name: asdict(one) for name, one in to.structure.items()})
+        self._move(
+            run, _GOING, "meet a database", api_host=to.api_host, account=to.account, database_id=to.database_id,
+            structure=structure, way=to.way,
+        )  # fmt: skip
 
     def fell_back(self, run: str, reason: str) -> None:
         """Record that a run that began with imports goes per profile (data rule 25 c)."""
         self._move(run, _GOING, "fall back", fell_back=reason)
 
     def resumed(self, run: str) -> None:
-        """Record that somebody goes on with the run."""
-        self._move(run, UNFINISHED, "be resumed", state=RunState.RUNNING, ended_at=None)
+        """Record that an open run is worked on again."""
+        changed = self._db.execute(
+            "UPDATE run SET state = ?, ended_at = NULL WHERE id = ? AND is_open", (RunState.RUNNING, run)
+        ).rowcount
+        if changed != 1:
+            raise ValueError(f"run {run} cannot be resumed")
 
     def applied(self, run: str) -> None:
         """Record that a plan is being applied: from now on it is a run like any other."""
         self._move(run, (RunState.PLANNED,), "be applied", state=RunState.RUNNING, ended_at=None)
+
+    def end_killed(self, job: str) -> None:
+        """Record that runs of a job, whose lock is held, that were killed before all their rows were staged have ended."""
+        self._db.execute(
+            "UPDATE run SET state = ?, ended_at = ? WHERE job = ? AND state = ? AND NOT is_open",
+            (RunState.INTERRUPTED, _now(), job, RunState.RUNNING),
+        )
 
     def read(self, run: str, facts: Iterable[FileFacts]) -> None:
         """Record the digests of the files that were read, and how many good records each has."""
@@ -203,19 +247,20 @@ class Ledger:
                 [(one.sha256, one.good, run, one.file.index) for one in facts],
             )
 
-    def staged(self, run: str, accepted: int) -> None:
-        """Record that all accepted rows are staged, from where on the dumps are not needed."""
-        self._move(run, _GOING, "be staged", accepted=accepted)
+    def staged(self, run: str, accepted: int, *, is_open: bool) -> None:
+        """Record that all accepted rows are staged, from where on the dumps are not needed; a run that sends is open then."""
+        self._move(run, _GOING, "be staged", accepted=accepted, is_open=int(is_open))
 
-    def end(self, run: str, state: RunState, summary: Mapping[str, Any]) -> None:
-        """Record how a run ended."""
-        if state not in _ENDINGS:
+    def end(self, run: str, state: RunState, summary: Mapping[str, Any], *, is_open: bool = False) -> None:
+        """Record how a run ended; of one that is closed nobody needs the records of single rows any more."""
+        if state is RunState.RUNNING:
             raise ValueError(f"{run} cannot end as {state}")
-        self._move(run, _GOING, f"end as {state}", state=state, ended_at=_now(), summary=json.dumps(summary))
+        changes = {"state": state, "ended_at": _now(), "summary": json.dumps(summary), "is_open": int(is_open)}
+        self._move(run, _GOING, f"end as {state}", **changes)
 
-    def give_up(self, run: str) -> None:
-        """Record that nobody will go on with the run."""
-        self._move(run, UNFINISHED, "be given up", state=RunState.CLOSED, ended_at=_now())
+    def prune_rows(self, run: str) -> None:
+        """Forget what became of the single rows of a run that is closed."""
+        self._db.execute("DELETE FROM operation WHERE run = ?", (run,))
 
     def _move(self, run: str, legal: Sequence[RunState], what: str, **changes: object) -> None:
         """Change a run that is in one of the legal states; raises ValueError for any other, and for no run."""
@@ -235,6 +280,22 @@ class Ledger:
         )
         return tuple(_run(row) for row in found)
 
+    def open_runs(self, job: str | None = None) -> tuple[RunRow, ...]:
+        """List the open runs of a job, or of all, the oldest first; one that goes on is among them."""
+        found = self._db.execute(
+            f"SELECT {_COLUMNS} FROM run WHERE is_open AND (? IS NULL OR job = ?) ORDER BY started_at, id",  # noqa: S608
+            (job, job),
+        )
+        return tuple(_run(row) for row in found)
+
+    def last(self, job: str | None = None) -> RunRow | None:
+        """Return the newest run of a job, or of all, None where there is none."""
+        found = self._db.execute(
+            f"SELECT {_COLUMNS} FROM run WHERE ? IS NULL OR job = ? ORDER BY started_at DESC, id DESC LIMIT 1",  # noqa: S608
+            (job, job),
+        ).fetchone()
+        return None if found is None else _run(found)
+
     def run(self, run: str) -> RunRow | None:
         """Find one run."""
         row = self._db.execute(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (run,)).fetchone()  # noqa: S608
@@ -248,11 +309,11 @@ class Ledger:
         return tuple((SourceFile(Path(path), *rest), sha256) for path, *rest, sha256 in found)
 
     def runs_between(self, job: str, since: str, before: str) -> tuple[tuple[str, str, bool], ...]:
-        """List the runs of a job that started in a span, the oldest first: id, when it started, whether it is unfinished."""
+        """List the runs of a job that started in a span, the oldest first: id, when it started, whether it is open."""
         found = self._db.execute(
-            f"SELECT id, started_at, state IN ({','.join('?' * len(UNFINISHED))}) FROM run"  # noqa: S608 - question marks only
-            " WHERE job = ? AND started_at >= ? AND started_at < ? ORDER BY started_at, id",
-            (*UNFINISHED, job, since, before),
+            "SELECT id, started_at, is_open OR state = ? FROM run WHERE job = ? AND started_at >= ? AND started_at < ?"
+            " ORDER BY started_at, id",
+            (RunState.RUNNING, job, since, before),
         )
         return tuple((run, started_at, bool(is_open)) for run, started_at, is_open in found)
 
@@ -290,9 +351,8 @@ class Ledger:
                 self._db.execute("VACUUM")
 
     def sent_anything(self, run: str) -> bool:
-        """Say whether any row of a run may have reached Copernica."""
-        quiet = (ChunkState.UNSENT, ChunkState.HELD)
-        found = self._db.execute("SELECT 1 FROM chunk WHERE run=? AND state NOT IN (?,?) LIMIT 1", (run, *quiet))
+        """Return whether any row of a run may have reached Copernica."""
+        found = self._db.execute("SELECT 1 FROM chunk WHERE run = ? AND sending_at IS NOT NULL LIMIT 1", (run,))
         return found.fetchone() is not None
 
     def loaded(self, job: str, sha256: str, *, confirmed: bool) -> str | None:
@@ -322,28 +382,53 @@ class Ledger:
         )
         return tuple(EarlierFile(*row) for row in found)
 
-    def chunk(self, run: str, entry: ChunkEntry, way: str, arrived: int = 0) -> ChunkRecord:
-        """Give the record of one chunk, whose verbs change its state; `arrived` rows are confirmed beside what is sent."""
-        return ChunkRecord(self._db, run, entry, way, arrived)
+    def book(self, run: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> ChunkBook:
+        """Return the records of a run's chunks, whose verbs change them; `now` is the API host's time."""
+        return ChunkBook(self._db, run, now)
+
+    def rows_of(self, run: str, ordinal: int) -> RowRecords:
+        """Return the records of the rows of one chunk."""
+        return RowRecords(self._db, run, ordinal)
 
     def chunks(self, run: str) -> tuple[ChunkRow, ...]:
-        """List the chunks of a run that were sent or held, by ordinal.
+        """List the chunks of a run that are recorded, by ordinal.
 
         One that is being sent per profile is counted by its rows; those that may be on the wire are unknown.
         """
         return tuple(
-            self._counted(run, one) if one.state is ChunkState.SENDING and one.way == "profiles" else one
-            for one in ChunkRow.of_run(self._db, run)
+            self._counted(run, one) if one.state is ChunkState.SENDING and one.method == "profiles" else one
+            for one in ChunkBook(self._db, run).rows()
         )
 
     def _counted(self, run: str, chunk: ChunkRow) -> ChunkRow:
-        states = [entry.state for entry in RowRecords(self._db, run, chunk.ordinal).entries().values()]
-        confirmed, failed = sum(state.confirmed for state in states), sum(state.failed for state in states)
-        return replace(chunk, confirmed=confirmed, failed=failed, unknown=len(states) - confirmed - failed)
+        found = self._db.execute(
+            "SELECT state, count(*) FROM operation WHERE run = ? AND ordinal = ? AND kind = ? GROUP BY state",
+            (run, chunk.ordinal, ROW),
+        )
+        counts = {RowState(state): count for state, count in found}
+        return replace(
+            chunk,
+            confirmed=sum(count for state, count in counts.items() if state.confirmed),
+            failed=sum(count for state, count in counts.items() if state.failed),
+            unknown=counts.get(RowState.UNKNOWN, 0) + counts.get(RowState.SENDING, 0),
+        )
 
-    def open_chunks(self, run: str) -> tuple[OpenChunk, ...]:
-        """List the chunks of a run that were begun and are not confirmed."""
-        return OpenChunk.of_run(self._db, run)
+    def not_confirmed(self, run: str) -> list[tuple[int, RowState, Why]]:
+        """List the rows that were sent or set aside and are not confirmed, by `_seq`, each with its state and why."""
+        states = (RowState.FAILED, RowState.SEVERAL, RowState.UNKNOWN, RowState.ASIDE)
+        found = self._db.execute(
+            'SELECT position, state, code, "column", message FROM operation WHERE run = ? AND kind = ?'  # noqa: S608
+            f" AND state IN ({','.join('?' * len(states))}) ORDER BY position",
+            (run, ROW, *states),
+        )
+        return [
+            (at, RowState(state), Why(code or "", column or "", message or ""))
+            for at, state, code, column, message in found
+        ]
+
+    def row_states(self, run: str, ordinal: int) -> dict[int, RowState]:
+        """Return what is recorded of the rows of one chunk, by `_seq`."""
+        return {at: entry.state for at, entry in RowRecords(self._db, run, ordinal).entries().items()}
 
     def deleted(self, run: str) -> dict[str, int]:
         """Count the records that the run has deleted one by one, for rows that have ended: profiles, or by collection."""
@@ -355,11 +440,6 @@ class Ledger:
         )
         return {kind.removeprefix(DELETES): count for kind, count in found}
 
-    def rows_begun(self, run: str) -> int:
-        """Count the rows of all chunks that were begun."""
-        found = self._db.execute("SELECT coalesce(sum(rows), 0) FROM chunk WHERE run = ?", (run,)).fetchone()
-        return int(found[0])
-
 
 def _run(row: Sequence[Any]) -> RunRow:
     fields = dict(zip((one.name for one in dataclass_fields(RunRow)), row, strict=True))
@@ -368,10 +448,14 @@ def _run(row: Sequence[Any]) -> RunRow:
     fields["structure"] = {
         name: LiveField(one["type"], one["length"], tuple(one["choices"])) for name, one in structure.items()
     }
-    fields["own_files"] = bool(fields["own_files"])
+    fields["own_files"], fields["open"] = bool(fields["own_files"]), bool(fields["open"])
     fields["forced"] = tuple(json.loads(fields["forced"]))
     fields["summary"] = None if fields["summary"] is None else json.loads(fields["summary"])
     return RunRow(**fields)
+
+
+def _has(db: Database, table: str) -> bool:
+    return db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
 
 
 def _way_on(error: Exception) -> str:

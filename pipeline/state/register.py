@@ -98,6 +98,11 @@ class RunRegister:
         for one in self.files:
             one.begin(self.run, self.job, contents)
 
+    def starts(self) -> None:
+        """Note that a new run is about to send under the database's lock: what older runs have sent is not newer."""
+        for one in self.files:
+            one.renew(self.run)
+
     def sending(
         self, ordinal: int, keys: pl.Series, columns: Sequence[str] | None, sent_at: datetime, until: datetime | None
     ) -> None:

@@ -114,6 +114,13 @@ class RegisterFile:
             self._db.executemany("INSERT OR IGNORE INTO content VALUES (?,?,?)", [(job, one, run) for one in contents])
             self._forget(now)
 
+    def renew(self, run: str) -> None:
+        """Let only what is sent from now on count as sent since a run began."""
+        self._db.execute(
+            "UPDATE run SET began = coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'note'), 0) WHERE id = ?",
+            (run,),
+        )
+
     def add(self, run: str, note: Note, keys: pl.Series) -> None:
         """Record a request of a run."""
         blob = BytesIO()

@@ -1,4 +1,4 @@
-"""A shop's database in a sandbox, and both ways of loading driven directly over hand-made staged rows."""
+"""A shop's database in a sandbox, and both methods of loading driven directly over hand-made staged rows."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 import polars as pl
 
 from pipeline.copernica import Call, Client, Database, Options, Outside
-from pipeline.load.cut import Limits, cut, rows_json
-from pipeline.load.imports import Clock, Imports, ImportSettings
-from pipeline.load.loop import entry_of
-from pipeline.load.methods import ChunkLog
-from pipeline.load.profiles.method import Failed, Profiles, ProfileSettings
-from pipeline.model.chunk import Chunk, places_of
-from pipeline.model.columns import Keys, Lane, Sets
-from pipeline.model.job import Poll
-from pipeline.model.outcome import Ending, Outcome
+from pipeline.load.cut import Limits, Shape, cut
+from pipeline.load.imports import Clock, Imports
+from pipeline.load.profiles import limits
+from pipeline.load.profiles.method import Past, Profiles, Tried
+from pipeline.model.chunk import ChunkState
+from pipeline.model.columns import Keys, Sets
+from pipeline.model.job import Job, Load, Poll, Target
+from pipeline.model.outcome import StoppedError
+from pipeline.model.row_state import RowState
 from pipeline.model.rows import STAGED
 from pipeline.sandbox import Sandbox
 from pipeline.stage.lanes import Lanes
@@ -68,35 +68,25 @@ class Terms:
     workers: int = 4
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Keep what failed, as it comes."""
-
-    failed: list[Failure]
-
-    def write(self, row: Mapping[str, Any], code: str, column: str, message: str) -> None:
-        self.failed.append((row["_line"], code, column, message))
-
-    def withdraw(self, row: Mapping[str, Any]) -> None:
-        """Nothing is withdrawn here."""
-
-    def settle(self) -> None:
-        """Nothing waits."""
-
-
 @dataclass
 class Loaded:
-    """What came of rows on the per-profile way: line number, code, column and message of those that failed."""
+    """What became of rows on the per-profile method: line number, code, column and message of those that failed."""
 
-    outcome: Outcome
-    way: Profiles
+    tried: Tried
+    method: Profiles
     failed: list[Failure]
+    counts: dict[RowState, int]
 
     @property
     def counted(self) -> tuple[int, int, int, int]:
         """Confirmed, failed, unknown, unsent."""
-        outcome = self.outcome
-        return outcome.confirmed, outcome.failed, outcome.unknown, outcome.unsent
+        tried = self.tried
+        return tried.confirmed, tried.failed, tried.unknown, tried.rest
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing more was sent; empty where that is not so."""
+        return "" if self.tried.stop is None else self.tried.stop.message
 
 
 @dataclass
@@ -182,52 +172,75 @@ class Shop:
         """Method and path of the calls that changed something, in order, without version and numbers' lengths."""
         return [(one.method, one.path) for one in self.calls if one.method != "GET"]
 
-    def way(self, terms: Terms, rows: Sequence[Row], failed: Failed, **words: Any) -> Profiles:
-        """The per-profile way for a job over the columns of `rows`."""
-        settings = ProfileSettings(
-            "job",
-            terms.action,
-            keys_of(rows, terms),
-            sets_of(columns_of(rows)),
-            terms.ignore_empty,
-            terms.several,
-            terms.delete_target,
-            terms.workers,
+    def method(self, terms: Terms, rows: Sequence[Row], **words: Any) -> Profiles:
+        """The per-profile method for a job over the columns of `rows`."""
+        return Profiles(
+            words.get("client", self.client),
+            self.database,
+            job_of(terms),
+            _rules(rows, terms),
+            Past({}, {}),
+            words.get("limits", limits.Limits()),
+            words.get("stop", threading.Event()),
+            words.get("moved", lambda _: None),
         )
-        client = words.get("client", self.client)
-        return Profiles(client, self.database, settings, failed, words.get("stop", threading.Event()))
 
     def load(self, rows: Sequence[Row], terms: Terms | None = None, **words: Any) -> Loaded:
-        """Carry all rows as one chunk of a new run, or of `run`; `log` wraps its record, `stop` and `client` are the way's."""
+        """Send all rows as one chunk of a new run, or of `run`; `log` wraps its records."""
         terms = terms or Terms()
-        failed: list[Failure] = []
-
-        way = self.way(terms, rows, Kept(failed), **words)
-        chunk = chunk_of(rows, terms, words.get("ordinal", 1))
-        run = words.get("run") or f"job-{next(_numbers)}"
-        record: ChunkLog = self.ledger().chunk(run, entry_of(chunk), "profiles")
-        outcome = way.carry(chunk, words.get("log", lambda log: log)(record), last=True)
-        return Loaded(outcome, way, failed)
+        method, ledger = self.method(terms, rows, **words), self.ledger()
+        run, ordinal = words.get("run") or f"job-{next(_numbers)}", words.get("ordinal", 1)
+        records = words.get("log", lambda log: log)(ledger.rows_of(run, ordinal))
+        sent = together(rows, terms)
+        try:
+            method.prepare()
+            tried = method.send(ordinal, sent, records, frozenset())
+        except StoppedError as error:
+            tried = Tried(0, 0, 0, sent.height, 0, error.stop.message, error.stop)
+        lines = dict(sent.select("_seq", "_line").iter_rows())
+        failed = [
+            (lines[at], why.code, why.column, why.message)
+            for at, state, why in ledger.not_confirmed(run)
+            if state.failed
+        ]
+        counts: dict[RowState, int] = {}
+        for state in ledger.row_states(run, ordinal).values():
+            counts[state] = counts.get(state, 0) + 1
+        return Loaded(tried, method, failed, counts)
 
     def load_by_imports(self, rows: Sequence[Row], terms: Terms | None = None) -> None:
         """Send the same rows as imports; every one of them is confirmed."""
         terms = terms or Terms()
-        sets, keys = sets_of(columns_of(rows)), keys_of(rows, terms)
         lanes = Lanes(self.folder / f"lanes-{next(_numbers)}")
         settled = settle(staged(rows, terms), _rules(rows, terms)).rows
         if not settled.height:
             return
         lanes.add(settled)
-        poll = Poll(first_s=0, most_s=60, give_up_s=60)
-        settings = ImportSettings(
-            "x", self.database.id, terms.action, terms.ignore_empty, False, False, poll, terms.delete_target
-        )
         self.sandbox.settle()
-        way = Imports(self.client, settings, Clock(lambda: 0.0, lambda _: not self.sandbox.settle()))
-        ledger = self.ledger()
-        for chunk in cut(lanes, sets, keys, Limits(10_000, 1 << 20)):
-            record = ledger.chunk(f"imports-{next(_numbers)}", entry_of(chunk), "imports")
-            assert way.carry(chunk, record, last=False).ending is Ending.CONFIRMED
+        clock = Clock(self.client.server_now, lambda _: not self.sandbox.settle())
+        method = Imports(self.client, job_of(terms), "x", self.database.id, clock)
+        shape = Shape(sets_of(columns_of(rows)), keys_of(rows, terms))
+        for chunk in cut(lanes, shape, Limits(10_000, 1 << 20)):
+            import_id = method.send(chunk, rebuild=False)
+            assert isinstance(import_id, int)
+            assert method.settle(import_id, chunk.rows.height, clock.now()).state is ChunkState.CONFIRMED
+
+
+def job_of(terms: Terms) -> Job:
+    """The job, as far as loading needs it."""
+    target = Target(
+        api="v4",
+        database="Customers",
+        action=terms.action,
+        key_fields=terms.key_fields,
+        ignore_empty_fields=terms.ignore_empty,
+        delete_target=terms.delete_target,
+        on_several_matches=terms.several,
+        followups=False,
+        rebuild=False,
+    )
+    poll = Poll(first_s=0, most_s=60, give_up_s=60)
+    return Job.model_construct(job="job", target=target, load=Load(mode="profiles", workers=terms.workers, poll=poll))
 
 
 def columns_of(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -278,14 +291,10 @@ def staged(rows: Sequence[Row], terms: Terms) -> pl.DataFrame:
     return pl.concat([frame, pl.DataFrame(layout, schema={**STAGED, "_seq": pl.UInt64})], how="horizontal")
 
 
-def chunk_of(rows: Sequence[Row], terms: Terms, ordinal: int = 1) -> Chunk:
-    """All rows as one chunk of the profile way: collapsed, each key's rows together, in file order."""
+def together(rows: Sequence[Row], terms: Terms) -> pl.DataFrame:
+    """All rows as the per-profile method takes them: collapsed, each key's rows together, in file order."""
     settled = settle(staged(rows, terms), _rules(rows, terms)).rows.drop("_phase")
-    columns = columns_of(rows)
-    together = settled.sort(pl.col("_seq").min().over("_key") if keys_of(rows, terms).profile else "_seq", "_seq")
-    return Chunk(
-        ordinal, Lane(0, 0), columns, terms.key_fields, together, places_of(together), rows_json(together, columns)
-    )
+    return settled.sort(pl.col("_seq").min().over("_key") if keys_of(rows, terms).profile else "_seq", "_seq")
 
 
 def _rules(rows: Sequence[Row], terms: Terms) -> Rules:

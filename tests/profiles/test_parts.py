@@ -11,9 +11,8 @@ import pytest
 from pipeline.copernica import ApiError, LostError, NotSentError
 from pipeline.load.profiles.lookup import KEPT_S, Kept
 from pipeline.load.profiles.rows import RowReader, SubprofileRow
-from pipeline.load.profiles.sending import PresentError, surely
-from pipeline.model.row_state import RowEntry, RowState
-from pipeline.state.chunk_records import ChunkEntry
+from pipeline.load.profiles.sending import PresentError, send_or_find
+from pipeline.model.row_state import RowEntry, RowState, Why
 from pipeline.state.ledger import Ledger
 from pipeline.state.row_records import RowRecords
 from tests.profiles.shop import Shop, Terms, columns_of, keys_of, sets_of, staged
@@ -117,7 +116,7 @@ def raising(errors: list[ApiError]) -> Callable[[], str]:
 )
 def test_a_lost_answer_is_looked_up(errors: list[ApiError], found: str | None, again: bool, expected: str) -> None:
     """What the look finds stands for the answer; only after 503 does the request go out again."""
-    assert surely(raising(errors), lambda: found, again=again) == expected
+    assert send_or_find(raising(errors), lambda: found, again=again) == expected
 
 
 @pytest.mark.parametrize(
@@ -133,7 +132,7 @@ def test_a_lost_answer_is_looked_up(errors: list[ApiError], found: str | None, a
 def test_an_answer_that_stays_lost_is_unknown(errors: list[ApiError], again: bool) -> None:
     """Nothing goes out again, and the error says that it may have been sent."""
     with pytest.raises(LostError) as unknown:
-        surely(raising(errors), lambda: None, again=again)
+        send_or_find(raising(errors), lambda: None, again=again)
     assert unknown.value.maybe_sent
     assert errors == []
 
@@ -145,7 +144,7 @@ def test_a_look_that_fails_leaves_the_answer_lost() -> None:
         raise NotSentError("no connection")
 
     with pytest.raises(NotSentError) as unknown:
-        surely(raising([lost()]), look, again=True)
+        send_or_find(raising([lost()]), look, again=True)
     assert unknown.value.maybe_sent
 
 
@@ -158,7 +157,7 @@ def test_a_record_that_is_there_in_another_way_stops_the_second_try(status: int 
 
     errors: list[ApiError] = [lost(status)]
     with pytest.raises(LostError) as unknown:
-        surely(raising(errors), look, again=True)
+        send_or_find(raising(errors), look, again=True)
     assert type(unknown.value) is raised
     assert unknown.value.maybe_sent
 
@@ -166,32 +165,31 @@ def test_a_record_that_is_there_in_another_way_stops_the_second_try(status: int 
 @pytest.fixture
 def records(tmp_path: Path) -> Iterator[RowRecords]:
     ledger = Ledger(tmp_path)
-    yield ledger.chunk("run", ChunkEntry(1, 0, 0, 3, "digest", (0, 2), (0, 4)), "profiles").rows
+    yield ledger.rows_of("run", 1)
     ledger.close()
 
 
 def test_the_ledger_tells_what_is_recorded_of_each_row(records: RowRecords) -> None:
     """States, messages and the ids of POSTs; a POST that made nothing leaves no trace."""
     records.window([7, 8, 9])
-    records.posting(7, "profile", "2026-01-02T03:04:05+00:00")
+    records.posting(7, "profile")
     records.posted(7, "profile", 501)
-    records.posting(7, "subprofile of 501 in collection 3", "2026-01-02T03:04:06+00:00")
-    records.posting(8, "profile", "2026-01-02T03:04:07+00:00")
+    records.posting(7, "subprofile of 501 in collection 3")
+    records.posting(8, "profile")
     records.unposted(8, "profile")
-    records.ended(8, RowState.FAILED, "no")
+    records.ended(8, RowState.UNKNOWN, Why("answer_lost", "", "no"))
     assert records.entries() == {
         7: RowEntry(
             RowState.SENDING,
             "",
             {"profile": 501, "subprofile of 501 in collection 3": None},
-            {"subprofile of 501 in collection 3": "2026-01-02T03:04:06+00:00"},
         ),
-        8: RowEntry(RowState.FAILED, "no"),
+        8: RowEntry(RowState.UNKNOWN, "no"),
         9: RowEntry(RowState.SENDING),
     }
     assert records.has_posted_profiles()
     assert records.made_among("profile", [500, 501, 502]) == {501}
-    assert records.reopen([RowState.FAILED, RowState.UNKNOWN]) == 1
+    records.reopen()
     assert records.entries()[8].state is RowState.SENDING
 
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from pipeline.load.imports import STILL_POLLS, STILL_S, Clock, Imports, ImportSettings, waits
-from pipeline.load.loop import entry_of
+from pipeline.load.cut import Shape
+from pipeline.load.imports import COUNTERS_S, STILL_POLLS, STILL_S, Clock, Imports, waits
+from pipeline.model.chunk import ChunkState
+from pipeline.model.columns import Lane
 from pipeline.model.job import Poll
-from pipeline.model.outcome import Ending, Outcome
+from pipeline.model.outcome import Outcome
 from pipeline.sandbox import Sandbox
-from tests.profiles.shop import Shop, Terms, chunk_of
+from tests.profiles.shop import Shop, Terms, columns_of, job_of, keys_of, sets_of, together
 
 ROWS = [{"CustomerID": f"C{number}", "City": "Ede"} for number in range(4)]
 
 
 @dataclass
 class Waiting:
-    """Virtual time in seconds, and every wait; meanwhile the sandbox gets as far as it can."""
+    """A clock that only waiting moves; while one waits the sandbox works on its imports."""
 
     sandbox: Sandbox
     now_s: float = 0.0
@@ -31,48 +34,77 @@ class Waiting:
         self.now_s += seconds
         return not self.sandbox.settle()
 
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.now_s)
 
-def carry(shop: Shop, poll: Poll, fault: dict[str, Any]) -> tuple[Outcome, Waiting]:
-    """Send four rows as one import that `fault` strikes."""
-    shop.sandbox.set_faults([fault])
+
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def send(shop: Shop, poll: Poll, *faults: dict[str, Any]) -> tuple[Outcome, Waiting]:
+    """Send four rows as one import that the faults strike, and poll until it has ended."""
+    shop.sandbox.set_faults(list(faults))
     time, terms = Waiting(shop.sandbox), Terms(key_fields=("CustomerID",))
-    settings = ImportSettings(
-        "job",
-        shop.database.id,
-        "update or add",
-        ignore_empty_fields=True,
-        followups=False,
-        rebuild=False,
-        poll=poll,
-    )
-    way = Imports(shop.client, settings, Clock(lambda: time.now_s, time.wait))
-    chunk = chunk_of(ROWS, terms)
-    return way.carry(chunk, shop.ledger().chunk("job-1", entry_of(chunk), "imports"), last=False), time
+    job = job_of(terms)
+    job = job.model_copy(update={"load": job.load.model_copy(update={"poll": poll})})
+    imports = Imports(shop.client, job, "job-1", shop.database.id, Clock(time.now, time.wait))
+    rows = together(ROWS, terms)
+    chunk = Shape(sets_of(columns_of(ROWS)), keys_of(ROWS, terms)).chunk(Lane(0, 0), rows)
+    import_id = imports.send(chunk, rebuild=False)
+    assert isinstance(import_id, int)
+    return imports.settle(import_id, rows.height, START), time
 
 
-@pytest.mark.parametrize(("every_s", "ends_s"), [(90.0, 90 + STILL_POLLS * 90), (30.0, 30 + STILL_S)])
-def test_an_import_with_an_error_that_stands_still_has_failed(shop: Shop, every_s: float, ends_s: float) -> None:
+@pytest.mark.parametrize(("every_s", "ends_s"), [(90.0, STILL_POLLS * 90), (30.0, STILL_S)])
+def test_an_import_with_an_error_whose_counters_do_not_move_has_failed(
+    shop: Shop, every_s: float, ends_s: float
+) -> None:
     """Without lastrun it is final after ten polls and ten minutes of the same counters, not before."""
     fault = {"kind": "fail", "after_rows": 2, "finish": False, "message": "Disk full"}
-    outcome, time = carry(shop, Poll(first_s=every_s, factor=1, most_s=every_s), fault)
-    assert outcome.ending is Ending.FAILED
-    assert "'Disk full'; 2 of 4 lines processed, 4 rows sent" in outcome.message
+    outcome, time = send(shop, Poll(first_s=every_s, factor=1, most_s=every_s), fault)
+    assert outcome.state is ChunkState.FAILED
+    assert "Disk full; 2 of 4 lines processed, 4 rows sent" in outcome.message
     assert time.now_s == ends_s
 
 
-def test_an_import_that_hangs_is_left_with_its_id(shop: Shop) -> None:
-    """Without an error nothing says that it has ended: after the job's patience it stays submitted."""
-    outcome, time = carry(shop, Poll(first_s=60, factor=1, most_s=60, give_up_s=3600), {"kind": "hang"})
-    assert (outcome.ending, outcome.stop) == (Ending.SUBMITTED, True)
-    assert "was not final after 3600 s" in outcome.message
+def test_an_import_that_hangs_is_presumed_dead(shop: Shop) -> None:
+    """Without an error nothing says that it has ended: after `give_up_s` without a move it is settled like a lost one."""
+    outcome, time = send(shop, Poll(first_s=60, factor=1, most_s=60, give_up_s=3600), {"kind": "hang"})
+    assert (outcome.state, outcome.stop) == (ChunkState.UNKNOWN, None)
+    assert "has not moved for 3600 s and is presumed dead" in outcome.message
     assert time.now_s == 3600
 
 
 def test_the_error_of_an_import_that_ran_to_its_end_decides(shop: Shop) -> None:
-    """With lastrun and an error it has failed at the first look, whatever its status word says."""
-    outcome, time = carry(shop, Poll(first_s=0), {"kind": "fail", "message": "Disk full"})
-    assert outcome.ending is Ending.FAILED
+    """With lastrun and an error it has failed at the first poll, whatever its status word says."""
+    outcome, time = send(shop, Poll(first_s=0), {"kind": "fail", "message": "Disk full"})
+    assert outcome.state is ChunkState.FAILED
     assert len(time.waits) <= 3
+
+
+@pytest.mark.parametrize("kind", ["html", "400", "502", "false_counters", "late_counters"])
+def test_one_odd_answer_to_a_poll_is_asked_for_again(shop: Shop, kind: str) -> None:
+    """An error page, an error, a counter that is no number or one poll behind is an outage, no verdict."""
+    fault = {"kind": kind, "method": "GET", "path": "*/import/*", "times": 1}
+    outcome, _time = send(shop, Poll(first_s=0), fault)
+    assert outcome.state is ChunkState.CONFIRMED
+
+
+def test_counters_that_never_fit_are_a_failure_after_two_minutes(shop: Shop) -> None:
+    """They are asked for again as long as they may be late, then they count."""
+    outcome, time = send(shop, Poll(first_s=10, factor=1, most_s=10), {"kind": "extra_lines"})
+    assert outcome.state is ChunkState.FAILED
+    assert "4 of 5 lines processed, 4 rows sent" in outcome.message
+    assert time.now_s == 10 + COUNTERS_S
+
+
+def test_what_an_import_says_of_a_customer_is_not_shown(shop: Shop) -> None:
+    """The words stay with the outcome, for the ledger and failed.csv; the message has those of the API's vocabulary."""
+    words = "The address jane.doe@secret.test of profile Jane Doe is invalid"
+    outcome, _time = send(shop, Poll(first_s=0), {"kind": "fail", "message": words})
+    assert outcome.words == words
+    assert "jane" not in outcome.message.lower()
+    assert "The address … of profile … is invalid" in outcome.message
 
 
 @pytest.mark.parametrize(

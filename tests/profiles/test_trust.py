@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline.copernica import Field
-from pipeline.errors import ApiRefusedError, Exit
-from pipeline.load.methods import ChunkLog
 from pipeline.load.profiles.canary import Canary, absent_value
-from pipeline.model.outcome import Ending
+from pipeline.model.outcome import StopCode, StoppedError
 from tests.profiles.shop import Loaded, Shop, Terms
 from tests.profiles.wrapped import Wrapped
 
@@ -31,10 +29,10 @@ def test_the_canaries_refuse_a_run_before_the_first_write(shop: Shop, switch: di
     shop.sandbox.set_switches(switch)
     before = len(shop.calls)
     target = "profile" if action == "delete" else None
-    way = shop.way(Terms(action, ("CustomerID",), delete_target=target), ROWS, lambda *_: None)
-    with pytest.raises(ApiRefusedError) as refusal:
+    way = shop.method(Terms(action, ("CustomerID",), delete_target=target), ROWS)
+    with pytest.raises(StoppedError) as refusal:
         way.prepare()
-    assert refusal.value.exit_code is Exit.API
+    assert refusal.value.stop.code is StopCode.UNTRUSTED
     assert nothing_written(shop, before)
     assert [one["City"] for one in shop.contents()] == ["Delft", "Delft"]
 
@@ -45,9 +43,9 @@ def test_a_chunk_is_not_begun_where_the_canaries_fail(shop: Shop) -> None:
     shop.sandbox.set_switches({"lookups_drop": ["CustomerID"]})
     before = len(shop.calls)
     loaded = shop.load(ROWS)
-    assert (loaded.outcome.ending, loaded.outcome.stop) == (Ending.UNSENT, True)
+    assert loaded.stopped
     assert loaded.counted == (0, 0, 0, 6)
-    assert "did not honour" in loaded.outcome.message or "does not honour" in loaded.outcome.message
+    assert "did not honour" in loaded.tried.message or "does not honour" in loaded.tried.message
     assert nothing_written(shop, before)
 
 
@@ -55,8 +53,8 @@ def test_every_key_field_has_its_canary(shop: Shop) -> None:
     """The second of two key fields is proved as well."""
     shop.add({"CustomerID": "C1", "Number": "1"})
     shop.sandbox.set_switches({"lookups_drop": ["Number"]})
-    way = shop.way(Terms(key_fields=("CustomerID", "Number")), [{"CustomerID": "C1", "Number": "1"}], lambda *_: None)
-    with pytest.raises(ApiRefusedError, match="Number"):
+    way = shop.method(Terms(key_fields=("CustomerID", "Number")), [{"CustomerID": "C1", "Number": "1"}])
+    with pytest.raises(StoppedError, match="Number"):
         way.prepare()
 
 
@@ -81,7 +79,7 @@ def test_a_database_that_was_empty_is_proved_after_its_first_profile(shop: Shop)
     loaded = shop.load(ROWS, Terms(workers=6))
     assert shop.contents() == [{"CustomerID": "C1", "City": "Ede"}]
     assert loaded.counted == (1, 0, 0, 5)
-    assert (loaded.outcome.ending, loaded.outcome.stop) == (Ending.SUBMITTED, True)
+    assert loaded.stopped
 
 
 def test_a_stranger_after_the_first_write_stops_the_way(shop: Shop) -> None:
@@ -89,13 +87,13 @@ def test_a_stranger_after_the_first_write_stops_the_way(shop: Shop) -> None:
     shop.add({"CustomerID": "C1"})
     shop.add({"CustomerID": "X"})
 
-    def strangers_from_now(log: ChunkLog) -> ChunkLog:
+    def strangers_from_now(log: Any) -> Any:
         return Wrapped(log, after={"ended": lambda: shop.sandbox.set_switches({"lookup_strangers": True})})
 
     loaded: Loaded = shop.load(ROWS, Terms(workers=1), log=strangers_from_now)
     assert shop.contents() == [{"CustomerID": "C1", "City": "Ede"}, {"CustomerID": "X"}]
     assert loaded.counted == (1, 0, 0, 5)
-    assert (loaded.outcome.ending, loaded.outcome.stop) == (Ending.SUBMITTED, True)
+    assert loaded.stopped
     assert loaded.failed == []
 
 
@@ -103,16 +101,16 @@ def test_a_field_with_a_meaning_of_its_own_is_refused(shop: Shop) -> None:
     """A key field called `modified` would be read as Copernica's own: refused before anything is asked."""
     fields = {**shop.database.fields, "modified": Field(99, "modified", "text")}
     shop.database = replace(shop.database, fields=fields)
-    way = shop.way(Terms(key_fields=("modified",)), [{"modified": "x"}], lambda *_: None)
-    with pytest.raises(ApiRefusedError, match="modified"):
+    way = shop.method(Terms(key_fields=("modified",)), [{"modified": "x"}])
+    with pytest.raises(StoppedError, match="modified"):
         way.prepare()
 
 
 def test_an_api_that_does_not_answer_refuses_the_run(shop: Shop) -> None:
     """No answer to the canaries is exit code 5 with the client's words."""
     shop.sandbox.set_faults([{"kind": "502"}])
-    way = shop.way(Terms(), ROWS, lambda *_: None, client=shop.connect(retry_budget_s=0))
-    with pytest.raises(ApiRefusedError, match="502"):
+    way = shop.method(Terms(), ROWS, client=shop.connect(retry_budget_s=0))
+    with pytest.raises(StoppedError, match="502"):
         way.prepare()
 
 

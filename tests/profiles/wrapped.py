@@ -1,4 +1,4 @@
-"""A chunk's record in the ledger with something happening before or after chosen verbs."""
+"""The records of a chunk's rows with something happening before or after chosen verbs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ Happening = Callable[[], object]
 
 
 class Wrapped:
-    """Pass every verb on; `before` and `after` run around the verb of that name, of the chunk's or of its rows."""
+    """Pass every verb on; `before` and `after` run around the verb of that name."""
 
     def __init__(
         self, log: Any, before: Mapping[str, Happening] | None = None, after: Mapping[str, Happening] | None = None
     ) -> None:
         self._log, self._before, self._after = log, before or {}, after or {}
-
-    @property
-    def rows(self) -> Wrapped:
-        return Wrapped(self._log.rows, self._before, self._after)
 
     def __getattr__(self, verb: str) -> Callable[..., Any]:
         def call(*words: Any, **named: Any) -> Any:
@@ -37,7 +33,7 @@ class CrashError(RuntimeError):
 class CrashAt:
     """Crash at the n-th verb that writes, before it is on disk (`kept` False) or after."""
 
-    WRITES = ("sending", "window", "posting", "posted", "unposted", "ended", "flush")
+    WRITES = ("window", "posting", "posted", "unposted", "ended", "flush")
 
     def __init__(self, at: int, *, kept: bool) -> None:
         self.at, self.kept, self.seen = at, kept, 0

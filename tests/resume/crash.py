@@ -18,7 +18,7 @@ from typing import Any
 
 from pipeline.__main__ import main
 from pipeline.copernica.transport import Transport
-from pipeline.state.chunk_records import Database
+from pipeline.state.database import Database
 
 steps = {"ledger": 0, "wire": 0}
 

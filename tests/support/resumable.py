@@ -50,7 +50,7 @@ target:
   ignore_empty_fields: true
   followups: false
   rebuild: {rebuild}
-load: {{mode: {mode}, chunk_rows: 4, poll: {{first_s: 0, most_s: 0.1, give_up_s: {give_up}}}}}
+load: {{mode: {mode}, chunk_rows: 4, wait_s: {wait}, poll: {{first_s: 0, most_s: 0.1, give_up_s: {give_up}}}}}
 guards: {{max_rejects: 0}}
 http: {{retry_budget_s: 5, read_s: 5, import_read_s: 5, connect_s: 5}}
 """
@@ -89,6 +89,7 @@ def shop_of(journey: Callable[..., Journey]) -> Shop:
             "rebuild": "true",
             "order_key": ", Order.No",
             "give_up": 60,
+            "wait": 0,
         }
         here.write("schema.py", SCHEMA)
         here.write("shop.csv", dump)

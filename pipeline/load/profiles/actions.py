@@ -1,4 +1,4 @@
-"""Carry out what an action means for one row: the table of the per-profile way (edge: the API client; data rules 31-34).
+"""Carry out what an action means for one row: the table of the per-profile method (edge: the API client; data rules 31-34).
 
 | action | profile | subprofile, per carried collection |
 |---|---|---|
@@ -11,23 +11,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
-from pipeline.copernica import ApiError, Change, Client, Collection, Database, LostError, Profile
+from pipeline.copernica import ApiError, Change, Client, Collection, Database, LostError
 from pipeline.load.compare import different_fields
-from pipeline.load.methods import RowLog
 from pipeline.load.profiles.limits import Deletes
-from pipeline.load.profiles.lookup import MOST_MATCHES, Known, Lookup
+from pipeline.load.profiles.lookup import MOST_MATCHES, Known, Lookup, NotSendableError
 from pipeline.load.profiles.rows import ProfileRow, SubprofileRow
-from pipeline.load.profiles.sending import PresentError, Steps, surely
-from pipeline.load.timestamps import created_since
+from pipeline.load.profiles.sending import PresentError, Steps, send_or_find
 from pipeline.model.columns import LiveField
+from pipeline.model.job import Target
 from pipeline.model.row_state import PROFILE, RowState
+from pipeline.state.row_records import RowRecords
 
 
 class SeveralMatchesError(Exception):
-    """Say that a key that is to have one record has several; the row fails with their ids (data rule 31)."""
+    """A key that is to have one record has several; the row fails with their ids (data rule 31)."""
 
     def __init__(self, noun: str, ids: tuple[int, ...]) -> None:
         named = ", ".join(str(number) for number in ids[:MOST_MATCHES])
@@ -35,53 +34,43 @@ class SeveralMatchesError(Exception):
         super().__init__(self.message)
 
 
-@dataclass(frozen=True)
-class Doing:
-    """What all rows of a run share. `key_fields` are the job's; `several_all` changes all matches of a key."""
-
-    action: str
-    key_fields: frozenset[str]
-    ignore_empty: bool
-    several_all: bool
-    delete_target: str | None
-    has_collections: bool
-
-
 class Actions:
     """Carry out one row after another; rows of different profiles may be in work at one time.
 
-    `apply` raises SeveralMatchesError, ValueError for a row that cannot be sent safely, and leaves of ApiError; a
-    LostError, or any other with `maybe_sent`, means that what became of the row is not known.
+    `apply` raises SeveralMatchesError, NotSendableError for a row that cannot be sent safely, and leaves of ApiError; a
+    LostError, or any other with `maybe_sent` that is not `repeatable`, means that what became of the row is not known.
     """
 
     def __init__(
-        self, target: tuple[Client, Database], doing: Doing, lookup: Lookup, log: RowLog, deletes: Deletes
+        self,
+        client: Client,
+        database: Database,
+        target: Target,
+        lookup: Lookup,
+        log: RowRecords,
+        deletes: Deletes,
+        *,
+        has_collections: bool,
     ) -> None:
-        self._client, self._database = target
-        self._deletes = deletes
-        self._doing, self._lookup, self._log = doing, lookup, log
-        self._interests_apart = self._client.version == "v1"  # its POST of a profile has no place for them
-        self._live = _types(self._database)
-        self._posted_before = doing.action == "add" and log.has_posted_profiles()
-        self._taken_since = log.profiles_taken_since() if self._posted_before else None
-        self.wrote = False
+        self._client, self._database, self._target = client, database, target
+        self._lookup, self._log, self._deletes = lookup, log, deletes
+        self._has_collections = has_collections
+        self._several_all = target.on_several_matches == "all"
+        self._keys = frozenset(target.key_fields)
+        self._interests_apart = client.version == "v1"  # its POST of a profile has no place for them
+        self._live = _types(database)
+        self._posted_before = target.action == "add" and log.has_posted_profiles()
         self.created = False
 
     def apply(self, row: ProfileRow, steps: Steps) -> RowState:
         """Do what the action says for one row."""
-        if self._doing.action == "add":
+        if self._target.action == "add":
             return self._add(row, steps)
         try:
-            return self._delete(row) if self._doing.action == "delete" else self._written(row, steps)
+            return self._delete(row) if self._target.action == "delete" else self._written(row, steps)
         except ApiError:
             self._lookup.forget(row.key)
             raise
-
-    @property
-    def _wire(self) -> Client:
-        """Give the client for a request that changes something."""
-        self.wrote = True
-        return self._client
 
     # update, update or add, ignore or add
 
@@ -98,15 +87,17 @@ class Actions:
             raise
 
     def _write(self, row: ProfileRow, steps: Steps) -> RowState:
-        made = steps.settled(PROFILE, lambda: self._arrived(row))  # by an earlier process, for this very row
+        made = steps.made(PROFILE)  # by an earlier process, for this very row
         ids = self._chosen(row.key) if made is None else (made,)
-        if not ids and self._doing.action == "update":
+        if not ids:
+            steps.require_certain(PROFILE)
+        if not ids and self._target.action == "update":
             return RowState.UNMATCHED
         states = set()
         if not ids or made is not None:
             ids = (self._create(row, steps),)
             states.add(RowState.CREATED)
-        elif self._doing.action != "ignore or add":
+        elif self._target.action != "ignore or add":
             self._change(ids, row)
             states.add(RowState.UPDATED)
         states |= {self._subprofile(number, one, steps) for number in ids for one in row.subprofiles}
@@ -118,26 +109,26 @@ class Actions:
         return self._agreed("profile", self._lookup.profiles(key))
 
     def _agreed(self, noun: str, ids: tuple[int, ...]) -> tuple[int, ...]:
-        if len(ids) > 1 and not self._doing.several_all:
+        if len(ids) > 1 and not self._several_all:
             raise SeveralMatchesError(noun, ids)
         return ids
 
     def _change(self, ids: tuple[int, ...], row: ProfileRow) -> None:
         if len(ids) == 1:
-            self._wire.update_profile(ids[0], row.fields)
+            self._client.update_profile(ids[0], row.fields)
         else:
-            self._wire.put_profiles(self._database, Change(self._lookup.selectors(row.key), row.fields))
+            self._client.put_profiles(self._database, Change(self._lookup.selectors(row.key), row.fields))
         for number in ids:
             self._switch(number, row.interests)
 
     def _switch(self, profile_id: int, interests: Mapping[str, bool]) -> None:
         """Switch the interests that the row knows, by POST with an explicit map: others stay (data rule 33)."""
         if interests:
-            self._wire.set_interests(profile_id, interests)
+            self._client.set_interests(profile_id, interests)
 
     def _create(self, row: ProfileRow, steps: Steps) -> int:
         """Make the profile of a row; POST takes the interests along, PUT must not (data rule 33)."""
-        if self._doing.action != "update or add":
+        if self._target.action != "update or add":
             return self._post_profile(row, steps, lambda: self._arrived(row, just_sent=True))
         number, fresh = self._put_profile(row)
         self._remember(row.key, number, fresh=fresh)
@@ -152,7 +143,9 @@ class Actions:
             number = self._arrived(row, just_sent=True)
             return None if number is None else (number, False)
 
-        number, fresh = surely(lambda: (self._wire.put_profiles(self._database, change), True), look, again=True)
+        number, fresh = send_or_find(
+            lambda: (self._client.put_profiles(self._database, change), True), look, again=True
+        )
         if number is not None:
             return number, fresh
         # Somebody made it since our lookup, or the answer does not name it.
@@ -170,14 +163,14 @@ class Actions:
 
         def send() -> int:
             nonlocal fresh
-            number = self._wire.create_profile(self._database, fields, interests)
+            number = self._client.create_profile(self._database, fields, interests)
             fresh = True
             return number
 
         number = steps.made(PROFILE)
         if number is None:
-            again = self._doing.action != "add"
-            number = steps.post(PROFILE, lambda: surely(send, look, again=again))
+            again = self._target.action != "add"
+            number = steps.post(PROFILE, lambda: send_or_find(send, look, again=again))
         self._remember(row.key, number, fresh=fresh)
         if self._interests_apart:
             self._switch(number, row.interests)
@@ -188,7 +181,7 @@ class Actions:
         for name, field in self._database.fields.items():
             if field.type in ("text", "email") and not field.default:
                 return {name: ""}
-        raise ValueError("the row has no value to make a profile of")
+        raise NotSendableError("the row has no value to make a profile of")
 
     def _remember(self, key: tuple[str, ...], number: int, *, fresh: bool) -> None:
         """Keep the id of a new profile, and of a fresh one that it has no subprofiles."""
@@ -212,111 +205,53 @@ class Actions:
 
     def _differs(self, sent: Mapping[str, str], stored: Mapping[str, str], collection: str = "") -> list[str]:
         columns = {f"{collection}.{name}" if collection else name: text for name, text in sent.items()}
-        doing = self._doing
-        return different_fields(columns, stored, self._live, ignore_empty=doing.ignore_empty, keys=doing.key_fields)
+        ignore_empty = self._target.ignore_empty_fields
+        return different_fields(columns, stored, self._live, ignore_empty=ignore_empty, keys=self._keys)
 
     # add
 
     def _add(self, row: ProfileRow, steps: Steps) -> RowState:
-        """Make what the row says; what was POSTed for it before, and is found as its own, is not made again."""
+        """Make what the row says; a POST whose answer was lost is never sent again (data rule 28)."""
         state = RowState.CREATED
-        own = steps.settled(PROFILE, lambda: self._own_profile(row, steps))
-        steps.require_unposted(PROFILE)
-        number = None if own else self._added_before(row.key)
-        if number is None and own is None and steps.taken(PROFILE):
-            if row.subprofiles:
-                raise LostError("the profile was taken for sent, but is not found: nothing can be added to it")
-            return state
+        steps.require_certain(PROFILE)
+        number = steps.made(PROFILE) or self._added_before(row)
         if number is None:
             number = self._post_profile(row, steps, lambda: None)
         elif not row.subprofiles:
             state = RowState.KEPT
         for one in row.subprofiles:
-            collection = self._database.collections[one.collection]
-            kind, look = _kind(collection, number), self._own_subprofile(number, one, steps)
-            if steps.settled(kind, look) is None and not steps.taken(kind):
-                steps.require_unposted(kind)
+            kind = _kind(self._database.collections[one.collection], number)
+            steps.require_certain(kind)
+            if steps.made(kind) is None:
                 self._post_subprofile(number, one, steps)
         return state
 
-    def _added_before(self, key: tuple[str, ...]) -> int | None:
-        """Give the profile that an earlier row of this key made in this run, in this process or an earlier one.
+    def _added_before(self, row: ProfileRow) -> int | None:
+        """Return the profile that an earlier row of this key made in this run, in this process or an earlier one.
 
         Without collections every row makes a profile.
         """
-        if not self._doing.has_collections:
+        if not self._has_collections:
             return None
-        kept = self._lookup.kept(key)
+        kept = self._lookup.kept(row.key)
         if kept is not None:
             return kept[0]
         if not (self._posted_before or self._lookup.forgot):
             return None
-        found = self._lookup.look(key, whole=self._taken_since is not None)
-        made = self._log.made_among(PROFILE, [profile.id for profile in found])
-        if not made and self._taken_since is not None:
-            made = self._maybe_added(found, self._taken_since)
+        made = self._log.made_among(PROFILE, [profile.id for profile in self._lookup.look(row.key, whole=True)])
         return min(made, default=None)
-
-    @staticmethod
-    def _maybe_added(found: Sequence[Profile], taken_since: str) -> set[int]:
-        """Take the one profile that can only be what a lost POST of this key made; raises LostError where there are several.
-
-        An answer that was taken for a success by a person names no id, and the ledger knows no keys.
-        """
-        since = {profile.id for profile in found if created_since(profile.created, taken_since)}
-        if len(since) > 1:
-            raise LostError(
-                "an earlier row may have added one of several profiles with this key; which one is not known"
-            )
-        return since
-
-    def _own_profile(self, row: ProfileRow, steps: Steps) -> int | None:
-        """Find what a lost POST of this row made: the one profile as it was sent that is no other row's (data rule 28).
-
-        One that was there before the request, and one that another row of the run has made, prove nothing.
-        """
-        if not row.key:
-            return None
-        sent_at = steps.sent_at(PROFILE)
-        equal = [
-            profile.id
-            for profile in self._lookup.look(row.key, whole=True)
-            if created_since(profile.created, sent_at) and not self._differs(row.fields, profile.fields)
-        ]
-        return self._only_own(PROFILE, equal)
-
-    def _own_subprofile(self, profile_id: int, row: SubprofileRow, steps: Steps) -> Callable[[], int | None]:
-        """Give the look for what a lost POST of a subprofile made, as `_own_profile` does."""
-        collection = self._database.collections[row.collection]
-        kind = _kind(collection, profile_id)
-
-        def look() -> int | None:
-            equal = [
-                one.id
-                for one in self._lookup.new_subprofiles(profile_id, collection)
-                if created_since(one.created, steps.sent_at(kind))
-                and self._lookup.has_key(one, collection, row.key)
-                and not self._differs(row.fields, one.fields, row.collection)
-            ]
-            return self._only_own(kind, equal)
-
-        return look
-
-    def _only_own(self, kind: str, equal: Sequence[int]) -> int | None:
-        left = set(equal) - self._log.made_among(kind, equal)
-        return left.pop() if len(left) == 1 else None
 
     # subprofiles
 
     def _subprofile(self, profile_id: int, row: SubprofileRow, steps: Steps) -> RowState:
         found = self._matching(profile_id, row)
-        if found and self._doing.action == "ignore or add":
+        if found and self._target.action == "ignore or add":
             return RowState.KEPT
         for number in found:
-            self._wire.update_subprofile(number, row.fields)
+            self._client.update_subprofile(number, row.fields)
         if found:
             return RowState.UPDATED
-        if self._doing.action == "update":
+        if self._target.action == "update":
             return RowState.UNMATCHED
         self._post_subprofile(profile_id, row, steps)
         return RowState.CREATED
@@ -327,6 +262,8 @@ class Actions:
 
     def _post_subprofile(self, profile_id: int, row: SubprofileRow, steps: Steps) -> None:
         collection = self._database.collections[row.collection]
+        kind = _kind(collection, profile_id)
+        steps.require_certain(kind)
 
         def found() -> int | None:
             for one in self._lookup.new_subprofiles(profile_id, collection):
@@ -338,11 +275,11 @@ class Actions:
             return None
 
         def send() -> int:
-            return self._wire.create_subprofile(profile_id, collection, row.fields)
+            return self._client.create_subprofile(profile_id, collection, row.fields)
 
-        again = self._doing.action != "add"
-        look = found if again else self._own_subprofile(profile_id, row, steps)
-        number = steps.post(_kind(collection, profile_id), lambda: surely(send, look, again=again))
+        again = self._target.action != "add"
+        look = found if again else lambda: None
+        number = steps.post(kind, lambda: send_or_find(send, look, again=again))
         self._lookup.added(profile_id, collection, Known(number, row.key))
 
     # delete
@@ -351,9 +288,9 @@ class Actions:
         """Delete the profile, or the subprofiles that the row names; one that is not there is no fault (data rule 34)."""
         ids = self._chosen(row.key)
         gone = []
-        if self._doing.delete_target == "profile":
+        if self._target.delete_target == "profile":
             self._take(row, "profiles", len(ids))
-            gone = [self._wire.delete_profile(number) for number in ids]
+            gone = [self._client.delete_profile(number) for number in ids]
             self._lookup.forget(row.key)
             self._lookup.keep(row.key, ())
         else:
@@ -365,7 +302,7 @@ class Actions:
         gone, found = False, self._matching(profile_id, one)
         self._take(row, one.collection, len(found))
         for number in found:
-            gone = self._wire.delete_subprofile(number) or gone
+            gone = self._client.delete_subprofile(number) or gone
             self._lookup.removed(profile_id, self._database.collections[one.collection], number)
         return gone
 

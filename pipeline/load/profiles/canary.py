@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
 from pipeline.copernica import Client, Database, Field, Profile, Selector, StrangerError
+from pipeline.load.profiles.lookup import select
 from pipeline.validate.keys import maybe_same
 
 # Profiles that are read to find one whose key can be selected by.
@@ -50,7 +51,7 @@ class Canary:
     def prove(self) -> bool:
         """Say whether all is proved: False while the database is empty, since then a dropped selector cannot be seen.
 
-        Raises StrangerError where a lookup gives a record that it should not, ValueError for a field that cannot be
+        Raises StrangerError where a lookup gives a record that it should not, NotSendableError for a field that cannot be
         selected by, and other leaves of ApiError.
         """
         for field in self._fields:
@@ -63,8 +64,8 @@ class Canary:
     def _ask(self, field: Field, value: str | None) -> None:
         if value is None:
             return
-        selector = Selector.equals(field, value)
-        for profile in self._client.profiles(self._database, selector, limit=MOST_SEEN, data_only=True):
+        selectors = select((field.name,), (value,), {field.name: field})
+        for profile in self._client.profiles(self._database, *selectors, limit=MOST_SEEN, data_only=True):
             if maybe_same(profile.fields.get(field.name, "")) != maybe_same(value):
                 raise StrangerError(
                     f"a lookup by {field.name} gave profile {profile.id}, whose {field.name} is another:"

@@ -1,59 +1,38 @@
-"""Stop the per-profile way where it passes what the job allows (pure but for its lock; data rules 34, 35)."""
+"""Stop the per-profile method where it passes what the job allows (pure but for its lock; data rules 34, 35)."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from threading import Lock
-from typing import Protocol
 
-from pipeline.copernica import ApiError
-
-
-class Limits(Protocol):
-    """What may not be passed while rows go; each says why nothing more may be sent, or nothing."""
-
-    def unmatched(self, rows: int) -> str:
-        """Take how many rows of an `update` found no record so far."""
-
-    def deletes(self, taken: Mapping[str, int], noun: str, records: int) -> str:
-        """Take the records that are about to be deleted: profiles, or subprofiles of the collection `noun`.
-
-        `taken` has those of the run that went before them, by noun.
-        """
+from pipeline.model.outcome import Stop, StoppedError
 
 
-class NoLimits:
-    """Allow everything."""
+@dataclass(frozen=True)
+class Limits:
+    """What may not be passed while rows go; each function returns why nothing more may be sent, or None.
 
-    def unmatched(self, rows: int) -> str:  # noqa: ARG002 - the shape of Limits
-        """Allow so many."""
-        return ""
+    `unmatched` takes how many rows of an `update` found no record so far. `deletes` takes the records that the run has
+    deleted by noun (profiles, or subprofiles of a collection), then the noun and number of those that are next.
+    """
 
-    def deletes(self, taken: Mapping[str, int], noun: str, records: int) -> str:  # noqa: ARG002 - the shape of Limits
-        """Allow so many."""
-        return ""
-
-
-class TooManyDeletesError(ApiError):
-    """The next deletes would be more than the job allows; they were not sent."""
+    unmatched: Callable[[int], Stop | None] = lambda _rows: None
+    deletes: Callable[[Mapping[str, int], str, int], Stop | None] = lambda _taken, _noun, _records: None
 
 
 class Deletes:
-    """Count the records that a run deletes, by noun; `refused` is `Limits.deletes`."""
+    """Count the records that a run deletes, by noun; `taken` are those of earlier processes."""
 
-    def __init__(self, refused: Callable[[Mapping[str, int], str, int], str]) -> None:
-        self._refused = refused
-        self._taken: Counter[str] = Counter()
+    def __init__(self, limits: Limits, taken: Mapping[str, int]) -> None:
+        self._limits = limits
+        self._taken = Counter(taken)
         self._lock = Lock()
 
-    def go_on_from(self, taken: Mapping[str, int]) -> None:
-        """Take over what earlier processes of the run have deleted."""
-        self._taken = Counter(taken)
-
     def take(self, noun: str, records: int) -> None:
-        """Count records that are about to be deleted; raises TooManyDeletesError, and then none of them is counted."""
+        """Count records that are about to be deleted; raises StoppedError, and then none of them is counted."""
         with self._lock:
-            if records and (why := self._refused(self._taken, noun, records)):
-                raise TooManyDeletesError(why)
+            if records and (stop := self._limits.deletes(self._taken, noun, records)) is not None:
+                raise StoppedError(stop)
             self._taken[noun] += records

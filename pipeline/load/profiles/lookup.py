@@ -25,6 +25,14 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+class NotSendableError(Exception):
+    """A row cannot be sent safely, such as one whose key nothing can be selected by."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        super().__init__(message)
+
+
 class Kept(Generic[K, V]):
     """Keep values until they are old, or too many (the one used longest ago goes first); safe for many threads."""
 
@@ -133,9 +141,8 @@ class Lookup:
         return found
 
     def selectors(self, key: tuple[str, ...]) -> tuple[Selector, ...]:
-        """Select by the profile key; raises ValueError for a value that cannot be selected by."""
-        fields = self._database.fields
-        return tuple(Selector.equals(fields[name], text) for name, text in zip(self._keys.profile, key, strict=True))
+        """Select by the profile key; raises NotSendableError for a value that cannot be selected by."""
+        return select(self._keys.profile, key, self._database.fields)
 
     def kept(self, key: tuple[str, ...]) -> tuple[int, ...] | None:
         """Give the ids that are kept for a key, None where nothing is."""
@@ -206,7 +213,7 @@ class Lookup:
     def _asked(self, profile_id: int, collection: Collection, key: tuple[str, ...]) -> set[int]:
         """Ask Copernica which subprofiles it takes for those with this key."""
         names = self._key_names(collection)
-        selectors = [Selector.equals(collection.fields[name], text) for name, text in zip(names, key, strict=True)]
+        selectors = select(names, key, collection.fields)
         found = set()
         for one in self._client.collection_subprofiles(collection, *selectors, data_only=True):
             if not self.has_key(one, collection, key):
@@ -226,6 +233,15 @@ class Lookup:
 
     def _spelling(self, key: tuple[str, ...]) -> tuple[str, ...]:
         return _spelling(key, self._keys.profile, self._database.fields)
+
+
+def select(names: Sequence[str], key: Sequence[str], fields: Mapping[str, Field]) -> tuple[Selector, ...]:
+    """Return the selectors of a key; raises NotSendableError for a value that cannot be selected by."""
+    pairs = tuple(zip(names, key, strict=True))
+    try:
+        return tuple(Selector.equals(fields[name], text) for name, text in pairs)
+    except ValueError as error:
+        raise NotSendableError(str(error)) from None
 
 
 def _loose(texts: Iterable[str]) -> tuple[str, ...]:

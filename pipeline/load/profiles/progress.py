@@ -6,39 +6,24 @@ from collections import Counter
 from collections.abc import Mapping
 from threading import Lock
 
-import polars as pl
-
-from pipeline.load.methods import RowLog
 from pipeline.load.profiles.rows import ProfileRow
-from pipeline.model.outcome import Ending, Outcome
-from pipeline.model.row_state import RowEntry, RowState
+from pipeline.model.row_state import RowEntry, RowState, Why
+from pipeline.state.row_records import RowRecords
 
 # Profiles whose rows are recorded together before the first of them is sent: these may have been sent.
 WINDOW_PROFILES = 50
 
 
-class Course:
-    """How far the groups of a chunk have come; many workers report to it.
+class ChunkProgress:
+    """How far the groups of a chunk have come; many workers report to it. `entries` is what the ledger had before."""
 
-    `ordinal` is the chunk's, `entries` what the ledger had of the rows before.
-    """
-
-    def __init__(
-        self, ordinal: int, groups: list[list[ProfileRow]], log: RowLog, entries: Mapping[int, RowEntry]
-    ) -> None:
-        self.ordinal = ordinal
+    def __init__(self, groups: list[list[ProfileRow]], log: RowRecords, entries: Mapping[int, RowEntry]) -> None:
         self.groups, self.log, self.entries = groups, log, entries
         self.counts: Counter[RowState] = Counter()
-        self._confirmed: set[int] = set()
         self._last_rows = {group[-1].position for group in groups}
-        self._first_trouble = ""
+        self.first_trouble = ""
         self._windows: set[int] = set()
         self._lock, self._window_lock = Lock(), Lock()
-
-    @property
-    def unfinished(self) -> bool:
-        """Say whether any row has no outcome."""
-        return self.counts.total() < sum(map(len, self.groups))
 
     def open_window(self, at: int) -> None:
         """Record that the rows of a group, and of some beside it, may be on the wire from now on (invariant 7)."""
@@ -51,59 +36,28 @@ class Course:
             self.log.window([position for position in beside if position not in self.entries])
             self._windows.add(window)
 
-    def end(self, row: ProfileRow, state: RowState, message: str = "") -> None:
+    def end(self, row: ProfileRow, state: RowState, why: Why | None = None) -> None:
         """Record and count what became of a row.
 
         A confirmed row may be sent again after a crash as long as no later one of its profile was: then its record may
         wait for others.
         """
-        self.log.ended(row.position, state, message, later=state.confirmed and row.position in self._last_rows)
-        self.count(row, state, message)
+        self.log.ended(row.position, state, why, later=state.confirmed and row.position in self._last_rows)
+        self.count(row, state, "" if why is None else why.code)
 
-    def count(self, row: ProfileRow, state: RowState, message: str = "") -> None:
+    def count(self, row: ProfileRow, state: RowState, trouble: str = "") -> None:
         """Count a row whose outcome is recorded."""
         with self._lock:
             self.counts[state] += 1
-            if state.confirmed:
-                self._confirmed.add(row.position)
-            elif not self._first_trouble:
-                self._first_trouble = f"line {row.cells['_line']}: {message}"
+            if not state.confirmed and not self.first_trouble:
+                self.first_trouble = f"line {row.cells['_line']}: {trouble or state.value}"
 
-    def outcome(self, stopped: str | None, *, wrote: bool) -> Outcome:
-        """Say how the chunk ended: `stopped` is why no more was sent, `wrote` whether anything was.
+    @property
+    def confirmed(self) -> int:
+        """Return the rows that are confirmed."""
+        return sum(number for state, number in self.counts.items() if state.confirmed)
 
-        What was stopped part way is `submitted`: it is to be carried again.
-        """
-        counts, rows = self.counts, sum(map(len, self.groups))
-        confirmed = sum(number for state, number in counts.items() if state.confirmed)
-        failed = sum(number for state, number in counts.items() if state.failed)
-        unknown = counts[RowState.UNKNOWN]
-        unsent = rows - confirmed - failed - unknown
-        if stopped is not None and unsent:
-            ending = Ending.SUBMITTED if wrote or unsent < rows else Ending.UNSENT
-        else:
-            ending = Ending.UNKNOWN if unknown else Ending.FAILED if failed else Ending.CONFIRMED
-        message = stopped or ""
-        if not message and confirmed < rows:
-            message = (
-                f"{failed} rows failed, {unknown} are unknown, {unsent} were not sent; first {self._first_trouble}"
-            )
-        return Outcome(
-            ending,
-            confirmed,
-            failed,
-            unknown,
-            unsent,
-            message=message,
-            open_keys=self._open_keys() if confirmed < rows else None,
-            stop=stopped is not None,
-        )
-
-    def _open_keys(self) -> pl.Series:
-        """Give the `_key`s of profiles with a row that is not confirmed; none where the job has no key (data rule 23)."""
-        found = {
-            group[0].key_hash
-            for group in self.groups
-            if group[0].key_hash and any(row.position not in self._confirmed for row in group)
-        }
-        return pl.Series("_key", sorted(found), dtype=pl.UInt64)
+    @property
+    def failed(self) -> int:
+        """Return the rows that failed."""
+        return sum(number for state, number in self.counts.items() if state.failed)

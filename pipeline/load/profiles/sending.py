@@ -1,4 +1,4 @@
-"""Send requests that may not be repeated: record each, and look what became of it when its answer is lost (pure).
+"""Send requests that may not be repeated: record each, and look up what became of it when its answer is lost.
 
 What goes out and what is looked at are given as functions.
 """
@@ -6,12 +6,11 @@ What goes out and what is looked at are given as functions.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import TypeVar
 
 from pipeline.copernica.failures import ApiError, LostError
-from pipeline.load.methods import RowLog
 from pipeline.model.row_state import RowEntry
+from pipeline.state.row_records import RowRecords
 
 # How often a creating request goes out that got 503, each time after a look that found nothing (API sheet 18).
 MOST_TRIES = 3
@@ -20,7 +19,7 @@ T = TypeVar("T")
 
 
 class PresentError(LostError):
-    """Say that a request that makes something got 503, and that its key, which was absent before, is there now.
+    """A request that makes something got 503, and its key, which was absent before, is there now.
 
     The record is not as it was sent: Copernica stored it in another way, or somebody else has made it.
     """
@@ -31,7 +30,7 @@ class PresentError(LostError):
         )
 
 
-def surely(send: Callable[[], T], look: Callable[[], T | None], *, again: bool) -> T:
+def send_or_find(send: Callable[[], T], look: Callable[[], T | None], *, again: bool) -> T:
     """Send, and where the answer is lost look whether the request was carried out (API sheet 18, data rule 28).
 
     `look` gives None where nothing shows that it was; then only a 503 is followed by another try, and only with `again`.
@@ -64,47 +63,24 @@ def surely(send: Callable[[], T], look: Callable[[], T | None], *, again: bool) 
 
 
 class Steps:
-    """The POSTs of one row, each recorded before and after, and what an earlier process recorded of them.
+    """The POSTs of one row, each recorded before and after, and what an earlier process recorded of them."""
 
-    `now` gives the API host's time in UTC.
-    """
-
-    def __init__(self, log: RowLog, position: int, entry: RowEntry | None, now: Callable[[], datetime]) -> None:
-        self._log, self._position, self._now = log, position, now
+    def __init__(self, log: RowRecords, position: int, entry: RowEntry | None) -> None:
+        self._log, self._position = log, position
         self._posts: dict[str, int | None] = dict(entry.posts) if entry else {}
-        self._sent: dict[str, str] = dict(entry.sent) if entry else {}
-        self._taken = entry.taken if entry else frozenset()
 
     def made(self, kind: str) -> int | None:
-        """Give the id of what this POST made, None where it was never sent or its outcome is not known."""
+        """Return the id of what this POST made, None where it was never sent or its outcome is not known."""
         return self._posts.get(kind)
 
-    def sent_at(self, kind: str) -> str:
-        """Give when this POST was sent, empty where that is not known."""
-        return self._sent.get(kind, "")
-
-    def taken(self, kind: str) -> bool:
-        """Say whether a person took this POST for sent (data rule 28); its id may not be known."""
-        return kind in self._taken
-
-    def settled(self, kind: str, look: Callable[[], int | None]) -> int | None:
-        """Give the id of what this POST made; where the run broke off before that was known, `look` and record it."""
+    def require_certain(self, kind: str) -> None:
+        """Raise LostError where this POST may have been carried out, or may be yet (data rule 28)."""
         if kind in self._posts and self._posts[kind] is None:
-            number = look()
-            if number is not None:
-                self._log.posted(self._position, kind, number)
-                self._posts[kind] = number
-        return self.made(kind)
-
-    def require_unposted(self, kind: str) -> None:
-        """Raise LostError where this POST may have been carried out before: it must not go out again (data rule 28)."""
-        if kind in self._posts and self._posts[kind] is None and not self.taken(kind):
             raise LostError(f"the run broke off while the {kind} was added; whether it was is not known")
 
     def post(self, kind: str, send: Callable[[], int]) -> int:
-        """Send a POST that makes something, and give its id; raises what `send` raises."""
-        self._sent[kind] = self._now().isoformat()
-        self._log.posting(self._position, kind, self._sent[kind])
+        """Send a POST that makes something, and return its id; raises what `send` raises."""
+        self._log.posting(self._position, kind)
         try:
             number = send()
         except ApiError as error:

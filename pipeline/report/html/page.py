@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.errors import JobError, Problem
 from pipeline.log import get_logger
+from pipeline.model.chunk import ChunkState
 from pipeline.model.codes import CODES
 from pipeline.model.counts import SetAside
 from pipeline.report.history import summary_of
@@ -17,7 +18,7 @@ from pipeline.report.html.plots import COLOURS, runs_plot, time_line
 from pipeline.report.html.time_line import by_state, lines_of
 from pipeline.report.summary import Summary
 from pipeline.state.advice import command
-from pipeline.state.chunk_records import ChunkRow, ChunkState
+from pipeline.state.chunk_records import ChunkRow
 from pipeline.state.files import write_whole
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import Ledger, RunRow, RunState
@@ -180,7 +181,7 @@ def _has_rejects(summary: Mapping[str, Any]) -> bool:
 
 
 def _troubles(chunks: Sequence[ChunkRow]) -> dict[str, Any]:
-    found = [one for one in chunks if one.state is not ChunkState.CONFIRMED]
+    found = [one for one in chunks if one.state not in (ChunkState.CONFIRMED, ChunkState.SPLIT)]
     return {"first": found[:MOST_CHUNKS], "more": max(0, len(found) - MOST_CHUNKS)}
 
 

@@ -48,7 +48,7 @@ def _line(chunks: Sequence[ChunkRow], begun_s: float) -> Line:
     return Line(
         chunks[0].ordinal,
         chunks[-1].ordinal,
-        max((one.state.value for one in chunks), key=lambda state: _SEVERITY.index(state) if state in _SEVERITY else 0),
+        max((one.word for one in chunks), key=lambda state: _SEVERITY.index(state) if state in _SEVERITY else 0),
         sum(one.rows for one in chunks),
         max(start - begun_s, 0),
         max(end - start, 0),
@@ -62,8 +62,8 @@ def _seconds(at: str | None) -> float:
 
 def by_state(chunks: Sequence[ChunkRow]) -> list[tuple[str, int, int]]:
     """Count chunks and their rows by state, the best first."""
-    counts = Counter(one.state.value for one in chunks)
+    counts = Counter(one.word for one in chunks)
     return [
-        (state, counts[state], sum(one.rows for one in chunks if one.state.value == state))
+        (state, counts[state], sum(one.rows for one in chunks if one.word == state))
         for state in sorted(counts, key=lambda one: _SEVERITY.index(one) if one in _SEVERITY else len(_SEVERITY))
     ]

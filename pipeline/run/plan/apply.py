@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,14 +14,13 @@ import polars as pl
 
 from pipeline.config.environment import read_environment
 from pipeline.copernica import ApiError, CancelledError
-from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
+from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem, RunDamagedError
 from pipeline.load.choice import choose
-from pipeline.load.loop import Decisions
 from pipeline.log import keep_log
 from pipeline.model.job import Job
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
-from pipeline.run.context import RunId, Site
+from pipeline.run.context import RunId
 from pipeline.run.plan.changes import ChangesFile
 from pipeline.run.plan.compare import compare_staged, states_of
 from pipeline.run.plan.plan import terms_for
@@ -29,8 +28,9 @@ from pipeline.run.plan.record import PlanRecord, digest_of, rows_to_send, schema
 from pipeline.run.prepare import PreparedJob, prepare
 from pipeline.run.request import ApplyRequest
 from pipeline.run.resume import refuse_other_host
+from pipeline.run.run import lock_wait_s, surrounded
 from pipeline.run.signals import interrupts
-from pipeline.run.stages import Conductor
+from pipeline.run.stages import Stages
 from pipeline.run.target import LiveTarget, connected, meet
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
@@ -39,7 +39,7 @@ from pipeline.state.advice import command
 from pipeline.state.find import find, open_ledger
 from pipeline.state.folder import RunFolder, private_files
 from pipeline.state.ledger import Ledger, RunRow, RunState
-from pipeline.state.lock import Patience, database_lock, job_lock
+from pipeline.state.lock import Patience, job_lock
 from pipeline.state.register import Register
 from pipeline.state.storage import storage_faults
 
@@ -54,40 +54,43 @@ def apply(request: ApplyRequest, reporter: Reporter, environ: Mapping[str, str] 
         row = find(ledger, request.run)
         environment = read_environment(environ)
         stack.enter_context(interrupts(stop))
-        patience = Patience(request.wait_s, stop)
-        stack.enter_context(job_lock(request.state_dir, row.job, patience))
+        stack.enter_context(job_lock(request.state_dir, row.job, Patience(request.wait_s or 0.0, stop)))
         row = find(ledger, row.id)  # as it is now, after waiting
         job = Job.model_validate_json(row.job_copy)
         folder = RunFolder(request.state_dir, row.id)
         record, manifest = _plan_of(row, job, folder, ledger)
         refuse_other_host(row, environment.api_url)
         client = stack.enter_context(connected(job, environment, stop))
-        stack.enter_context(database_lock(environment.api_url, row.database_id, patience))
-        target = meet(client, job)
-        register = stack.enter_context(Register.open(environment.api_url, row.database_id, request.state_dir))
+        target = meet(client, job, patient=not reporter.on_terminal)
+        wait_s = lock_wait_s(request.wait_s, job, reporter)
+        context = stack.enter_context(surrounded(job, environment, target, ledger, reporter, stop, wait_s))
+        register = context.register
+        stack.enter_context(context.lock)
         again = _again(job, ledger)
         problems = tuple(_problems(row, record, target, ledger, register, job, request.max_age_s))
         if problems:
             raise ApiRefusedError(*(replace(problem, do=problem.do or again) for problem in problems))
         files = tuple(file for file, _ in ledger.files(row.id))
-        site = Site(target, choose(job, tuple(row.structure)), ledger, register, reporter, stop)
+        choice = choose(job, tuple(row.structure))
         keep_log(folder.log_path, row.id)
-        run_id = RunId(row.id, job, files, row.limit, frozenset(row.forced), folder, cut_for=row.way)
+        forced = frozenset(row.forced)
+        run_id = RunId(row.id, job, files, row.limit, forced, folder, choice, row.way, row.own_files)
         ledger.applied(row.id)
-        return _send(Conductor(site, run_id), record, manifest, replace(prepare(job, None), files=files))
+        return _send(Stages(context, run_id), record, manifest, replace(prepare(job, None), files=files))
 
 
 def _plan_of(row: RunRow, job: Job, folder: RunFolder, ledger: Ledger) -> tuple[PlanRecord, Manifest]:
     """Return the plan of a run with its staged rows; raises ApiRefusedError where there is none that may be applied."""
     where = f"run {row.id}"
-    record, manifest = PlanRecord.read(folder), Manifest.read(folder.staged)
+    record = PlanRecord.read(folder)
     if row.state is not RunState.PLANNED:
         plain = f"this run is no plan: it is {row.state}"
         what = plain if record is None else f"this plan was applied already: its run is {row.state}"
         raise ApiRefusedError(Problem(what, where, _again(job, ledger)))
-    if record is None or manifest is None:
-        raise ApiRefusedError(Problem("the rows of this plan were removed", where, _again(job, ledger)))
-    return record, manifest
+    with suppress(RunDamagedError):
+        if record is not None:
+            return record, Manifest.read(folder.staged)
+    raise ApiRefusedError(Problem("the rows of this plan were removed", where, _again(job, ledger)))
 
 
 def _again(job: Job, ledger: Ledger) -> str:
@@ -131,15 +134,16 @@ def _problems(
         yield Problem("another run of this host has sent to this database since the plan was made", where)
 
 
-def _send(conductor: Conductor, record: PlanRecord, manifest: Manifest, plan: PreparedJob) -> Summary:
+def _send(stages: Stages, record: PlanRecord, manifest: Manifest, plan: PreparedJob) -> Summary:
     """Send the planned rows whose records are still as the plan saw them."""
-    tally, folder = conductor.tally, conductor.id.folder
-    with conductor.stages():
-        conductor.go_on_from(manifest)
+    tally, folder = stages.tally, stages.id.folder
+    with stages.guarded():
+        stages.notes.begin()
+        stages.take_up(manifest)
         tally.unchanged, tally.left = record.unchanged, record.left
         wanted = rows_to_send(folder.staged)
         _narrow(folder.staged, wanted)
-        moved, file = _moved(conductor, plan, folder)
+        moved, file = _moved(stages, plan, folder)
         if moved.len():
             _narrow(folder.staged, wanted.filter(~wanted.is_in(moved.implode())))
             tally.left += moved.len()
@@ -148,12 +152,13 @@ def _send(conductor: Conductor, record: PlanRecord, manifest: Manifest, plan: Pr
         if record.left:
             what = f"{record.left:,} rows were not sent: the plan found several matches for them, or did not check them"
             tally.problems.append(
-                Problem(what, f"run {conductor.id.run}", "make their keys unique in Copernica, and plan again")
+                Problem(what, f"run {stages.id.run}", "make their keys unique in Copernica, and plan again")
             )
         write_applied(folder.staged, tally.unchanged, tally.left)
-        conductor.load(conductor.guard(manifest), Decisions())
-        conductor.verify(manifest.sample)
-    return conductor.end()
+        manifest.write(folder.staged)
+        stages.load(stages.guard(manifest))
+        stages.verify()
+    return stages.end()
 
 
 def _narrow(staged: Path, keep: pl.Series) -> None:
@@ -179,14 +184,14 @@ def _narrow(staged: Path, keep: pl.Series) -> None:
             folder.rmdir()
 
 
-def _moved(conductor: Conductor, plan: PreparedJob, folder: RunFolder) -> tuple[pl.Series, Path]:
+def _moved(stages: Stages, plan: PreparedJob, folder: RunFolder) -> tuple[pl.Series, Path]:
     """Read the planned keys again; returns the `_seq` of rows whose records have changed, listed in a file.
 
     Raises ApiRefusedError where the target cannot be read.
     """
-    target, staged = conductor.site.target, folder.staged
+    target, staged = stages.context.target, folder.staged
     file = folder.path / "changed.csv"
-    terms, lanes = terms_for(conductor.id.job, plan, target), Lanes(staged / "lanes")
+    terms, lanes = terms_for(stages.id.job, plan, target), Lanes(staged / "lanes")
     none = pl.Series("_seq", dtype=pl.UInt64)
     if terms.action == "add" or not terms.keys.profile:
         return none, file

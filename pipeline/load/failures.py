@@ -1,0 +1,89 @@
+"""Search an import that failed for the rows that are to blame, by sending it again in pieces (wiring; data rule 26)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.load.cut import pieces_of
+from pipeline.model.chunk import ChunkState, Reason
+from pipeline.model.outcome import Stop, StopCode, StoppedError
+from pipeline.model.row_state import Why
+
+if TYPE_CHECKING:
+    from pipeline.load.loop import Loop
+    from pipeline.load.pending import Item
+
+PIECES = 8
+# Pieces of so many rows go row by row.
+FEW_ROWS = 50
+TWO_FAILED = "two imports failed one after the other: it may not be the rows, and nothing more was sent"
+ALL_FAILED = "every piece of a failed import failed as well: it may not be the rows, and nothing more was sent"
+
+
+class Search:
+    """The imports that failed, and what is done about them.
+
+    After a failure the next whole import shows whether it is the rows: only when that is confirmed the rows are searched.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._waiting: list[Item] = []
+
+    def add(self, item: Item) -> None:
+        """Take in an import that failed earlier."""
+        if not any(one is item for one in self._waiting):
+            self._waiting.append(item)
+
+    def failed(self, item: Item) -> None:
+        """Take in an import that failed just now; raises StoppedError where it is the second one in a row."""
+        if item.row.reason in (Reason.PIECE, Reason.ONCE):
+            return
+        alone = not self._waiting
+        self.add(item)
+        if not alone:
+            raise StoppedError(Stop(StopCode.FAILING, TWO_FAILED))
+
+    def succeeded(self, item: Item) -> None:
+        """Search what failed before, now that a whole import was confirmed."""
+        if item.row.reason in (Reason.PIECE, Reason.ONCE):
+            return
+        for one in list(self._waiting):
+            self.search(one)
+
+    def search(self, item: Item) -> bool:
+        """Send the rows of a failed import again in pieces, or read them back where that would do harm; returns True."""
+        self._waiting = [one for one in self._waiting if one is not item]
+        loop, target = self._loop, self._loop.loading.job.target
+        if target.action == "add" or target.followups:
+            once = item.row.reason is Reason.ONCE
+            loop.judge(item, Reason.ONCE, unsendable=once, failed=once)
+            return True
+        rows = loop.chunk_of(item).rows
+        if rows.height > FEW_ROWS:
+            self._pieces(item, PIECES)
+        elif loop.loading.falls_back:
+            loop.per_profile(item)
+        elif rows.height == 1 and item.row.reason is Reason.PIECE:
+            loop.refuse(item, Why("refused_by_api", "", item.row.words or item.row.message or ""))
+        else:
+            self._pieces(item, rows.height)
+        return True
+
+    def _pieces(self, item: Item, most: int) -> None:
+        """Send an import again in at most so many pieces, in row order; those that fail are searched further.
+
+        Raises StoppedError where all pieces of a whole import fail.
+        """
+        loop = self._loop
+        whole = item.row.reason is not Reason.PIECE
+        pieces = loop.set_apart(item, pieces_of(loop.chunk_of(item).rows, most), Reason.PIECE)
+        for piece in pieces:
+            loop.check()
+            loop.send(piece)
+        failed = [piece for piece in pieces if piece.row.state is ChunkState.FAILED]
+        if whole and len(failed) == len(pieces) > 1:
+            raise StoppedError(Stop(StopCode.FAILING, ALL_FAILED))
+        for piece in failed:
+            loop.check()
+            self.search(piece)

@@ -1,0 +1,71 @@
+"""Hold the chunks that are not final, in the order of sending, and the keys that wait for them (pure; data rule 23)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from pipeline.model.chunk import Chunk
+from pipeline.state.chunk_records import ChunkRow
+
+NO_KEYS = pl.Series("_key", [], dtype=pl.UInt64)
+
+
+@dataclass
+class Item:
+    """A chunk that is not final: its record, the keys of its rows, and the chunk itself where it is in memory.
+
+    `until` is when an import whose answer was lost cannot run any more, or when another run holds its keys no longer.
+    """
+
+    row: ChunkRow
+    keys: pl.Series
+    chunk: Chunk | None = None
+    until: datetime | None = None
+
+
+class Pending:
+    """The items that are not final. Later rows of a key wait for every item before them that has the key."""
+
+    def __init__(self) -> None:
+        self._items: list[Item] = []
+        self._all: pl.Series | None = NO_KEYS
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __contains__(self, item: Item) -> bool:
+        return any(one is item for one in self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(sorted(self._items, key=lambda item: item.row.order))
+
+    def add(self, item: Item) -> None:
+        """Take in a chunk that is not final."""
+        if item not in self:
+            self._items.append(item)
+            if self._all is not None and not item.keys.is_in(self._all.implode()).all():
+                self._all = pl.concat([self._all, item.keys]).unique()
+
+    def remove(self, item: Item) -> None:
+        """Let a chunk go that is final."""
+        if item in self:
+            self._items = [one for one in self._items if one is not item]
+            self._all = NO_KEYS if not self._items else None
+
+    def keys(self) -> pl.Series:
+        """Return the keys of all items."""
+        if self._all is None:
+            self._all = pl.concat([item.keys for item in self._items]).unique()
+        return self._all
+
+    def keys_before(self, item: Item) -> pl.Series:
+        """Return the keys of the items that come before one in the order of sending."""
+        before = [one.keys for one in self._items if one.row.order < item.row.order]
+        return pl.concat([NO_KEYS, *before]).unique()

@@ -1,0 +1,119 @@
+"""Faults × nights: whatever went wrong on the first night, three nights end with the database of three quiet ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.command import Ran
+from tests.support.nights import leaping
+from tests.support.shop import Shop
+
+pytestmark = pytest.mark.usefixtures("sockets")
+
+OpenShop = Callable[..., Shop]
+CHUNK = 4
+# The dump of each night: who moves where. A full dump has all customers, a delta the new and the changed ones.
+CITIES = ("Ede", "Delft", "Gouda")
+CUSTOMERS = 12
+
+
+def rows_of(night: int, dump: str) -> list[str]:
+    """Return the rows of a night's dump."""
+    if dump == "full":
+        return [f"{number},{CITIES[night]}" for number in range(CUSTOMERS)]
+    return [f"{number},{CITIES[night]}" for number in range(night * 3, night * 3 + CUSTOMERS)]
+
+
+def shop_of(open_shop: OpenShop, mode: str, dump: str, action: str = "update or add") -> Shop:
+    """Open a shop whose imports have four rows."""
+    changes: dict[str, Any] = {"load.mode": mode, "load.chunk_rows": CHUNK, "source.dump": dump}
+    changes |= {"target.action": action, "http.retry_budget_s": 30}
+    return open_shop(changes=changes)
+
+
+def night(shop: Shop, number: int, dump: str, faults: list[dict[str, Any]]) -> Ran:
+    """Run one night with a fresh dump."""
+    shop.dump(*rows_of(number, dump))
+    shop.sandbox.set_faults(faults)
+    with leaping(shop.sandbox):
+        return shop.run()
+
+
+def cities(shop: Shop) -> dict[str, str]:
+    """Return the city of every customer."""
+    found = {one["fields"]["Nr"]: one["fields"]["City"] for one in shop.profiles("Shop")}
+    assert len(found) == len(shop.profiles("Shop"))  # nobody is there twice
+    return found
+
+
+def expected(dump: str) -> dict[str, str]:
+    """Return what three quiet nights leave."""
+    left: dict[str, str] = {}
+    for number in range(len(CITIES)):
+        left |= dict(row.split(",") for row in rows_of(number, dump))
+    return left
+
+
+def wrong(kind: str, **more: Any) -> dict[str, Any]:
+    return {"kind": kind, **more}
+
+
+POST = {"method": "POST", "path": "*/imports"}
+POLL = {"method": "GET", "path": "*/import/*"}
+# Each is healed within the night: exit 0, nobody does anything.
+HEALED: dict[str, list[dict[str, Any]]] = {
+    **{f"POST {kind}": [wrong(kind, nth=2, **POST)] for kind in ("empty", "cut", "502", "503", "504", "html", "429")},
+    **{f"poll {kind}": [wrong(kind, nth=2, **POLL)] for kind in ("empty", "cut", "400", "502", "503", "html")},
+    **{f"poll {kind}": [wrong(kind, nth=[2, 3])] for kind in ("false_counters", "late_counters", "extra_lines")},
+    "POST done and 503": [wrong("503", nth=2, done=True, **POST)],
+    "POST done and html": [wrong("html", nth=2, done=True, **POST)],
+    "two lost in a row": [wrong("cut", nth=[1, 2], **POST)],
+    "lost and late": [wrong("cut", nth=2, **POST), wrong("delay", nth=2, seconds=1800)],
+    "an import fails": [wrong("fail", nth=2, after_rows=2)],
+    "an import fails at its start": [wrong("fail", nth=2, after_rows=0)],
+    "the last import fails": [wrong("fail", nth=3, after_rows=1)],
+    "an import hangs": [wrong("hang", nth=2)],
+    "the token expires": [wrong("expire", nth=2, **POST)],
+    "a refusal in the middle": [wrong("400", nth=2, message="Source too large", **POST)],
+}
+
+
+@pytest.mark.parametrize("dump", ["full", "delta"])
+@pytest.mark.parametrize("mode", ["imports", "auto"])
+@pytest.mark.parametrize("name", HEALED)
+def test_a_fault_that_passes_is_healed_in_the_same_night(open_shop: OpenShop, name: str, mode: str, dump: str) -> None:
+    """Exit 0 in all three nights, and nothing lost, doubled or old."""
+    shop = shop_of(open_shop, mode, dump)
+    first = night(shop, 0, dump, HEALED[name])
+    assert (first.exit_code, first.document["open"]) == (0, False), first.stderr
+    assert first.records["confirmed"] == CUSTOMERS
+    for number in (1, 2):
+        ran = night(shop, number, dump, [])
+        assert ran.exit_code == 0, ran.stderr
+    assert cities(shop) == expected(dump)
+
+
+# Each stops the first night; the second heals it.
+STOPPED: dict[str, list[dict[str, Any]]] = {
+    "polls are down": [wrong("502", nth=list(range(2, 2000)), **POLL)],
+    "everything is down": [wrong("502", path="/v4/import*", nth=list(range(3, 2000)))],
+    "imports fail one after the other": [wrong("fail", nth=[2, 3], after_rows=1)],
+}
+
+
+@pytest.mark.parametrize("dump", ["full", "delta"])
+@pytest.mark.parametrize("name", STOPPED)
+def test_a_night_that_stops_is_healed_by_the_next(open_shop: OpenShop, name: str, dump: str) -> None:
+    """Exit 6 and open; then 0 and 0 without a person, and nothing lost, doubled or old."""
+    shop = shop_of(open_shop, "imports", dump)
+    shop.configure({"load.mode": "imports", "load.chunk_rows": CHUNK, "source.dump": dump, "http.retry_budget_s": 1})
+    first = night(shop, 0, dump, STOPPED[name])
+    assert (first.exit_code, first.document["open"]) == (6, True), first.stderr
+    for number in (1, 2):
+        ran = night(shop, number, dump, [])
+        assert (ran.exit_code, ran.document["open"]) == (0, False), ran.stderr
+    assert cities(shop) == expected(dump)
+    assert shop.ledger("SELECT count(*) FROM run WHERE is_open") == [(0,)]
