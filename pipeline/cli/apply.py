@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import show
+from pipeline.cli.output import show, warn
 from pipeline.run.request import ApplyRequest
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -37,7 +38,9 @@ def command(run: str, max_age_s: float, wait_s: float, state_dir: Path | None, q
     alone and listed.
     """
     from pipeline.report.progress import Reporter
+    from pipeline.run.announce import announced_again
     from pipeline.run.plan.apply import apply
 
     request = ApplyRequest(run, max_age_s, options.state_folder(state_dir), wait_s)
-    return show(apply(request, Reporter(quiet=quiet)), as_json=as_json, quiet=quiet)
+    work = partial(apply, request, Reporter(quiet=quiet))
+    return show(announced_again(run, request.state_dir, warn, work), as_json=as_json, quiet=quiet)

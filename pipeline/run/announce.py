@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from pipeline.model.job import Job
 from pipeline.report.metrics import write_metrics
 from pipeline.report.notify import Event, Message, notify
 from pipeline.report.summary import Summary
+from pipeline.state.find import open_ledger
 from pipeline.state.last import last_of, remember
 
 Warn = Callable[[Problem], None]
@@ -77,6 +79,16 @@ class Announcer:
 def announced(job: Job, state_dir: Path, warn: Warn, work: Callable[[], Summary]) -> Summary:
     """Do the work of a job as a run that is announced as its job file asks."""
     return Announcer(job, state_dir, warn, os.environ).around(work)
+
+
+def announced_again(run: str, state_dir: Path, warn: Warn, work: Callable[[], Summary]) -> Summary:
+    """Do more work on a run as `announced`, by its job as it ran; an unknown run is left for the work itself to refuse."""
+    try:
+        with closing(open_ledger(state_dir)) as ledger:
+            row = ledger.run(run)
+    except PipelineError:
+        row = None
+    return work() if row is None else announced(Job.model_validate_json(row.job_copy), state_dir, warn, work)
 
 
 def _of_summary(summary: Summary) -> Message:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +112,15 @@ def test_the_failure_says_why(pinged: Shop, pings: Pings):
     assert path.endswith("/failure")
     assert text.startswith("shop: refused (exit 4): 2 read, 1 rejected, 1 accepted")
     assert "1 of 2 records (50.0%) were set aside" in text
+
+
+def test_an_applied_plan_is_announced_as_a_run(pinged: Shop, pings: Pings):
+    """Its report has what was planned; a plan itself sends nothing and notifies nobody."""
+    planned = pinged.call("plan", pinged.job)
+    assert (planned.exit_code, pings.seen) == (0, [])
+    assert "<h2>Plan</h2>" in Path(planned.document["report"]).read_text()
+    assert pinged.ask("apply", planned.document["run"]).exit_code == 0
+    assert [path.rpartition("/")[2] for path in pings.paths] == ["start", "success"]
 
 
 def test_many_rejects_are_told_though_the_run_is_done(pinged: Shop, pings: Pings):
