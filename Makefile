@@ -14,7 +14,7 @@ PORT ?= 8765
 KEPT := build/sandbox/last.db
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format check package sandbox show nightly bench bench-profiles soak fuzz clean
+.PHONY: help setup run test lint format check package sandbox show nightly bench bench-profiles soak fuzz sanitize clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,8 +36,11 @@ show: $(STAMP) ## look at the sandbox of the last make run in a browser: make sh
 	@[ -f $(KEPT) ] || { echo "error: there is nothing to show yet; run: make run" >&2; exit 3; }
 	@$(BIN)/copernica-import sandbox --store $(KEPT) --port $(PORT)
 
-test: $(STAMP) ## run the tests
+test: $(STAMP) ## run the tests; those of the readers once more with the readers in Python
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(TEST)
+ifeq ($(TEST),tests)
+	COPERNICA_READERS=python $(BIN)/python -m pytest -n 2 tests/extract
+endif
 
 lint: $(STAMP) ## check style and types
 	$(BIN)/ruff check .
@@ -100,6 +103,22 @@ MINUTES ?= 10
 
 soak: $(STAMP) ## kill runs at every step and at random moments, many times: make soak [TIMES=20]
 	SOAK=$(TIMES) $(BIN)/python -m pytest -n 2 --timeout 7200 $(SOAKED)
+
+SANITIZED := build/sanitize
+SANITIZE_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -shared -fPIC
+SANITIZE_RUN = cd $(SANITIZED) && \
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc $(CURDIR)/$(BIN)/python
+
+sanitize: $(STAMP) ## run the tests of the readers and five minutes of fuzzing under address and UB sanitizers: make sanitize [MINUTES=5]
+	rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
+	cp -r pipeline tests configs schemas sample_data docs pyproject.toml README.md $(SANITIZED)
+	rm -f $(SANITIZED)/pipeline/*/*.so $(SANITIZED)/pipeline/*/*/*.so
+	for module in extract/csv/_csv extract/json/_json stage/_digest; do \
+		gcc $(SANITIZE_FLAGS) -I$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))') \
+			$(SANITIZED)/pipeline/$$module.c -o $(SANITIZED)/pipeline/$$module.abi3.so || exit 1; done
+	$(SANITIZE_RUN) -m pytest -p no:cacheprovider --timeout 1800 tests/extract
+	$(SANITIZE_RUN) -m tests.fuzz --minutes $(if $(filter file,$(origin MINUTES)),5,$(MINUTES))
 
 fuzz: $(STAMP) ## throw hostile input at the command line, then hostile requests at the sandbox: make fuzz [MINUTES=10]
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from io import BytesIO
 from itertools import count
 
 import polars as pl
@@ -78,7 +79,9 @@ def pieces_of(rows: pl.DataFrame, most: int) -> list[pl.DataFrame]:
 
 def rows_json(rows: pl.DataFrame, columns: tuple[str, ...]) -> bytes:
     """Write the JSON array for `source`: the same columns in the same order in every row, empty cells as ""."""
-    return pl.DataFrame([rows[name].fill_null("") for name in columns]).write_json().encode()
+    body = BytesIO()
+    pl.DataFrame([rows[name].fill_null("") for name in columns]).write_json(body)
+    return body.getvalue()
 
 
 def _slices(frames: Iterable[pl.DataFrame], columns: tuple[str, ...], limits: Limits) -> Iterator[pl.DataFrame]:

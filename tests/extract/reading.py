@@ -10,6 +10,7 @@ import polars as pl
 
 from pipeline.extract import Extraction, find_files
 from pipeline.extract.csv.reader import CsvReader
+from pipeline.extract.native import readers
 from pipeline.extract.reading import Found, Task
 from pipeline.model.columns import Expected
 from pipeline.model.files import SourceFile
@@ -58,3 +59,8 @@ def extract(path: Path, expected: Expected, **options: Any) -> tuple[list[Batch]
 def frame_of(batches: Sequence[Batch]) -> pl.DataFrame:
     """Give all rows as one frame."""
     return pl.concat([batch.frame for batch in batches])
+
+
+def compiled() -> bool:
+    """Return whether the compiled readers are in use."""
+    return readers("pipeline.extract.csv._csv", "pipeline.extract.csv.fallback").__name__.endswith("_csv")

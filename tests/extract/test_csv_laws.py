@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.extract.csv import _csv
 from pipeline.model.columns import Expected
 from tests.extract.reading import extract, frame_of, malformed_of, read_csv_bytes
+
+_csv = pytest.importorskip("pipeline.extract.csv._csv")
 
 
 def _is_text(text: str) -> bool:

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.extract.json import _json
 from pipeline.extract.json.dump import read_json, read_ndjson
 from pipeline.extract.json.nested import Layout, lay_out
 from pipeline.extract.json.text import Decoder
@@ -20,7 +19,9 @@ from pipeline.extract.reading import Found, Task
 from pipeline.extract.refusal import Refused
 from pipeline.model.columns import Expected
 from pipeline.model.files import SourceFile
-from tests.extract.reading import blocks_of, extract, malformed_of, rows_of, source
+from tests.extract.reading import blocks_of, compiled, extract, malformed_of, rows_of, source
+
+_json = pytest.importorskip("pipeline.extract.json._json")
 
 COLUMNS = ("a", "b", "é", "o.x")
 IGNORED = frozenset({"skip"})
@@ -237,15 +238,8 @@ def test_flat_and_other_objects_keep_their_order(tmp_path: Path):
             for at in batch.origin.object_of_row:
                 raw = batch.origin.raw(at)
                 told.append((batch.origin.objects[at]["a"], None if raw is None else raw.decode()))
-        assert told == [
-            ("1", lines[0]),
-            ("2", None),
-            ("3.0", lines[2]),
-            ("4", lines[4]),
-            ("5", None),
-            ("5", None),
-            ("6", lines[6]),
-        ]
+        flat = {"1": lines[0], "3.0": lines[2], "4": lines[4], "6": lines[6]} if compiled() else {}
+        assert told == [(value, flat.get(value)) for value in ("1", "2", "3.0", "4", "5", "5", "6")]
         assert [path for batch in batches for path in batch.origin.list_of_row] == [
             None,
             "o",

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from pipeline.errors import AccountingError, JobError, Problem
-from pipeline.extract.csv import _csv
+from pipeline.extract.csv.fallback import DONE, HEADER, MORE
 from pipeline.extract.csv.header import dump_columns, header_problems
 from pipeline.extract.decoding import utf8_blocks
 from pipeline.extract.lines import LineCounter
 from pipeline.extract.malformed import CSV_CODES, Dialect, Line, csv_frame
+from pipeline.extract.native import readers
 from pipeline.extract.ours import Header, has_raw, pieces, saved_as
 from pipeline.extract.reading import BATCH_BYTES, Batches, Found, Task, first_line
 from pipeline.extract.refusal import Refused
 from pipeline.model.formulas import restored
 from pipeline.model.rows import Batch
+
+if TYPE_CHECKING:
+    from pipeline.extract.csv import _csv
 
 _HEADER_FAULTS = {
     "unclosed_quote": "the header has a quote that does not close",
@@ -41,7 +46,7 @@ class CsvReader:
         source = task.source
         if source.delimiter is None:
             raise JobError(Problem("the delimiter of CSV is never guessed", "source.delimiter", "say which one it is"))
-        self._scanner = _csv.Scanner(
+        self._scanner: _csv.Scanner = readers("pipeline.extract.csv._csv", "pipeline.extract.csv.fallback").Scanner(
             delimiter=source.delimiter,
             quote=source.quote,
             escape=source.escape or "\0",
@@ -60,12 +65,12 @@ class CsvReader:
         source = self._task.source
         if source.header != "first":
             self._begin(tuple(source.header))
-        event = _csv.MORE
-        while event != _csv.DONE:
+        event = MORE
+        while event != DONE:
             event = self._scanner.scan()
-            if event == _csv.MORE:
+            if event == MORE:
                 self._feed(next(blocks, b""))
-            elif event == _csv.HEADER:
+            elif event == HEADER:
                 self._take_header()
             elif self._names:
                 yield from self._take()

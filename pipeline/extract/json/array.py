@@ -9,8 +9,8 @@ from enum import Enum
 from typing import Any
 
 from pipeline.errors import Problem
-from pipeline.extract.json import _json
 from pipeline.extract.json.batch import MOST_RAW_CHARS, JsonBatches
+from pipeline.extract.json.fallback import END, FULL, LAST, ODD
 from pipeline.extract.json.skim import NotJsonError, skim
 from pipeline.extract.json.text import TOO_DEEP, Decoder
 from pipeline.extract.json.window import Window, is_text
@@ -90,17 +90,17 @@ class ArrayReader:
         self._where = Where.ELEMENT if begin else Where.BEGIN
         while self._where is Where.ELEMENT and not self._batches.full:
             event, at, line, _, stop, behind, breaks = self._batches.elements(data, at, line)
-            if event == _json.ODD and self._odd_element(data[at:stop], line):
+            if event == ODD and self._odd_element(data[at:stop], line):
                 self._where = Where.ELEMENT if data[behind] == ord(",") else Where.BEHIND
                 at, line = behind + 1, line + breaks
-            elif event == _json.LAST:
+            elif event == LAST:
                 self._where = Where.BEHIND
-            elif event == _json.END and not ended and len(data) - at <= self._task.max_record_bytes:
+            elif event == END and not ended and len(data) - at <= self._task.max_record_bytes:
                 dropped += at
                 rest = data[at:]
                 data, ended = self._fill(rest, len(rest))
                 at = 0
-            elif event != _json.FULL:
+            elif event != FULL:
                 break
             if self._batches.ready:
                 yield from self._batches.take()

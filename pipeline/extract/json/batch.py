@@ -8,21 +8,25 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from pipeline.errors import Problem, shown
 from pipeline.extract.decoding import unmarked, without_nul
-from pipeline.extract.json import _json
+from pipeline.extract.json.fallback import FULL
 from pipeline.extract.json.kept import Made, origin_of
 from pipeline.extract.json.nested import Laid, Layout, Row, lay_out
 from pipeline.extract.json.text import Fault
 from pipeline.extract.malformed import malformed_frame
+from pipeline.extract.native import readers
 from pipeline.extract.ours import is_canonical
 from pipeline.extract.reading import BATCH_BYTES, Found, Task
 from pipeline.extract.refusal import Refused
 from pipeline.model.rows import FOLLOWED_BY, OURS, Again, Batch
+
+if TYPE_CHECKING:
+    from pipeline.extract.json import _json
 
 MOST_RAW_CHARS = 1 << 16
 # Python objects take several times the text that they came from.
@@ -100,7 +104,7 @@ class JsonBatches:
         counts.records += flat
         counts.record_lines += flat
         counts.blank_lines += lines - flat
-        if event == _json.FULL and not self.full:
+        if event == FULL and not self.full:
             self._end_batch()
         return event, at
 
@@ -110,7 +114,7 @@ class JsonBatches:
         stand = self._rows.elements(data, at, line, counts.elements, *self._room())
         counts.records += stand[3] - counts.elements
         counts.elements = stand[3]
-        if stand[0] == _json.FULL and not self.full:
+        if stand[0] == FULL and not self.full:
             self._end_batch()
         return stand
 
@@ -263,13 +267,14 @@ class JsonBatches:
 def _flat_rows(layout: Layout, task: Task) -> _json.Rows:
     """Begin the reading of flat objects; a key is known as it stands and as it is written in ASCII."""
     ignored = tuple(layout.ignored - OURS)
-    return _json.Rows(
+    rows: _json.Rows = readers("pipeline.extract.json._json", "pipeline.extract.json.fallback").Rows(
         columns=tuple(name.encode() for name in layout.columns),
         ignored=tuple(name.encode() for name in ignored),
         escaped=tuple(json.dumps(name)[1:-1].encode() for name in (*layout.columns, *ignored)),
         need_all=layout.track_absent,
         max_record_bytes=task.max_record_bytes,
     )
+    return rows
 
 
 def _absent(missing: Mapping[str, array[int]], layout: Layout, rows: int) -> pl.DataFrame:

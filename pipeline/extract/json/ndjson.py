@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from pipeline.errors import AccountingError, Problem
 from pipeline.extract.decoding import readable
-from pipeline.extract.json import _json
 from pipeline.extract.json.batch import JsonBatches
+from pipeline.extract.json.fallback import ODD
 from pipeline.extract.json.text import TOO_DEEP, Decoder
 from pipeline.extract.lines import MOST_RAW_BYTES, LongLine, WholeLines
 from pipeline.extract.reading import Batches, Found, Task
@@ -46,7 +46,7 @@ class NdjsonReader:
         batches, at = self._batches, 0
         while at < len(data) and not batches.full:
             event, at = batches.lines(data, at)
-            if event == _json.ODD:
+            if event == ODD:
                 end = data.find(b"\n", at)
                 end = len(data) if end < 0 else end
                 self._odd_line(data[at:end])

@@ -13,6 +13,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # Undecodable bytes in text that was decoded with marks.
 _MARK = re.compile("[\udc00-\udcff]")
 
+# Brackets, and whole texts so that the brackets in them do not count.
+_LEVELS = re.compile(r'[{}\[\]]|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+
 # Levels of objects and lists in one element: a guess far above any dump, and far below what Python can follow.
 MOST_DEPTH = 100
 
@@ -44,10 +47,16 @@ class Decoder:
     def value(self, text: str, at: int = 0) -> tuple[Any, int]:
         """Decode the value that begins at `at` and say where it ends.
 
-        Raises JSONDecodeError for text that is no JSON, RecursionError for what is nested too deeply.
+        Raises JSONDecodeError for text that is no JSON, RecursionError for what is nested too deeply: Python's versions
+        differ in how deep they follow, so a text with a fault more than `MOST_DEPTH` levels down is too deep in all.
         """
         self._double = self._constant = None
-        return self._json.raw_decode(text, at)
+        try:
+            return self._json.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            if _opened(text, at, error.pos) > MOST_DEPTH:
+                raise RecursionError from error
+            raise
 
     def fault(self, value: Any, text: str, start: int, end: int, *, marked: bool = False) -> Fault | None:
         """Give code and message of what makes the value, decoded last from `text[start:end]`, malformed; None if fine.
@@ -69,6 +78,20 @@ class Decoder:
         if deep and _depth(value) > MOST_DEPTH:
             return TOO_DEEP
         return _odd_character(value) if escaped else None
+
+
+def _opened(text: str, start: int, end: int) -> int:
+    """Return the most levels of objects and lists that are open at a time in a part of a text."""
+    if text.count("{", start, end) + text.count("[", start, end) <= MOST_DEPTH:
+        return 0
+    levels = most = 0
+    for token in _LEVELS.finditer(text, start, end):
+        if token[0] in "{[":
+            levels += 1
+            most = max(most, levels)
+        elif token[0] in "}]":
+            levels -= 1
+    return most
 
 
 def _kind(value: Any) -> str:
