@@ -54,9 +54,11 @@ class Gate:
         self._world.journal.write(entry, request.notes)
         try:
             response = await self._faulted(http, request, hit, entry)
+        except ClientDisconnect:
+            return _sent(Answer(400))
         except Exception as failure:  # noqa: BLE001 (a bug must be answered, and be in the journal)
             entry["status"] = 500
-            response = _sent(ApiError(f"sandbox bug: {failure!r}", 500).answer())
+            response = _bug(failure)
         if not isinstance(response, _Nothing) and self._world.switches["date_header"] != "absent":
             # Of the virtual clock by default: waiting by the time of the API host is tested without waiting.
             virtual = self._world.switches["date_header"] == "virtual"
@@ -124,10 +126,7 @@ class Gate:
         return _Nothing()
 
     async def _worked(self, http: HttpRequest, request: Request, hit: Hit, entry: dict[str, Any]) -> Answer:
-        try:
-            request.raw_body = await _body(http)
-        except ClientDisconnect:
-            return Answer(400)
+        request.raw_body = await _body(http)
         authorization = http.headers.get("authorization", "")
         answer = await to_thread.run_sync(self._work, request, hit, authorization, entry)
         entry["status"] = answer.status
@@ -170,7 +169,7 @@ class Gate:
     def _authenticate(self, request: Request) -> Answer:
         """Exchange the token of a form body for a JWT, a bare text (API sheet 2, C2)."""
         form = request.content_type.split(";")[0].strip().lower() == "application/x-www-form-urlencoded"
-        given = nested(request.raw_body.decode("utf-8", "replace")).get("access_token") if form else None
+        given = nested(request.raw_body.decode("utf-8", "replace"), request.notes).get("access_token") if form else None
         if request.method != "POST" or not self._world.tokens.is_token(given):
             return ApiError("Invalid access token").answer()
         return Answer(200, [("Content-Type", "text/plain; charset=utf-8")], self._world.tokens.issue().encode())
@@ -182,6 +181,10 @@ class _Nothing(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
         while (await receive())["type"] != "http.disconnect":
             pass
+
+
+def _bug(failure: Exception) -> Response:
+    return _sent(ApiError(f"sandbox bug: {failure!r}", 500).answer())
 
 
 def _sent(answer: Answer) -> Response:
@@ -201,6 +204,7 @@ def _read(http: HttpRequest, elements: list[str]) -> Request:
         http.scope["query_string"].decode("latin-1"),
         content_type=http.headers.get("content-type", ""),
         base_url=_base_url(http),
+        versioned=version is not None,
     )
 
 
@@ -227,7 +231,10 @@ def make_app(world: World, connections: Connections) -> ASGIApp:
     gate = Gate(world, connections)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        response = await gate.handle(HttpRequest(scope, receive))
+        try:
+            response = await gate.handle(HttpRequest(scope, receive))
+        except Exception as failure:  # noqa: BLE001 (a bug in a page or control call must be answered, too)
+            response = _bug(failure)
         await response(scope, receive, send)
 
     return app

@@ -212,7 +212,7 @@ def interest_wishes(call: Call, spec: object) -> dict[int, bool]:
             if call.world.switches["unknown_interests"] == "ignore":
                 continue
             interest = call.world.store.catalogue.add_interest(call.database, name, "")
-        found[interest.id] = boolean(value)
+        found[interest.id] = flag(call, {name: value}, name)
     return found
 
 

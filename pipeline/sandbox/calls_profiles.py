@@ -219,6 +219,8 @@ def set_secret(call: Call, record: Record) -> None:
     """Take a new secret from the body; null and arrays become "1", foreign letters a question mark (API sheet 9)."""
     if "secret" in call.request.body:
         secret = call.request.body["secret"]
+        if not isinstance(secret, str) or not secret.isascii():
+            call.notes.note("secret_bent")
         text = "1" if secret is None or isinstance(secret, (dict, list)) or secret is True else str(secret or "")
         record.secret = text.encode("ascii", "replace").decode()
         call.world.store.records.save([record])
@@ -280,6 +282,8 @@ def get_interests(call: Call) -> Answer:
     record = call.entity()[1]
     on = [one for one in call.database.interests if one.id in record.interests]
     form = call.request.query.get("return")
+    if form not in (None, "ids", "objects", "names"):
+        call.notes.note("parameter_not_canonical", "return", form)
     if form == "ids":
         return as_json([str(one.id) for one in on])
     if form == "objects":

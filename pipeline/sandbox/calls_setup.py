@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.sandbox.answers import Answer, ApiError, as_json, created, deleted, updated
-from pipeline.sandbox.calls import BAD_DATA, Call, listed
+from pipeline.sandbox.calls import BAD_DATA, Call, flag, listed
 from pipeline.sandbox.copying import copy_database
+from pipeline.sandbox.dates import canonical
 from pipeline.sandbox.model import TYPES, Collection, Database, Field, Interest, Owner
-from pipeline.sandbox.php import boolean, id_of
+from pipeline.sandbox.php import id_of
 from pipeline.sandbox.shapes import collection_json, database_json, field_json, interest_json
 from pipeline.sandbox.structure import COLLECTION_NAME, FIELD_NAME, RESERVED
 from pipeline.sandbox.values import coerce
@@ -32,7 +33,7 @@ def create_database(call: Call) -> Answer:
     """POST databases."""
     catalogue, body = call.world.store.catalogue, call.request.body
     name = _new_name(call, _ANY_NAME, None)
-    database = Database(0, name, str(body.get("description") or ""), archived=boolean(body.get("archived", False)))
+    database = Database(0, name, str(body.get("description") or ""), archived=flag(call, body, "archived"))
     database.created = call.world.clock.stamp()
     catalogue.add_database(database)
     return created(call.request, f"database/{database.id}", database.id)
@@ -58,7 +59,7 @@ def update_owner(call: Call) -> Answer:
     if "description" in body:
         owner.description = str(body["description"] or "")
     if isinstance(owner, Database) and "archived" in body:
-        owner.archived = boolean(body["archived"])
+        owner.archived = flag(call, body, "archived")
     call.world.store.catalogue.save(owner)
     return updated(call.request)
 
@@ -76,7 +77,7 @@ def copy(call: Call) -> Answer:
     """POST database/X/copy: structure, and by `options` profiles and subprofiles; done at once here."""
     name = _new_name(call, _ANY_NAME, None)
     options = call.request.body.get("options")
-    wanted = {key: boolean(one) for key, one in options.items()} if isinstance(options, Mapping) else {}
+    wanted = {key: flag(call, options, key) for key in options} if isinstance(options, Mapping) else {}
     copied = copy_database(call.world.store, call.database, name, wanted, call.world.clock.stamp())
     return created(call.request, f"database/{copied.id}", copied.id)
 
@@ -192,6 +193,9 @@ def get_consumption(call: Call) -> Answer:
     begin, end = (call.request.query.get(name) for name in ("begin", "end"))
     if not isinstance(begin, str) or not isinstance(end, str):
         raise ApiError("URL parameters begin and end are required")
+    for day in (begin, end):
+        if canonical(day) is None or len(day) != len("2024-01-31"):
+            call.notes.note("parameter_not_canonical", "day", day)
     names = ("emails", "texts", "fax", "webpages", "apicalls", "litmustests", "twofiftyoktests")
     calls = call.world.store.calls(begin, end)
     return as_json({name: calls if name == "apicalls" else 0 for name in names})
@@ -267,9 +271,11 @@ def _described(call: Call, field: Field) -> Field:
         number = id_of(body.get(name))
         if number is not None:
             changes[name] = number
+        elif body.get(name) is not None:
+            call.notes.note("parameter_not_canonical", name, body[name])
     for name in ("displayed", "ordered", "hidden", "index"):
         if name in body:
-            changes[name] = boolean(body[name])
+            changes[name] = flag(call, body, name)
     if "description" in body:
         changes["description"] = str(body["description"] or "")
     return replace(field, **changes)

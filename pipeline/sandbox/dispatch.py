@@ -99,6 +99,8 @@ _NOT_INTERCHANGED = {("collection/{}/subprofiles", "POST")}
 def authorise(call: Call, authorization: str) -> None:
     """Accept the API token in the query of v1 to v3, a JWT in the header of v4. Raises ApiError (API sheet 2)."""
     tokens, request = call.world.tokens, call.request
+    if not request.versioned:
+        call.notes.note("version_missing")
     given = request.query.get("access_token")
     if request.version < 4:
         if not tokens.is_token(given):

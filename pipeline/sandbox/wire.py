@@ -29,6 +29,7 @@ class Request:
     content_type: str = ""
     base_url: str = ""
     number: int = 0
+    versioned: bool = True
     notes: Notes = field(default_factory=Notes)
     query: dict[str, Any] = field(default_factory=dict)
     body: dict[str, Any] = field(default_factory=dict)
@@ -39,7 +40,7 @@ class Request:
         `other_types` decides what is done with a body that is neither JSON nor a form: ignore, json (read it as JSON) or
         error (unknown of the real API, U4).
         """
-        self.query = nested(self.query_text)
+        self.query = nested(self.query_text, self.notes)
         self.body = {}
         if not self.raw_body.strip():
             return
@@ -48,7 +49,7 @@ class Request:
             return
         kind = self.content_type.split(";")[0].strip().lower()
         if kind == _FORM:
-            self.body = nested(self.raw_body.decode("utf-8", "replace"))
+            self.body = nested(self.raw_body.decode("utf-8", "replace"), self.notes)
             return
         if kind != _JSON:
             self.notes.note("body_content_type", kind or "none")
@@ -116,13 +117,14 @@ def elements_of(raw_path: str) -> list[str]:
     return [unquote(element) for element in raw_path.strip("/").split("/")] if raw_path.strip("/") else []
 
 
-def nested(text: str) -> dict[str, Any]:
+def nested(text: str, notes: Notes) -> dict[str, Any]:
     """Decode `a=1&b[]=2&c[d]=3` into nested dicts as PHP does; a list is a dict with keys "0", "1", ..."""
     result: dict[str, Any] = {}
     following: dict[int, int] = {}
     for name, value in parse_qsl(text, keep_blank_values=True, errors="replace"):
         key, inner = _split(name)
         if len(inner) > _MOST_PARAMETER_DEPTH:
+            notes.note("unknown_parameter", key)
             continue
         place = result
         for deeper in inner:
@@ -135,6 +137,8 @@ def nested(text: str) -> dict[str, Any]:
                 number = following[id(place)] if number is None else number
                 following[id(place)] = max(following[id(place)], number + 1)
             key = deeper if deeper else str(number)
+        if key in place:
+            notes.note("parameter_doubled", name)
         place[key] = value
     return result
 

@@ -54,6 +54,9 @@ def sent(client: Client, method: str, path: str, body: bytes, kind: str | None) 
         ("GET", "database/1/profiles", {"fields[]": ""}, "selector_unparseable"),
         ("GET", "database/1/profiles/bogus", {}, "path_ignored"),
         ("GET", "identity/bogus", {}, "path_ignored"),
+        ("GET", "profile/1/interests", {"return": "numbers"}, "parameter_not_canonical"),
+        ("GET", "consumption", {"begin": "1-1-2024", "end": "2024-01-31"}, "parameter_not_canonical"),
+        ("GET", "database/1/profiles", {"fields" + "[a]" * 65: "CustNo==1"}, "unknown_parameter"),
     ],
 )
 def test_a_question_that_is_partly_ignored(
@@ -90,6 +93,12 @@ def test_a_boolean_is_cast_as_php_casts(people: Client, text: str, shown: bool) 
         ("PUT", "interest/1", {"Group": "x"}, "unknown_body_key"),
         ("DELETE", "profile/1", {"complete": "Yes"}, "unknown_body_key"),
         ("DELETE", "profile/1", {"completely": "on"}, "parameter_not_canonical"),
+        ("PUT", "database/1", {"archived": "on"}, "parameter_not_canonical"),
+        ("PUT", "database/1/field/1", {"length": "20 characters"}, "parameter_not_canonical"),
+        ("POST", "database/1/fields", {"name": "Sum", "index": "on"}, "parameter_not_canonical"),
+        ("POST", "profile/1/interests", {"news": "on"}, "parameter_not_canonical"),
+        ("PUT", "profile/1", {"secret": None}, "secret_bent"),
+        ("PUT", "profile/1", {"secret": "\u00e9"}, "secret_bent"),
         ("POST", "database/1/fields", {"name": "Sum", "type": "integer"}, "field_without_default"),
         ("POST", "database/1/fields", {"name": "Sum", "type": "float", "value": ""}, "field_without_default"),
         ("DELETE", "database/1/profiles", {"profiles": "1"}, "delete_no_list"),
@@ -105,6 +114,21 @@ def test_a_change_that_is_partly_ignored(
     """It succeeds, with one hazard."""
     assert people(method, path, body).status_code < 300
     assert codes(sandbox) == [code]
+
+
+def test_a_selector_that_overwrites_another(sandbox: Sandbox, people: Client) -> None:
+    """`fields[0]` twice is one selector, and the update hits more than was meant."""
+    query = f"{people.base}database/1/profiles?fields[0]=CustNo==1&fields[0]=City==Delft"
+    assert people.session.put(query, json={"fields": {"City": "Ede"}}, timeout=10).status_code == 204
+    assert cities(sandbox) == ["Ede", "Ede"]
+    assert codes(sandbox) == ["parameter_doubled", "several_matches"]
+
+
+def test_a_request_without_a_version_is_a_guess(sandbox: Sandbox, people: Client) -> None:
+    """It is answered as version 1."""
+    answer = requests.get(f"{sandbox.api_url}/profile/1?access_token={sandbox.token}", timeout=10)
+    assert "removed" not in answer.json()
+    assert codes(sandbox) == ["version_missing"]
 
 
 def test_a_bulk_removal_under_another_key_removes_nothing(sandbox: Sandbox, people: Client) -> None:
