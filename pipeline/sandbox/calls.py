@@ -184,8 +184,6 @@ def note_unfindable(call: Call, wanted: list[Condition], given: Mapping[str, str
             if text is not None and folded(field, text) == folded(field, one.wanted):
                 continue
         call.notes.note("create_without_key", field.name if isinstance(field, Field) else field)
-    if not wanted:
-        call.notes.note("create_without_key", "no selector")
 
 
 def fresh_values(call: Call, owner: Owner, given: dict[str, str]) -> dict[str, str]:
