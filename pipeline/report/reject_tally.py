@@ -30,20 +30,22 @@ class RejectTally:
 
     def add(self, batch: Batch, faults: pl.DataFrame) -> None:
         """Count the malformed records of a batch and the rows that `faults` (FAULTS_SCHEMA) names."""
-        malformed = batch.malformed.select("_code", pl.lit("").alias("_column"), "_line")
-        for code, column, count, lines in _grouped(malformed):
-            self._count(batch, code, column, count, lines)
-        if not faults.height:
-            return
-        codes = pl.col("_code").str.split(_JOINED)
-        of_row = batch.frame["_line"][faults["_row"]]
-        rows = faults.select("_row", codes, _columns(codes, pl.col("_column")).alias("_column"), of_row)
-        rows = rows.explode("_code", "_column")
-        for code, column, count, lines in _grouped(rows):
-            self._count(batch, code, column, count, lines)
-            if column in batch.frame.columns and len(self._found[code, column].masked) < MOST_MASKED:
-                at = rows.filter(pl.col("_code") == code, pl.col("_column") == column)["_row"]
-                self._keep_masked(code, column, batch.frame[column][at.head(MOST_MASKED)])
+        lines = pl.col("_line").head(MOST_PLACES)
+        for code, count, first in (
+            batch.malformed.group_by("_code", maintain_order=True).agg(pl.len(), lines).iter_rows()
+        ):
+            self._count(batch, code, "", count, first)
+        rows = faults.select("_code", pl.col("_column").fill_null(""), "_row", batch.frame["_line"][faults["_row"]])
+        kinds = rows.group_by("_code", "_column", maintain_order=True)
+        # Few kinds of rows, however many rows: they are taken apart in Python.
+        for joined, named, count, at, first in kinds.agg(pl.len(), pl.col("_row").head(MOST_MASKED), lines).iter_rows():
+            codes, columns = joined.split(_JOINED), named.split(_JOINED)
+            if len(columns) != len(codes):  # a column's name holds the separator itself
+                columns = [""] * len(codes)
+            for code, column in zip(codes, columns, strict=True):
+                self._count(batch, code, column, count, first)
+                if column in batch.frame.columns and len(self._found[code, column].masked) < MOST_MASKED:
+                    self._keep_masked(code, column, batch.frame[column][at])
 
     def _count(self, batch: Batch, code: str, column: str, count: int, lines: list[int]) -> None:
         known = self._found.get((code, column), SetAside(code, column, 0))
@@ -63,15 +65,3 @@ def masked(value: str) -> str:
         for one in value[:MOST_MASKED_CHARS]
     )
     return shape if len(value) <= MOST_MASKED_CHARS else shape[:-1] + "…"
-
-
-def _columns(codes: pl.Expr, columns: pl.Expr) -> pl.Expr:
-    """Split the columns of each row's faults; where a name holds the separator itself none of them is named."""
-    split = columns.fill_null("").str.split(_JOINED)
-    return pl.when(split.list.len() == codes.list.len()).then(split).otherwise(pl.lit("").repeat_by(codes.list.len()))
-
-
-def _grouped(rows: pl.DataFrame) -> list[tuple[str, str, int, list[int]]]:
-    """Count rows by code and column, with the first lines of each, in the order in which they come first."""
-    grouped = rows.group_by("_code", "_column", maintain_order=True)
-    return list(grouped.agg(pl.len(), pl.col("_line").head(MOST_PLACES).alias("_lines")).iter_rows())
