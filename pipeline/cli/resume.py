@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import show, show_again
+from pipeline.cli.output import show, show_again, warn
 from pipeline.run.request import ResumeRequest
 
 
@@ -37,7 +37,7 @@ def command(
     from pipeline.run.resume import resume
 
     name, folder = options.job_and_folder(run, (), state_dir)
-    found = resume(ResumeRequest(name, max_settle_calls, folder, wait_s), Reporter(quiet=quiet))
+    found = resume(ResumeRequest(name, max_settle_calls, folder, wait_s), Reporter(quiet=quiet), warn)
     if isinstance(found, Summary):
         return show(found, as_json=as_json, quiet=quiet)
     return show_again(found, as_json=as_json, quiet=quiet)

@@ -143,8 +143,9 @@ def _chunk_counts(chunks: Sequence[ChunkRow]) -> list[str]:
 def _troubles(chunks: Sequence[ChunkRow]) -> Iterator[str]:
     troubles = [one for one in chunks if one.word not in ("confirmed", "held", "split")]
     for chunk in troubles[:MOST_TROUBLES]:
-        # Not what Copernica answered: its words may quote a customer, and stay in the ledger.
+        # The message is ours: Copernica's words may quote a customer, and stay in the ledger.
         sent = f", import {chunk.import_id}" if chunk.import_id is not None else ""
+        sent += f": {chunk.message}" if chunk.message else ""
         yield f"chunk {chunk.ordinal}: {chunk.word}, {chunk.rows:,} rows{sent}"
     if len(troubles) > MOST_TROUBLES:
         yield f"… and {len(troubles) - MOST_TROUBLES} more"

@@ -19,6 +19,7 @@ from pipeline.model.job import Job
 from pipeline.report.history import summary_of
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
+from pipeline.run.announce import Warn, announced
 from pipeline.run.context import Context
 from pipeline.run.earlier import finish, run_id
 from pipeline.run.request import CloseRequest, ResumeRequest
@@ -36,10 +37,11 @@ from pipeline.state.register import Register
 from pipeline.state.storage import storage_faults
 
 
-def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str, Any]:
+def resume(request: ResumeRequest, reporter: Reporter, warn: Warn = lambda _: None) -> Summary | Mapping[str, Any]:
     """Finish an open run; returns the summary that is in the ledger where none is open.
 
-    Raises JobError where there is no such run, or where several are open and none is named.
+    Raises JobError where there is no such run, or where several are open and none is named. `warn` is called with what
+    could not be notified.
     """
     stop = Event()
     with ExitStack() as stack:
@@ -55,9 +57,12 @@ def resume(request: ResumeRequest, reporter: Reporter) -> Summary | Mapping[str,
         if not row.open:
             return summary_of(ledger, row)
         keep_log(RunFolder(request.state_dir, row.id).log_path, row.id)
-        context = stack.enter_context(met(row, ledger, reporter, stop, request.wait_s))
-        with context.lock:
-            return finish(context, row, max_settle_calls=request.max_settle_calls, closes=False)
+
+        def work() -> Summary:
+            with met(row, ledger, reporter, stop, request.wait_s) as context, context.lock:
+                return finish(context, row, max_settle_calls=request.max_settle_calls, closes=False)
+
+        return announced(Job.model_validate_json(row.job_copy), request.state_dir, warn, work)
 
 
 def close(request: CloseRequest, reporter: Reporter) -> Summary | Mapping[str, Any]:

@@ -22,6 +22,7 @@ from pipeline.load.choice import choose
 from pipeline.load.waiting import Waiting
 from pipeline.log import keep_log
 from pipeline.model.job import Job
+from pipeline.report.html.page import write_report
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
 from pipeline.run.context import Context, RunId, given_back
@@ -67,6 +68,7 @@ def run_with_plan(
             if error.exit_code is Exit.BUG:
                 raise
             summary = refused(folder.run, request.job, error, time.monotonic() - started_s)
+            summary = replace(summary, report=write_report(folder, ledger, summary))
             folder.write_summary(summary.to_dict())
             ledger.end(folder.run, RunState(summary.status), summary.to_dict())
             return summary, None

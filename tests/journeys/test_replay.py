@@ -69,7 +69,7 @@ def test_failed_rows_are_run_again(shop: Shop):
     failed = shop.run("load.mode=profiles")
     assert failed.records["failed"] == 1
     shop.sandbox.set_faults([])
-    ran = shop.ask("replay", failed.document["run"], "--force", "unfinished_run")
+    ran = shop.ask("replay", failed.document["run"])
     assert (ran.exit_code, ran.records["read"], ran.records["confirmed"]) == (0, 1, 1), ran.stderr
     assert sorted(shop.numbers()) == ["1", "2"]
 

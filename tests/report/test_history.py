@@ -65,7 +65,7 @@ def test_runs_of_one_job_are_named_by_its_file_or_its_name(ran: Shop):
 def test_a_run_that_was_killed_is_interrupted_and_open(ran: Shop):
     """The ledger still has it as running; nobody holds its lock."""
     with sqlite3.connect(ledger_of(ran)) as db:
-        db.execute("UPDATE run SET state = 'running', summary = NULL, ended_at = NULL")
+        db.execute("UPDATE run SET state = 'running', is_open = 1, summary = NULL, ended_at = NULL")
     (one,) = ran.ask("runs").document["runs"]
     assert (one["status"], one["open"], one["exit_code"]) == ("interrupted", True, None)
     assert (one["records"]["accepted"], one["records"]["confirmed"]) == (2, 2)

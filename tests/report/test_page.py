@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.model.chunk import ChunkState, Reason
 from pipeline.model.counts import SetAside
 from pipeline.report.html.page import RunReport, render
-from pipeline.state.chunk_records import ChunkRow, ChunkState
+from pipeline.state.chunk_records import ChunkRow
 from tests.support.command import call_plain
 from tests.support.shop import Shop
 
@@ -38,7 +39,8 @@ SUMMARY = {
 def chunk(ordinal: int, state: ChunkState, minute: int = 0) -> ChunkRow:
     at = f"2026-11-21T03:{minute // 60 % 60:02}:{minute % 60:02}.000+00:00"
     return ChunkRow(
-        ordinal, 100, "d", "imports", state, 2, 7000 + ordinal, "Disk <full>", 100, 0, 0, None, at, at, at
+        ordinal, ordinal, 0, Reason.CUT, 0, 0, 100, "d", (0, 2), (0, 102), "imports", state, 2, 7000 + ordinal,
+        "it did not end confirmed", "Disk <full> of J. de Vries", 100, sending_at=at, submitted_at=at, ended_at=at,
     )  # fmt: skip
 
 
@@ -107,7 +109,9 @@ def test_everything_that_a_person_needs_is_shown(shown: str):
 
 def test_the_words_of_copernica_stay_in_the_ledger():
     """An answer may quote a customer; the page can be mailed."""
-    assert "Disk" not in render(report())
+    html = render(report())
+    assert "it did not end confirmed" in html
+    assert "Disk" not in html
 
 
 def test_ten_thousand_chunks_and_a_million_rejects_stay_under_a_megabyte():
@@ -150,6 +154,15 @@ def test_a_refused_run_leaves_one_too(shop: Shop):
     text = Page(Path(ran.document["report"]).read_text()).text
     assert "Refused" in text
     assert "1 of 2 records (50.0%) were set aside" in text
+
+
+def test_an_attempt_without_a_dump_is_in_the_history_and_leaves_one(shop: Shop):
+    """Refused before anything was read: a run, a folder and a report all the same."""
+    ran = shop.run()
+    assert ran.exit_code == 4
+    assert "no file of that name" in Page(Path(ran.document["report"]).read_text()).text
+    (one,) = shop.ask("runs").document["runs"]
+    assert (one["run"], one["status"], one["exit_code"]) == (ran.document["run"], "refused", 4)
 
 
 def test_the_command_names_the_page_and_writes_it_where_it_is_missing(shop: Shop):

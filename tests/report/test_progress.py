@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from pipeline.report.progress import Advance, Reporter
+from pipeline.report.progress import Reporter
 
 
 class Terminal(io.StringIO):
@@ -87,16 +87,3 @@ def test_rich_is_not_loaded_without_a_terminal():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("False\n", "")
-
-
-def test_a_bar_moves_by_rows_within_a_chunk_and_counts_none_twice():
-    """A chunk of the per-profile way takes minutes; one of which no row was told moves the bar at its end."""
-    moves: list[int] = []
-    advance = Advance(moves.append)
-    advance.rows(1)
-    advance.rows(1)
-    advance.chunk(5)
-    advance.chunk(4)
-    advance.rows(4)
-    advance.chunk(4)
-    assert moves == [1, 1, 3, 4, 4, 0]
