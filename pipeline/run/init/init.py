@@ -167,14 +167,14 @@ def _damage(dumps: Dumps, intake: Intake) -> tuple[float, tuple[str, ...]]:
     """Return the share of records that the job sets aside, and what they are."""
     malformed = sum(dumps.malformed.values())
     share = malformed / dumps.records + intake.rejected / max(1, intake.read)
-    lines = [
-        f"{count:,} of {dumps.records:,} records are malformed ({code})" for code, count in dumps.malformed.items()
-    ]
-    lines += [
-        f"{one.count:,} of the first {intake.read:,} records are rejected: {one.code} in {one.column}"
-        for one in intake.set_aside
-        if one.column
-    ]
+    lines = []
+    if malformed:
+        causes = ", ".join(f"{count:,} {code}" for code, count in dumps.malformed.most_common())
+        lines.append(f"{malformed:,} of {dumps.records:,} records are malformed: {causes}")
+    if intake.rejected:
+        which = f"{'first ' if intake.read >= _TRIED_ROWS else ''}{intake.read:,} records"
+        causes = ", ".join(f"{one.count:,} {one.code} in {one.column}" for one in intake.set_aside if one.column)
+        lines.append(f"{intake.rejected:,} of the {which} are rejected: {causes}")
     return min(1.0, share), tuple(lines)
 
 
@@ -192,10 +192,16 @@ def _input(dumps: Dumps, folder: Path, share: float, damage: tuple[str, ...]) ->
         no_header = "decide: the first line is data already, so these names are ours"
         source += [] if dialect.header is not None else [("header", list(dumps.columns), no_header)]
     source.append(("encoding", dumps.encoding.name, dumps.encoding.why))
-    names = [os.path.relpath(file.path, folder.resolve()) for file in dumps.files]
+    names = [_named_from(folder, file.path) for file in dumps.files]
     origin = ", ".join(Path(file.name).name for file in dumps.files[:3]) + (" …" if len(dumps.files) > 3 else "")
     today = datetime.now(UTC).date().isoformat()
     return Input(names, source, dumps.records, share, damage, origin, today)
+
+
+def _named_from(folder: Path, file: Path) -> str:
+    """Return a dump's path from the job file's folder, or the absolute one where that is far away."""
+    relative = os.path.relpath(file, folder.resolve())
+    return str(file) if relative.startswith("../../../") else relative
 
 
 def _write(contents: Mapping[Path, str]) -> None:

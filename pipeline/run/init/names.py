@@ -79,6 +79,8 @@ def is_id_like(name: str) -> bool:
 
 def likeness(column: str, target: str) -> int:
     """Return how surely a dump column means a live column, from 0 (not at all) to 100 (the same letters)."""
+    if "." in column and "." in target and not target.startswith("interest."):
+        return _nested(column, target)
     bare, field = _plain(column), _plain(target)
     if bare == field:
         return 100
@@ -92,6 +94,18 @@ def likeness(column: str, target: str) -> int:
         return 70 if not head else 60
     if head and _without(ours) in (_without((*meaning(head), *theirs)), _without((*_single(meaning(head)), *theirs))):
         return 65
+    return 0
+
+
+def _nested(column: str, target: str) -> int:
+    """Compare a column of a list with a field of a collection: `orders.order_no` with `Order.OrderID`."""
+    path, _, name = column.rpartition(".")
+    collection, _, field = target.partition(".")
+    ours, theirs = meaning(path), meaning(collection)
+    if ours == theirs or _single(ours) == _single(theirs):
+        alone = likeness(name, field)
+        # order_no says its list once more, or not: ID.
+        return alone or (90 if likeness(name, target) or (*_single(theirs), *meaning(name)) == meaning(field) else 0)
     return 0
 
 
