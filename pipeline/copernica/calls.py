@@ -121,6 +121,7 @@ class Caller:
         self._waiter = Waiter(outside.sleep, outside.cancelled)
         self._server_s: tuple[float, float] | None = None  # its latest time, and our clock then
         self._latest_s = float("-inf")
+        self.names: frozenset[str] = frozenset()  # of fields and the like: messages may show them
         self._token = token
         self._credentials: Credentials = (
             Exchange(token, self._fetch_jwt, outside.now) if version.jwt else QueryToken(token)
@@ -318,7 +319,7 @@ class Caller:
         try:
             return self._attempts(exchange, once).body
         except RefusedError as error:
-            said = f"the token could not be exchanged: {public(error.words)}"
+            said = f"the token could not be exchanged: {public(error.words, self.names)}"
             failed: ApiError = AuthError(said, status=error.status, words=error.words)
         except ApiError as error:
             failed = error
@@ -333,7 +334,7 @@ class Caller:
     def _error_of(self, request: Request, fault: Fault, step: Step, course: _Course) -> ApiError:
         attempts, maybe = course.attempt, course.maybe_sent
         words = self.redacted(fault.words) or "no words"
-        said = words if fault.status is None else public(words)
+        said = words if fault.status is None else public(words, self.names)
         what = f"{request.method} {request.path}" if request.path else "the exchange of the token"
         times = "" if attempts == 1 else f" (attempt {attempts})"
         status = fault.status

@@ -47,6 +47,7 @@ from pipeline.copernica.setup import SetUp
 from pipeline.copernica.structure import Collection, Database, Field, Interest, by_name, field_of, interest_of, whole
 from pipeline.copernica.versions import API_URL, AUTH_URL, VERSIONS, safe_url
 from pipeline.copernica.wire import Request, path
+from pipeline.copernica.words import public
 
 
 class Client:
@@ -169,7 +170,14 @@ class Client:
         named = [named_of(row, "collection") for row in self._listed("database", number, "collections")]
         collections = [Collection(one, called, self.collection_fields(one)) for one, called in named]
         fields, interests = self.database_fields(number), self.database_interests(number)
+        known = [name, *fields, *interests, *(one.name for one in collections)]
+        known += [field for one in collections for field in one.fields]
+        self._caller.names |= {word.lower() for called in known for word in re.findall("[A-Za-z]+", called)}
         return Database(number, name, fields, by_name(collections), interests)
+
+    def public(self, words: str) -> str:
+        """Return what the API said without what it may quote: words of its vocabulary and names of the structure stay."""
+        return public(words, self._caller.names)
 
     def _named_database(self, database: str | int) -> tuple[int, str]:
         wanted = str(database)

@@ -16,7 +16,6 @@ from pipeline.copernica import (
     StrangerError,
     UnsupportedError,
 )
-from pipeline.copernica.words import public
 from pipeline.model.chunk import Chunk, ChunkState, import_name
 from pipeline.model.job import Job, Poll
 from pipeline.model.outcome import Outcome, Stop, StopCode
@@ -78,7 +77,7 @@ class Imports:
         One odd answer is asked for again. An import whose counters do not move for `give_up_s` is presumed dead; after
         `sent_at` an earlier process may have polled it, so that time counts, too.
         """
-        watch = _Watch(self._poll.give_up_s, rows)
+        watch = _Watch(self._poll.give_up_s, rows, self._client.public)
         for wait_s in waits(self._poll, self._last_import_s):
             if self._clock.wait(wait_s):
                 stop = Stop(StopCode.INTERRUPTED, f"interrupted while import {import_id} runs")
@@ -112,8 +111,8 @@ def stop_of(error: ApiError) -> Stop:
 class _Watch:
     """Judge one import by its polls: final, still running, or stalled. Times are seconds since it was sent."""
 
-    def __init__(self, give_up_s: float, rows: int) -> None:
-        self._give_up_s, self._rows = give_up_s, rows
+    def __init__(self, give_up_s: float, rows: int, public: Callable[[str], str]) -> None:
+        self._give_up_s, self._rows, self._public = give_up_s, rows, public
         self._counters: tuple[int, int] | None = None
         self._polls, self._moved_s = 0, 0.0
         self._misfit_s: float | None = None
@@ -141,7 +140,7 @@ class _Watch:
             stalled = self._polls >= STILL_POLLS and elapsed_s - self._moved_s >= STILL_S
             if status.last_run is None and not stalled:
                 return None
-            said = f"import {status.id} failed: {public(status.last_error)}; {counters}"
+            said = f"import {status.id} failed: {self._public(status.last_error)}; {counters}"
             return Outcome(ChunkState.FAILED, said, status.last_error)
         if status.total == status.processed == self._rows:
             return Outcome(ChunkState.CONFIRMED)

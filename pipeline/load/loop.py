@@ -60,7 +60,7 @@ class Loading:
     `cut` yields the chunks, the same ones each time. `method` is how the run sends; `falls_back` says that rows may go per
     profile where imports do not serve, after `fall_back` was called with the reason. `older` are the keys of open runs that
     are older: their rows come first. `again` says that others may have sent something since the rows were staged. With
-    `sends` False nothing is sent, what is on its way is settled.
+    `sends` False nothing is sent, what is on its way is settled. `closes` gives up chunks that Copernica refuses.
     """
 
     job: Job
@@ -84,6 +84,7 @@ class Loading:
     older: pl.Series = field(default_factory=lambda: NO_KEYS)
     again: bool = False
     sends: bool = True
+    closes: bool = False
 
 
 class Loop:
@@ -381,15 +382,18 @@ class Loop:
             self._settle()
 
     def _not_sent(self, item: Item, outcome: Outcome) -> None:
-        """Take what was refused for failed once an import was accepted; before that it is the whole run that cannot go."""
+        """Stop, or fall back to single profiles where imports are refused as a whole before any was accepted (data rule 25).
+
+        An open run that is finished gives up the refused chunk only (data rule 39).
+        """
         self.loading.register.withdrawn(item.row.ordinal)
         refused = outcome.stop is not None and outcome.stop.code is StopCode.REFUSED
-        if refused and self._sent:
-            _log(item.row, outcome)
-            self._fail(item, outcome)
-            return
+        _log(item.row, outcome)
         item.row = self.book.unsent(item.row, outcome.message, outcome.words)
-        if refused and self.loading.falls_back and refuses_imports(outcome.words):
+        if refused and self.loading.closes:
+            self._set_aside(item, RowState.ASIDE, Why("refused_by_api", "", outcome.words))
+            return
+        if refused and not self._sent and self.loading.falls_back and refuses_imports(outcome.words):
             self.loading.fall_back(outcome.message)
             self._method = "profiles"
             self.per_profile(item)

@@ -77,7 +77,7 @@ def finish(
         refuse_moved(row, context.target)
         stages.take_up(Manifest.read(stages.id.folder.staged))
         if stages.manifest is not None:
-            stages.load(stages.guard(stages.manifest), older=older, sends=superseded_by is None)
+            stages.load(stages.guard(stages.manifest), older=older, sends=superseded_by is None, closes=closes)
             stages.verify()
     tally, load = stages.tally, stages.tally.load
     if isinstance(tally.refusal, RunDamagedError):

@@ -58,13 +58,13 @@ class Loader:
     def __post_init__(self) -> None:
         self.choice = self.id.choice
 
-    def load(self, *, older: pl.Series = NO_KEYS, sends: bool = True) -> LoadReport:
+    def load(self, *, older: pl.Series = NO_KEYS, sends: bool = True, closes: bool = False) -> LoadReport:
         """Send what is staged and not sent yet, the ledger always a step ahead of the wire; without `sends` only settle."""
         self._log_method()
         imports = self._imports()
         total = self.manifest.staged.accepted
         with self.context.reporter.stage("load", total) as advance:
-            loading = replace(self._loading(imports, advance), older=older, sends=sends)
+            loading = replace(self._loading(imports, advance), older=older, sends=sends, closes=closes)
             self.loop = Loop(loading, frozenset(one.key for one in self.manifest.sample))
             stop = self.loop.run()
         self.imports = imports.accepted

@@ -50,12 +50,12 @@ def resume(request: ResumeRequest, reporter: Reporter, warn: Warn = lambda _: No
         ledger = stack.enter_context(closing(open_ledger(request.state_dir)))
         row = wanted(ledger, request.run)
         if not row.open:
-            return summary_of(ledger, row)
+            return row.summary or summary_of(ledger, row)
         stack.enter_context(interrupts(stop))
         stack.enter_context(job_lock(request.state_dir, row.job, Patience(request.wait_s or 0.0, stop)))
         row = ledger.run(row.id) or row  # as it is now, after waiting
         if not row.open:
-            return summary_of(ledger, row)
+            return row.summary or summary_of(ledger, row)
         keep_log(RunFolder(request.state_dir, row.id).log_path, row.id)
 
         def work() -> Summary:
@@ -75,7 +75,7 @@ def close(request: CloseRequest, reporter: Reporter) -> Summary | Mapping[str, A
         stack.enter_context(job_lock(request.state_dir, row.job, Patience()))
         row = ledger.run(row.id) or row
         if not row.open:
-            return summary_of(ledger, row)
+            return row.summary or summary_of(ledger, row)
         context = stack.enter_context(offline(row, ledger, reporter))
         stages = Stages(context, run_id(context, row))
         ledger.resumed(row.id)

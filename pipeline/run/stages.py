@@ -209,10 +209,10 @@ class Stages:
         with self.context.reporter.stage("compare", None):
             self.tally.plan = make_plan(self.context.target, plan, self.id.choice, self.manifest, self.id.folder, out)
 
-    def load(self, loader: Loader, *, older: pl.Series = NO_KEYS, sends: bool = True) -> None:
+    def load(self, loader: Loader, *, older: pl.Series = NO_KEYS, sends: bool = True, closes: bool = False) -> None:
         """Send what is staged, in chunks, or only settle what is on its way."""
         self.loader = loader
-        self.tally.load = replace(loader.load(older=older, sends=sends), accepted=self.tally.to_send)
+        self.tally.load = replace(loader.load(older=older, sends=sends, closes=closes), accepted=self.tally.to_send)
         stop = self.tally.load.stop
         if stop is not None and stop.code is StopCode.REFUSED and not self.tally.load.anything_sent:
             raise ApiRefusedError(Problem(stop.message, "the first import", "see what it names; nothing was sent"))

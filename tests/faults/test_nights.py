@@ -77,7 +77,6 @@ HEALED: dict[str, list[dict[str, Any]]] = {
     "the last import fails": [wrong("fail", nth=3, after_rows=1)],
     "an import hangs": [wrong("hang", nth=2)],
     "the token expires": [wrong("expire", nth=2, **POST)],
-    "a refusal in the middle": [wrong("400", nth=2, message="Source too large", **POST)],
 }
 
 
@@ -98,6 +97,7 @@ def test_a_fault_that_passes_is_healed_in_the_same_night(open_shop: OpenShop, na
 
 # Each stops the first night; the second heals it.
 STOPPED: dict[str, list[dict[str, Any]]] = {
+    "a refusal in the middle": [wrong("400", nth=2, message="Source too large", **POST)],
     "polls are down": [wrong("502", nth=list(range(2, 2000)), **POLL)],
     "everything is down": [wrong("502", path="/v4/import*", nth=list(range(3, 2000)))],
     "imports fail one after the other": [wrong("fail", nth=[2, 3], after_rows=1)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from pipeline.errors import Exit
 from pipeline.state.lock import Lock
 from tests.journeys.shop import JOB, SCHEMA, chunk_of, customers, opened, run
 from tests.support.command import call
-from tests.support.journey import Journey
+from tests.support.journey import Journey, words_of
+from tests.support.nights import leaping
 
 
 @pytest.fixture
@@ -146,98 +148,71 @@ def test_5_refused_before_the_first_send(shop: Journey) -> None:
 
 
 @pytest.mark.parametrize("api", ["v3", "v4"])
-def test_6_a_lost_answer_leaves_a_chunk_unknown_and_is_not_sent_again(shop: Journey, api: str) -> None:
+def test_6_a_lost_answer_that_is_not_waited_for_leaves_the_run_open(shop: Journey, api: str) -> None:
     """The second import is taken, its answer lost, and it does not run yet: chunk, file and lines are named."""
     lost = {"kind": "cut", "method": "POST", "path": "*/imports", "nth": 2}
     shop.sandbox.set_faults([lost, {"kind": "hang", "nth": 2}])
     # Without a rebuild, which would make the last import wait for the lost one (data rule 24).
-    ran = run(shop, "--set", f"target.api={api}", "--set", "target.rebuild=false")
-    assert (ran.exit_code, ran.document["status"]) == (Exit.INCOMPLETE, "incomplete")
+    words = (f"target.api={api}", "target.rebuild=false", "load.wait_s=0")
+    ran = run(shop, *words_of(words))
+    assert (ran.exit_code, ran.document["status"], ran.document["open"]) == (Exit.INCOMPLETE, "incomplete", True)
     assert (ran.records["confirmed"], ran.records["unknown"]) == (3, 2)
     assert (ran.document["chunks"]["unknown"], ran.document["imports"]) == (1, 2)
-    said = chunk_of(ran, 2)
-    assert "2 rows between dump.csv line 4 and dump.csv line 5" in said
-    assert f"after a look for the import {ran.document['run']}/000002 in Copernica" in said
+    assert "2 rows between dump.csv line 4 and dump.csv line 5" in chunk_of(ran, 2)
     assert shop.sandbox.imports()[1]["name"] == f"{ran.document['run']}/000002"
-    assert [one["rows"] for one in shop.sandbox.imports()] == [2, 2, 1]
     assert customers(shop) == ["1", "2", "5"]
+    assert ran.document["go_on"].endswith(f"resume {ran.document['run']} --state-dir {shop.state}")
 
 
 def test_0_a_lost_answer_whose_rows_read_back_is_confirmed(shop: Journey) -> None:
-    """The import ran: its rows are looked up and found as they were sent (data rule 28), once each."""
+    """The import ran: once it cannot run again its rows are read back and found as they were sent (data rule 28)."""
     shop.sandbox.set_faults([{"kind": "cut", "method": "POST", "path": "*/imports", "nth": 2}])
-    ran = run(shop)
+    with leaping(shop.sandbox):
+        ran = run(shop)
     assert ran.exit_code == Exit.OK, ran.stderr
     assert (ran.records["confirmed"], ran.records["unknown"], ran.document["imports"]) == (5, 0, 2)
-    assert ran.stderr.count("chunk.confirmed") == 3
     assert [one["rows"] for one in shop.sandbox.imports()] == [2, 2, 1]
     assert customers(shop) == ["1", "2", "3", "4", "5"]
 
 
-def test_6_an_import_that_failed_is_named_with_its_lines_and_what_to_do(shop: Journey) -> None:
-    """In mode imports a failed import stays failed: what arrived of it is not known."""
+def test_0_an_import_that_failed_is_sent_again_in_pieces(shop: Journey) -> None:
+    """The next whole import shows that it was not the rows' account; then they go one by one (data rule 26)."""
     shop.sandbox.set_faults([{"kind": "fail", "nth": 1, "after_rows": 1, "message": "Disk full"}])
     ran = run(shop)
-    assert (ran.exit_code, ran.document["status"]) == (Exit.INCOMPLETE, "incomplete")
-    assert (ran.records["failed"], ran.records["confirmed"]) == (2, 3)
-    said = chunk_of(ran, 1)
-    assert "Disk full" in said
-    assert "2 rows between dump.csv line 2 and dump.csv line 3" in said
-    assert "   do: " in said
-    assert ran.document["chunks"]["failed"] == 1
+    assert (ran.exit_code, ran.records["confirmed"]) == (Exit.OK, 5), ran.stderr
+    assert [one["rows"] for one in shop.sandbox.imports()] == [2, 2, 1, 1, 1]
 
 
-def test_6_rows_that_failed_one_by_one_are_named_with_their_file_and_can_be_gone_on_with(shop: Journey) -> None:
-    """On the per-profile way each row has an outcome: `failed.csv` and what to do with it are named (data rule 28)."""
+def test_6_rows_that_failed_one_by_one_are_named_with_their_file_and_can_be_run_again(shop: Journey) -> None:
+    """On the per-profile method each row has an outcome; the run is closed, and the advice can be pasted."""
     refused = {"kind": "400", "method": "PUT", "path": "*/profiles", "nth": 2, "message": "Not this one"}
     shop.sandbox.set_faults([refused])
-    ran = run(shop, "--set", "load.mode=profiles", "--set", "load.workers=1", "--set", "target.rebuild=false")
+    ran = run(shop, *words_of(("load.mode=profiles", "load.workers=1", "target.rebuild=false")))
     assert (ran.exit_code, ran.records["failed"], ran.records["confirmed"]) == (Exit.INCOMPLETE, 1, 4), ran.stderr
-    failed = shop.folder / ".copernica-import" / "runs" / ran.document["run"] / "failed.csv"
-    said = chunk_of(ran, 1)
-    assert "Not this one" in said
-    assert f"stand in {failed}" in said
-    assert "is not known" not in said
-    assert f"mend the rows in {failed} (target columns) and run it with --force unfinished_run" in said
-    assert " resume " in ran.stderr.splitlines()[-1]
+    assert ran.document["open"] is False
+    failed = shop.state / "runs" / ran.document["run"] / "failed.csv"
+    assert "Not this one" in failed.read_text()
+    assert f"1 row in {failed}: mend them and run them: " in ran.document["go_on"]
     shop.sandbox.set_faults([])
-    mended = shop.call("run", shop.folder / "job.yaml", str(failed), "--force", "unfinished_run")
+    _, _, pasted = ran.document["go_on"].rpartition("run them: ")
+    words = shlex.split(pasted.removesuffix("."))
+    mended = call(*words[words.index("run") :], environment=shop.environment())
     assert (mended.exit_code, mended.records["confirmed"]) == (Exit.OK, 1), mended.stderr
 
 
-def test_6_rows_that_failed_are_mended_in_the_dump_where_the_job_gives_its_columns_other_names(shop: Journey) -> None:
-    """`failed.csv` has the target columns, which such a job does not read."""
-    shop.write("dump.csv", "no,City\n1,Ede\n")
-    shop.sandbox.set_faults([{"kind": "400", "method": "PUT", "path": "*/profiles", "message": "Not this one"}])
-    words = ("load.mode=profiles", "target.rebuild=false", "columns={no: CustomerID}")
-    ran = run(shop, *(part for word in words for part in ("--set", word)))
-    assert ran.exit_code == Exit.INCOMPLETE, ran.stderr
-    assert "mend the records in the dump that " in chunk_of(ran, 1)
-
-
-def test_6_a_rebuild_alone_that_is_not_done_is_said_to_be_the_reason(shop: Journey) -> None:
+def test_6_a_rebuild_alone_that_is_not_done_is_the_reason(shop: Journey) -> None:
     """All rows went per profile after the last import failed: exit 6 has an error that names the rebuild (data rule 24)."""
     shop.sandbox.set_faults([{"kind": "fail", "nth": 3, "message": "Disk full"}])
     ran = run(shop, "--set", "load.mode=auto")
     assert (ran.exit_code, ran.records["confirmed"], ran.document["rebuild"]) == (Exit.INCOMPLETE, 5, "not done")
-    assert "error: all rows are confirmed, but the last import did not end confirmed" in ran.stderr
+    assert "error: the last import did not end confirmed" in ran.stderr
     assert "   at: rebuild\n" in ran.stderr
+    assert ran.document["open"] is False
 
 
-def test_6_an_import_that_is_not_final_in_time_is_unsent_to_us(shop: Journey) -> None:
-    """Past give_up_s its chunk stays submitted, and its rows count as unsent (data rule 26)."""
-    shop.sandbox.set_faults([{"kind": "hang", "nth": 3}])
-    ran = run(shop, "--set", "load.poll.give_up_s=1")
-    assert ran.exit_code == Exit.INCOMPLETE
-    assert ran.document["chunks"]["submitted"] == 1
-    assert (ran.records["confirmed"], ran.records["unsent"]) == (4, 1)
-    assert ran.document["rebuild"] == "not done"
-    assert "line 6" in chunk_of(ran, 3)
-
-
-def test_6_a_report_for_a_person_ends_with_how_to_go_on(shop: Journey) -> None:
+def test_6_a_report_for_a_person_ends_with_what_to_do(shop: Journey) -> None:
     """The last line of stdout is what to do now."""
-    shop.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
+    shop.sandbox.set_faults([{"kind": "fail", "nth": [1, 2], "message": "Disk full"}])
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "run", str(shop.folder / "job.yaml")],
         env={**os.environ, **shop.environment()},
@@ -247,8 +222,8 @@ def test_6_a_report_for_a_person_ends_with_how_to_go_on(shop: Journey) -> None:
     )
     assert done.returncode == Exit.INCOMPLETE
     assert "incomplete" in done.stdout.splitlines()[0]
-    assert "copernica-import resume" in done.stdout.splitlines()[-1]
-    assert done.stdout.splitlines()[-1].endswith(" --failed profiles  # or --failed skip")
+    assert " resume shop-" in done.stdout.splitlines()[-1]
+    assert done.stdout.splitlines()[-1].startswith("The run is open: the next run of the job deals with it")
     assert "Traceback" not in done.stderr
 
 
@@ -335,4 +310,4 @@ def test_a_refused_run_does_not_say_that_no_rebuild_was_asked(shop: Journey) -> 
     shop.write("dump.csv", "CustomerID,City\n,Ede\n")
     ran = run(shop)
     assert (ran.document["status"], ran.document["rebuild"]) == ("refused", None)
-    assert run(shop, "--set", "target.rebuild=false").document["rebuild"] == "not asked"
+    assert run(shop, "--set", "target.rebuild=false").document["rebuild"] is None

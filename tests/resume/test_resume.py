@@ -1,139 +1,173 @@
-"""Going on with a run: after a lost answer, a failed import, a poll that gave up, and when nothing is left."""
+"""Settling in the run, and finishing an open run: lost answers, failed imports, polls that gave up, and nothing left."""
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import re
 import subprocess
 import sys
 from contextlib import redirect_stdout, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.__main__ import main
+from tests.support.command import Ran
 from tests.support.journey import Journey
-from tests.support.resumable import Shop, resume, run_and_settle, state_of
+from tests.support.nights import leaping
+from tests.support.resumable import Shop, resume, state_of
+
+WAIT = 14_400
+LOST = {"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 1}
+NEVER = {"kind": "empty", "method": "POST", "path": "/v4/imports", "nth": 1}
+HEADER = "Nr,City,Points,interest.news,Order.No,Order.Total\n"
 
 
-def test_a_lost_answer_whose_import_ran_is_settled_within_the_run(
-    shop: Shop, undisturbed: list[dict[str, Any]]
+def patient(here: Journey, job: Path) -> Ran:
+    """Run a job while the clock leaps."""
+    with leaping(here.sandbox):
+        return here.call("run", job)
+
+
+def set_aside(here: Journey, run: str, name: str) -> list[dict[str, str]]:
+    """Read a file of rows that were not confirmed."""
+    with (here.state / "runs" / run / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("faults", [[LOST], [NEVER], [LOST, {"kind": "delay", "nth": 1, "seconds": 1800}]])
+def test_a_lost_answer_is_settled_within_the_run(
+    shop: Shop, undisturbed: list[dict[str, Any]], faults: list[dict[str, Any]]
 ) -> None:
-    """Data rule 28: the import without an answer is confirmed by its rows, and what waited for it follows."""
-    here, job = shop()
-    here.sandbox.set_faults([{"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 2}])
-    ran = run_and_settle(here, job)
-    assert ran.exit_code == 0, ran.stderr
+    """Data rule 28: the run waits until the import cannot run any more, reads back once, sends what is missing."""
+    here, job = shop(wait=WAIT)
+    here.sandbox.set_faults(faults)
+    ran = patient(here, job)
+    assert (ran.exit_code, ran.document["open"]) == (0, False), ran.stderr
     assert ran.records["confirmed"] == ran.records["accepted"] == 14
     assert state_of(here) == undisturbed
-    assert here.sandbox.hazards() == []
+    names = [one["name"] for one in here.sandbox.imports()]
+    assert len(names) == len(set(names))
+    assert ran.document["rebuild"] == "done"
+    assert [one["rebuild"] for one in here.sandbox.imports()][-1] is True
 
 
-def test_a_lost_import_that_starts_later_is_not_doubled(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
-    """Data rule 28: nothing is sent for an import that may still run; once it ran, a second look settles it."""
-    here, job = shop()
-    here.sandbox.set_faults(
-        [
-            {"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 1},
-            {"kind": "delay", "nth": 1, "seconds": 1800},
-        ]
-    )
-    ran = here.call("run", job)
-    assert ran.exit_code == 6
-    assert ran.document["chunks"]["unknown"] == 1
-    posts = len(here.posted())
-    again = resume(here)
-    assert again.exit_code == 6
-    assert len(here.posted()) == posts
-    here.sandbox.advance(1801)
-    here.sandbox.settle(10)
-    ran = resume(here)
-    assert ran.exit_code == 0, ran.stderr
-    assert state_of(here) == undisturbed
-
-
-def test_a_lost_import_that_never_came_is_sent_after_two_looks_an_hour_apart(
+def test_without_time_to_wait_the_run_stays_open_and_resume_finishes_it(
     shop: Shop, undisturbed: list[dict[str, Any]]
 ) -> None:
-    """Data rule 28: two looks an hour apart that show the same state, then the missing rows go per profile."""
+    """Nothing is sent for an import that may still run; afterwards only its missing rows are."""
     here, job = shop()
-    here.sandbox.set_faults([{"kind": "empty", "method": "POST", "path": "/v4/imports", "nth": 1}])
-    assert here.call("run", job).exit_code == 6
-    here.sandbox.advance(600)
+    here.sandbox.set_faults([NEVER])
+    ran = here.call("run", job)
+    assert (ran.exit_code, ran.document["open"], ran.document["chunks"]["unknown"]) == (6, True, 1)
+    assert "load.wait_s" in ran.stderr
+    posts = len(here.posted())
     assert resume(here).exit_code == 6
-    here.sandbox.advance(3600)
+    assert len(here.posted()) == posts
+    here.sandbox.advance(3700)
     ran = resume(here)
-    assert ran.records["confirmed"] == 14, ran.stderr
+    assert (ran.exit_code, ran.document["open"]) == (0, False), ran.stderr
     assert state_of(here) == undisturbed
-    assert here.sandbox.hazards() == []
 
 
-@pytest.mark.parametrize("decision", ["sent", "resend"])
-def test_a_person_decides_about_an_unknown_import(shop: Shop, undisturbed: list[dict[str, Any]], decision: str) -> None:
-    """Data rule 28: `--unknown` decides before the second look."""
-    here, job = shop()
-    here.sandbox.set_faults([{"kind": "empty", "method": "POST", "path": "/v4/imports", "nth": 1}])
+def test_what_somebody_has_changed_meanwhile_is_left_alone(shop: Shop) -> None:
+    """Data rule 28: different and modified since the sending is contested: it goes to open.csv and is not sent."""
+    import requests
+
+    here, job = shop(HEADER + "A,Ede,1,,,\n", rebuild="false")
+    assert here.call("run", job).exit_code == 0
+    here.sandbox.advance(60)
+    here.write("shop.csv", HEADER + "A,Delft,2,,,\nB,Urk,1,,,\n")
+    here.sandbox.set_faults([NEVER])
     assert here.call("run", job).exit_code == 6
-    ran = resume(here, "--unknown", decision)
-    assert ran.records["confirmed"] == 14, ran.stderr
-    assert (state_of(here) == undisturbed) == (decision == "resend")
+    here.sandbox.advance(60)
+    profile = here.profiles("Shop")[0]["ID"]
+    url = f"{here.sandbox.api_url}/v3/profile/{profile}/fields"
+    requests.put(url, params={"access_token": here.sandbox.token}, json={"City": "Theirs"}, timeout=10)
+    here.sandbox.advance(3700)
+    ran = resume(here)
+    assert (ran.exit_code, ran.document["open"]) == (6, False), ran.stderr
+    assert [one["fields"]["City"] for one in here.profiles("Shop")] == ["Theirs", "Urk"]
+    assert (ran.records["confirmed"], ran.records["unsent"]) == (1, 1)
+    rows = set_aside(here, ran.document["run"], "open.csv")
+    assert [(row["Nr"], row["City"], row["_code"]) for row in rows] == [("A", "Delft", "changed_since")]
 
 
-def test_a_poll_that_gave_up_is_polled_again_by_its_id(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
-    """Data rule 26: past give_up_s a chunk stays submitted; resume asks for the same import."""
-    here, job = shop(give_up=0)
-    here.sandbox.set_faults([{"kind": "delay", "nth": 1, "seconds": 60}])
-    ran = here.call("run", job)
-    assert ran.exit_code == 6
-    assert ran.document["chunks"] == {"submitted": 1, "total": 1}
-    assert ran.records["unsent"] == 14
-    here.sandbox.advance(61)
-    here.sandbox.settle(10)
-    here.sandbox.set_faults([])
-    for _ in range(12):
-        ran = resume(here)
-        if ran.exit_code == 0:
-            break
-    assert ran.exit_code == 0, ran.stderr
-    assert state_of(here) == undisturbed
-    assert ran.document["rebuild"] == "done"
-
-
-def test_a_failed_import_falls_back_to_profiles_in_auto(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
-    """Data rule 25 (d): the rows of an import that failed half way go per profile; the others go on as imports."""
-    here, job = shop(mode="auto")
-    here.sandbox.set_faults([{"kind": "fail", "nth": 2, "message": "Disk full"}])
-    ran = here.call("run", job)
-    assert ran.exit_code == 0, ran.stderr
-    assert state_of(here) == undisturbed
-    assert here.sandbox.hazards() == []
-
-
-def test_a_failed_import_waits_for_a_person_in_mode_imports(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
-    """Data rules 23, 28: later chunks that share a customer are held until somebody decides."""
+def test_two_failed_imports_in_a_row_stop_the_sending(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
+    """Data rule 26: it may not be the rows; the rest is unsent, and the next attempt goes on."""
     here, job = shop()
-    here.sandbox.set_faults([{"kind": "fail", "nth": 2, "message": "Disk full"}])
+    here.sandbox.set_faults([{"kind": "fail", "nth": [1, 2], "after_rows": 0, "message": "Disk full"}])
     ran = here.call("run", job)
-    assert ran.exit_code == 6
-    assert ran.document["chunks"]["failed"] == 1
-    assert ran.document["chunks"]["held"] >= 1
+    assert (ran.exit_code, ran.document["open"], ran.document["chunks"]["failed"]) == (6, True, 2)
     assert "Disk full" in ran.stderr
-    assert "shop.csv line" in ran.stderr
-    ran = resume(here, "--failed", "profiles")
+    here.sandbox.set_faults([])
+    ran = resume(here)
     assert ran.exit_code == 0, ran.stderr
     assert state_of(here) == undisturbed
 
 
-def test_skipping_a_failed_import_lets_the_others_follow(shop: Shop) -> None:
-    """Data rule 28: `--failed skip` leaves the rows of the import; they stay counted as failed."""
-    here, job = shop()
+def test_a_lost_add_is_listed_and_never_sent_again(shop: Shop) -> None:
+    """Data rule 28: rows of an `add` that are not there go to unknown.csv, and the run is closed."""
+    here, job = shop(HEADER + "A,Ede,1,,,\nB,Urk,1,,,\n", order_key="", action="add", rebuild="false", wait=WAIT)
+    schema = here.folder / "schema.py"
+    schema.write_text("\n".join(line for line in schema.read_text().splitlines() if "Order." not in line) + "\n")
+    here.write("shop.csv", "Nr,City,Points,interest.news\nA,Ede,1,Yes\nB,Urk,1,Yes\n")
+    here.sandbox.set_faults([NEVER])
+    ran = patient(here, job)
+    assert (ran.exit_code, ran.document["open"], ran.records["unknown"]) == (6, False, 2), ran.stderr
+    assert [row["Nr"] for row in set_aside(here, ran.document["run"], "unknown.csv")] == ["A", "B"]
+    assert len(here.posted()) == 1
+
+
+def test_a_hanging_import_is_settled_like_a_lost_one(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
+    """Data rule 26: after give_up_s without a move it is presumed dead, and its rows are sent again."""
+    here, job = shop(wait=WAIT, give_up=7200)
+    here.sandbox.set_faults([{"kind": "hang", "nth": 2}])
+    ran = patient(here, job)
+    assert ran.exit_code == 0, ran.stderr
+    assert state_of(here) == undisturbed
+
+
+@pytest.mark.parametrize("mode", ["imports", "auto"])
+def test_a_failed_import_is_sent_again_in_pieces(shop: Shop, undisturbed: list[dict[str, Any]], mode: str) -> None:
+    """Data rule 26: what arrived of it is not known, so that all its rows are sent again, in order."""
+    here, job = shop(mode=mode)
     here.sandbox.set_faults([{"kind": "fail", "nth": 2, "message": "Disk full"}])
-    failed = here.call("run", job).records["failed"]
-    ran = resume(here, "--failed", "skip")
-    assert ran.exit_code == 6
-    assert ran.records["failed"] == failed
-    assert ran.records["confirmed"] == 14 - failed
+    ran = here.call("run", job)
+    assert ran.exit_code == 0, ran.stderr
+    assert state_of(here) == undisturbed
+
+
+def test_several_open_runs_are_listed(shop: Shop) -> None:
+    """Design 2.1: without a name the only open one; several: exit 3 with the command for each; by job it is clear."""
+    here, job = shop()
+    here.sandbox.set_faults([{**NEVER, "nth": [1, 2, 3, 4]}])
+    assert here.call("run", job).exit_code == 6
+    assert here.call("run", job, "--set", "job=other", "--set", "columns={}").exit_code == 6
+    ran = resume(here)
+    assert ran.exit_code == 3
+    assert all(f" resume {error['where'].removeprefix('run ')} " in error["do"] for error in ran.document["errors"])
+    assert len(ran.document["errors"]) == 2
+    here.sandbox.set_faults([])
+    here.sandbox.advance(3700)
+    for name in ("shop", "other"):  # each counts the other's rows as sent since
+        ran = resume(here, name)
+        assert (ran.exit_code, ran.document["open"]) in ((0, False), (6, False)), ran.stderr
+    assert resume(here).exit_code == 0
+    assert resume(here, str(job)).exit_code == 0
+
+
+def test_the_rebuild_is_not_done_where_the_last_import_did_not_end_confirmed(shop: Shop) -> None:
+    """Data rule 24: its rows went per profile: `not done`, exit 6, and the run is closed."""
+    here, job = shop(HEADER + "A,Delft,1,Yes,O1,2\n", mode="auto")
+    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
+    ran = here.call("run", job)
+    assert (ran.exit_code, ran.document["rebuild"], ran.records["confirmed"]) == (6, "not done", 1)
+    assert ran.document["open"] is False
+    assert here.call("run", job).exit_code == 0
 
 
 def test_resume_with_nothing_left_gives_the_last_summary(shop: Shop) -> None:
@@ -146,73 +180,6 @@ def test_resume_with_nothing_left_gives_the_last_summary(shop: Shop) -> None:
     assert ran.exit_code == 0
     assert ran.document == first.document
     assert len(here.sandbox.journal()) == requests
-
-
-def test_a_run_is_not_gone_on_with_when_a_later_one_has_sent(shop: Shop) -> None:
-    """Data rule 35: yesterday's values must not go on top of today's."""
-    here, job = shop()
-    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
-    first = here.call("run", job)
-    here.sandbox.set_faults([])
-    assert here.call("run", job, "--force", "unfinished_run").exit_code == 0
-    posts = len(here.posted())
-    ran = resume(here, first.document["run"])
-    assert ran.exit_code in (0, 5)
-    assert len(here.posted()) == posts
-
-
-def test_the_rebuild_is_given_up_when_nothing_else_is_left(shop: Shop) -> None:
-    """Data rule 24: the last import failed and its rows went per profile: not done, exit 6, once; then given up."""
-    here, job = shop("Nr,City,Points,interest.news,Order.No,Order.Total\nA,Delft,1,Yes,O1,2\n", mode="auto")
-    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
-    ran = here.call("run", job)
-    assert (ran.exit_code, ran.document["rebuild"], ran.records["confirmed"]) == (6, "not done", 1)
-    ran = resume(here)
-    assert (ran.exit_code, ran.document["rebuild"]) == (0, "given up")
-
-
-def test_a_lost_row_of_the_profile_way_is_found_by_looking(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
-    """Data rule 28 on the per-profile way: lost answers to POSTs are settled by lookups, within the run or by resume."""
-    here, job = shop(mode="profiles", rebuild="false")
-    here.sandbox.set_faults([{"kind": "cut", "method": "POST", "path": "/v4/profile/*", "nth": [1, 3]}])
-    ran = here.call("run", job)
-    for _ in range(3):
-        if ran.exit_code == 0:
-            break
-        here.sandbox.advance(3700)
-        ran = resume(here)
-    assert ran.exit_code == 0, ran.stderr
-    assert ran.records["confirmed"] == 14
-    assert state_of(here) == undisturbed
-
-
-def test_a_refused_resume_leaves_the_run_to_be_gone_on_with(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
-    """A run whose token is another account's is refused with 5 and keeps its staged rows; with the right one it ends."""
-    here, job = shop()
-    here.sandbox.set_faults([{"kind": "fail", "nth": 2, "message": "Disk full"}])
-    assert here.call("run", job).exit_code == 6
-    here.sandbox.set_faults([{"kind": "503", "path": "/v4/identity", "retry_after": 0}])
-    assert resume(here, "--failed", "profiles").exit_code == 5
-    here.sandbox.set_faults([])
-    ran = resume(here, "--failed", "profiles")
-    assert ran.exit_code in (0, 6), ran.stderr
-    assert ran.records["confirmed"] == 14
-    assert state_of(here) == undisturbed
-
-
-def test_the_import_with_the_rebuild_waits_until_all_others_are_final(
-    shop: Shop, undisturbed: list[dict[str, Any]]
-) -> None:
-    """Data rule 24: while an import is unknown the last one is held, although it shares no customer with it."""
-    here, job = shop()
-    here.sandbox.set_faults([{"kind": "empty", "method": "POST", "path": "/v4/imports", "nth": 1}])
-    ran = here.call("run", job)
-    assert ran.exit_code == 6
-    assert [one["rebuild"] for one in here.sandbox.imports()] == [False] * len(here.sandbox.imports())
-    ran = resume(here, "--unknown", "resend")
-    assert (ran.exit_code, ran.document["rebuild"]) == (0, "done"), ran.stderr
-    assert [one["rebuild"] for one in here.sandbox.imports()][-1] is True
-    assert state_of(here) == undisturbed
 
 
 def test_status_of_a_run_that_goes_on_says_so(shop: Shop) -> None:
@@ -245,28 +212,3 @@ def status(here: Journey) -> str:
     with redirect_stdout(out):
         assert main(["status", "--state-dir", str(here.folder / ".copernica-import")]) == 0
     return out.getvalue()
-
-
-def test_an_import_that_changes_nothing_and_may_still_run_holds_later_rows_of_its_customers(shop: Shop) -> None:
-    """Data rule 23: its rows read back equal because they were there before; run late it would undo what came after."""
-    header, old, new = "Nr,City,Points,interest.news,Order.No,Order.Total\n", "A,Aaa,,,,\n", "A,Bbb,,,,\n"
-    here, job = shop(header + old)
-    assert here.call("run", job).exit_code == 0
-    here.sandbox.advance(3)
-    here.write("shop.csv", header + old + new)
-    here.sandbox.set_faults(
-        [
-            {"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 1},
-            {"kind": "delay", "nth": 1, "seconds": 1800},
-        ]
-    )
-    ran = here.call("run", job, "--set", "load.chunk_rows=1")
-    assert (ran.exit_code, ran.document["chunks"]["confirmed"], ran.document["chunks"]["held"]) == (6, 1, 1)
-    assert resume(here).exit_code == 6
-    here.sandbox.advance(1801)
-    here.sandbox.settle(10)
-    assert resume(here).exit_code == 6
-    here.sandbox.advance(1900)
-    ran = resume(here)
-    assert (ran.exit_code, ran.records["confirmed"]) == (0, 2), ran.stderr
-    assert [one["fields"]["City"] for one in here.profiles("Shop")] == ["Bbb"]
