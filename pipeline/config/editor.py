@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from pipeline.config.problems import MUST_BE_SAID
+from pipeline.config.problems import REQUIRED
 from pipeline.model.job import Job
 
 _TITLE = "Job file of copernica-import"
@@ -31,7 +31,7 @@ def editor_schema() -> dict[str, Any]:
     schema["required"] = sorted(name for name in schema.get("required", ()) if name != "path")
     schema["title"] = _TITLE
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    for path, (_, advice) in MUST_BE_SAID.items():
+    for path, (_, advice) in REQUIRED.items():
         _property(schema, path)["description"] = advice.replace("`", "")
     return schema
 

@@ -19,7 +19,7 @@ class Secret:
     _value: str
 
     def reveal(self) -> str:
-        """Give the text itself, for the one place that puts it on the wire."""
+        """Return the text itself, for the one place that puts it on the wire."""
         return self._value
 
     def __repr__(self) -> str:

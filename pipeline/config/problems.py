@@ -1,4 +1,4 @@
-"""Say in our own words what the models refuse: wrong values, missing keys, unknown keys and refused ones (pure)."""
+"""Word what the models refuse: wrong values, missing keys, unknown keys and refused ones (pure)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECTIONS: Mapping[KeyPath, type[BaseModel]] = {
 }
 
 # Keys without a default: a value that harms nothing (for checking the rest of a job that lacks one), and what to write.
-MUST_BE_SAID: Mapping[KeyPath, tuple[Any, str]] = {
+REQUIRED: Mapping[KeyPath, tuple[Any, str]] = {
     ("job",): ("missing", "write `job: NAME`"),
     ("schema",): ("missing.py:Missing", "write `schema: ../schemas/FEED.py:NAME`"),
     ("source", "files"): (["missing"], "write `files: [../dumps/customers-*.csv]`"),
@@ -68,14 +68,14 @@ def faults_of(error: ValidationError, root: Node) -> list[Fault]:
 
 
 def numbers_taken(error: ValidationError, root: Node) -> bool:
-    """Take the plain numbers of the document as numbers where pydantic misses one; says whether there were any."""
+    """Take the plain numbers of the document as numbers where pydantic misses one; returns whether there were any."""
     details = error.errors(include_url=False)
     missed = {_path_in(root, detail) for detail in details if detail["type"] in ("int_type", "float_type")}
     return sum(list(root.walk(path))[-1][1].take_number() for path in missed) > 0
 
 
 def _path_in(root: Node, detail: ErrorDetails) -> KeyPath:
-    """Give the path of an error: only steps that exist in the document (unions and models add steps of their own)."""
+    """Return the path of an error: only steps that exist in the document (unions and models add steps of their own)."""
     path, _ = list(root.walk(detail["loc"]))[-1]
     return (*path, detail["loc"][-1]) if detail["type"] == "missing" else path
 
@@ -97,8 +97,8 @@ def _faults_at(path: KeyPath, details: list[ErrorDetails], root: Node) -> Iterat
 
 
 def _missing(path: KeyPath) -> Iterator[Fault]:
-    """Name a missing key, for a missing section each of its keys that must be said."""
-    within = [(key, advice) for key, (_, advice) in MUST_BE_SAID.items() if key[: len(path)] == path]
+    """Name a missing key, for a missing section each of its required keys."""
+    within = [(key, advice) for key, (_, advice) in REQUIRED.items() if key[: len(path)] == path]
     for key, advice in within or [(path, f"write `{path[-1]}:` with the name of a Copernica column")]:
         yield Fault(key, f"{written_path(key)} is missing and has no default", advice)
 

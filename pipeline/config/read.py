@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config.problems import MUST_BE_SAID, faults_of, numbers_taken, unknown_key
+from pipeline.config.problems import REQUIRED, faults_of, numbers_taken, unknown_key
 from pipeline.config.rules import broken_rules
 from pipeline.config.yaml import Fault, KeyPath, Node, Place, apply_settings, read_document, written_path
 from pipeline.errors import JobError, Problem
@@ -26,7 +26,7 @@ class FaultyJobError(JobError):
         self.rest, self.faulty = rest, faulty
 
     def touches(self, *keys: str) -> bool:
-        """Say whether a fault stands in one of these sections or keys of the first level, or in the file as a whole."""
+        """Return whether a fault stands in one of these sections or keys of the first level, or in the file as a whole."""
         return any(not path or path[0] in keys for path in self.faulty)
 
 
@@ -106,13 +106,13 @@ def _rules(job: Job | None, root: Node, faulty: Collection[KeyPath]) -> list[Fau
 
 
 def _without(data: dict[str, Any], faulty: set[KeyPath]) -> dict[str, Any]:
-    """Take what is faulty out of the data and put harmless values where something must be said."""
+    """Take what is faulty out of the data and put harmless values where one is required."""
     for path in faulty:
         # An item of a list goes with its list, a column's `to` with its column.
         names = [name for name in path if isinstance(name, str)]
         names = names[:2] if names[:1] == ["columns"] and names[2:] == ["to"] else names
         _remove(data, names)
-    for key, (harmless, _) in MUST_BE_SAID.items():
+    for key, (harmless, _) in REQUIRED.items():
         section: Any = data
         for name in key[:-1]:
             section = section.setdefault(name, {})
@@ -133,7 +133,7 @@ def _touch(one: KeyPath, other: KeyPath) -> bool:
 
 
 def _problems(faults: list[Fault], root: Node) -> list[Problem]:
-    """Give each fault its place and sort them as they stand in the file, those of `--set` last."""
+    """Return each fault its place and sort them as they stand in the file, those of `--set` last."""
     placed = sorted(
         ((_place(fault, root), fault) for fault in faults), key=lambda pair: (not pair[0].line, pair[0][1:])
     )

@@ -13,7 +13,7 @@ from pipeline.model.date_forms import FormError, compile_form
 from pipeline.model.encodings import check_encoding
 from pipeline.model.job import ColumnTarget, Job, Source, format_of
 
-# What the job file may say one day and the pipeline cannot do today, with what it can do instead.
+# Keys that the pipeline cannot honour yet, with what to write instead.
 NOT_YET: tuple[tuple[KeyPath, Callable[[Any], bool], str], ...] = (
     (("load", "in_flight"), lambda said: said != 1, "leave it at 1"),
 )
@@ -122,7 +122,7 @@ def _key_fields(job: Job, _: Node) -> Iterator[Fault]:
 
 
 def _delete(job: Job, _: Node) -> Iterator[Fault]:
-    """Check what must be said with a delete (data rule 34)."""
+    """Check what a delete requires (data rule 34)."""
     target, path = job.target, ("target", "delete_target")
     if target.action != "delete":
         if target.delete_target is not None:
@@ -130,9 +130,11 @@ def _delete(job: Job, _: Node) -> Iterator[Fault]:
             yield Fault(path, what, "remove it", about=(_ACTION,))
         return
     if target.delete_target is None:
-        yield Fault(path, "a delete must say what goes", "write profile or subprofile", about=(_ACTION,))
+        yield Fault(
+            path, "a delete needs the kind of record to delete", "write profile or subprofile", about=(_ACTION,)
+        )
     if job.guards.max_deletes is None:
-        what = "a delete must say how many may go"
+        what = "a delete needs a limit"
         yield Fault(("guards", "max_deletes"), what, "write a count or a share of the database", about=(_ACTION,))
     dotted = bool(_collections(target.key_fields))
     if target.delete_target == "profile" and dotted:
@@ -160,9 +162,9 @@ def _reading(path: KeyPath, own: Source | ColumnTarget, source: Source) -> Itera
         yield fault("thousands", "decimal and thousands are the same character", "make them differ")
     true, false = (word("true_values"), word("false_values")) if says("true_values", "false_values") else ((), ())
     if bool(true) != bool(false):
-        yield fault("true_values", "true_values and false_values go together", "say both or none")
+        yield fault("true_values", "true_values and false_values go together", "set both or none")
     for text in sorted(set(true) & set(false)):
-        yield fault("true_values", f"{shown(text)} stands for true and for false", "keep it in one of the two")
+        yield fault("true_values", f"{shown(text)} means true and false at once", "keep it in one of the two")
     for form in own.dates or ():
         try:
             compile_form(form)

@@ -53,7 +53,7 @@ class Place(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What is wrong at `path`; `about` are further paths that it rests on, so that it is not said of faulty ones."""
+    """What is wrong at `path`; `about` are further paths that it rests on, so that it is not reported for faulty ones."""
 
     path: KeyPath
     what: str
@@ -77,7 +77,7 @@ class Node:
     key_place: Place | None = None
 
     def plain(self) -> Any:
-        """Give the value without places: scalars, lists and dicts."""
+        """Return the value without places: scalars, lists and dicts."""
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -92,7 +92,7 @@ class Node:
         return number is not None
 
     def step(self, name: str | int) -> Node | None:
-        """Give the entry of a mapping or the item of a list, None where there is none."""
+        """Return the entry of a mapping or the item of a list, None where there is none."""
         if isinstance(self.value, dict):
             return self.value.get(name)
         if isinstance(self.value, list) and isinstance(name, int) and 0 <= name < len(self.value):

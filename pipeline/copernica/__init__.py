@@ -12,7 +12,7 @@ from pipeline.copernica.failures import (
     LostError,
     NotSentError,
     RefusedError,
-    StrangerError,
+    UnexpectedResponseError,
     UnsupportedError,
 )
 from pipeline.copernica.imports import ImportRequest, ImportStatus
@@ -47,8 +47,8 @@ __all__ = [
     "RefusedError",
     "Selector",
     "SetUp",
-    "StrangerError",
     "Subprofile",
+    "UnexpectedResponseError",
     "UnsupportedError",
     "safe_url",
 ]

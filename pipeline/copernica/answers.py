@@ -1,4 +1,4 @@
-"""What an answer says: success or which fault, the id of what was made, JSON, pages (pure; API sheet 4, 5)."""
+"""Read an answer: success or which fault, the id of what was made, JSON, pages (pure; API sheet 4, 5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, TypeVar
 
-from pipeline.copernica.failures import LostError, StrangerError
+from pipeline.copernica.failures import LostError, UnexpectedResponseError
 from pipeline.copernica.structure import whole
 from pipeline.copernica.versions import is_success
 from pipeline.copernica.wire import Kind, Request, Response
@@ -52,7 +52,7 @@ class Page:
 
 
 def fault_in(request: Request, response: Response, now_s: float) -> Fault | None:
-    """Tell what is wrong with an answer, or None where it is a success.
+    """Return what is wrong with an answer, None where it is a success.
 
     `now_s` is the time in seconds since 1970, for a `Retry-After` that is a date. A status of 408 or 5xx (but 503) says
     nothing about the outcome (API sheet 18).
@@ -101,7 +101,7 @@ def is_already_removed(words: str) -> bool:
 
 
 def words_of(response: Response, most_bytes: int = 20_000) -> str:
-    """Give the message of an error: of the JSON, else the text of the HTML page or body; on one line.
+    """Return the message of an error: of the JSON, else the text of the HTML page or body; on one line.
 
     It may hold secrets: take them out before it is shortened. Of a longer body the word that is cut through goes.
     """
@@ -118,7 +118,7 @@ def words_of(response: Response, most_bytes: int = 20_000) -> str:
 
 
 def shortened(words: str, most_chars: int = 200) -> str:
-    """Shorten what the API says, secrets taken out before: of one that is cut through the first part would stay."""
+    """Shorten the API's words; take secrets out before, since of one that is cut the first part would stay."""
     return words if len(words) <= most_chars else words[: most_chars - 1] + "…"
 
 
@@ -137,7 +137,7 @@ def retry_after_s(header: str | None, now_s: float) -> float | None:
 
 
 def created_id(response: Response, noun: str) -> int | None:
-    """Give the id of the `noun` (profile, import, field...) that was made, or None.
+    """Return the id of the `noun` (profile, import, field...) that was made, or None.
 
     `X-Created` first, else the end of `X-location` or `Location` where it is `noun/ID` (API sheet 4.1: a PUT of v1 and
     v2 repeats the URL of the request, which may end in another id). The version in such a URL is not looked at, and its
@@ -155,7 +155,7 @@ def created_id(response: Response, noun: str) -> int | None:
 
 
 def made(request: Request, response: Response, noun: str) -> int:
-    """Give the id of what a POST made; raises LostError where the success names none: it must not go out again."""
+    """Return the id of what a POST made; raises LostError where the success names none: it must not go out again."""
     number = created_id(response, noun)
     if number is None:
         what = f"{request.method} {request.path} was answered with {response.status}, but without the id of the {noun}"
@@ -164,44 +164,44 @@ def made(request: Request, response: Response, noun: str) -> int:
 
 
 def json_of(response: Response) -> Any:
-    """Read the JSON of an answer; raises StrangerError where it is none."""
+    """Read the JSON of an answer; raises UnexpectedResponseError where it is none."""
     try:
         return json.loads(response.body)
     except (ValueError, RecursionError):
-        stranger = StrangerError("the answer is no JSON", status=response.status)
-    raise stranger  # outside: the error of json holds the whole answer
+        unexpected = UnexpectedResponseError("the answer is no JSON", status=response.status)
+    raise unexpected  # outside: the error of json holds the whole answer
 
 
 def object_of(response: Response) -> Mapping[str, Any]:
-    """Read an answer that is one JSON object; raises StrangerError."""
+    """Read an answer that is one JSON object; raises UnexpectedResponseError."""
     answer = json_of(response)
     if not isinstance(answer, dict):
-        raise StrangerError("the answer is no JSON object", status=response.status)
+        raise UnexpectedResponseError("the answer is no JSON object", status=response.status)
     return answer
 
 
 def read_row(read: Callable[[Mapping[str, Any]], R], row: Mapping[str, Any], noun: str) -> R:
-    """Read one object of a list as a `noun`; raises StrangerError where it is none."""
+    """Read one object of a list as a `noun`; raises UnexpectedResponseError where it is none."""
     try:
         return read(row)
     except (KeyError, TypeError, ValueError):
-        raise StrangerError(f"the answer holds something that is no {noun}") from None
+        raise UnexpectedResponseError(f"the answer holds something that is no {noun}") from None
 
 
 def named_of(row: Mapping[str, Any], noun: str) -> tuple[int, str]:
-    """Read id and name of a `noun`; raises StrangerError where there are none."""
+    """Read id and name of a `noun`; raises UnexpectedResponseError where there are none."""
     return read_row(lambda found: (whole(found["ID"]), str(found["name"])), row, noun)
 
 
 def page_of(response: Response) -> Page:
-    """Read a page: the list wrapper, or a bare array (API sheet 5, ⚠C20); raises StrangerError."""
+    """Read a page: the list wrapper, or a bare array (API sheet 5, ⚠C20); raises UnexpectedResponseError."""
     answer = json_of(response)
     wrapper: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
     rows = wrapper.get("data") if isinstance(answer, dict) else answer
     if isinstance(rows, dict):  # a list with gaps may come as an object
         rows = list(rows.values())
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise StrangerError("the answer is no list", status=response.status)
+        raise UnexpectedResponseError("the answer is no list", status=response.status)
     return Page(tuple(rows), _count(wrapper.get("limit")), _count(wrapper.get("total")))
 
 
@@ -211,7 +211,7 @@ def ids_of(response: Response) -> Sequence[int]:
     try:
         return [whole(value) for value in (answer["data"] if isinstance(answer, dict) else answer)]
     except (KeyError, TypeError, ValueError):
-        raise StrangerError("the answer is no list of ids", status=response.status) from None
+        raise UnexpectedResponseError("the answer is no list of ids", status=response.status) from None
 
 
 def _count(value: object) -> int | None:

@@ -23,19 +23,19 @@ class Credentials(Protocol):
     """What is added to each request, and how it is renewed."""
 
     def query(self) -> tuple[tuple[str, str], ...]:
-        """Give the parameters to add."""
+        """Return the parameters to add."""
         ...
 
     def headers(self) -> dict[str, str]:
-        """Give the headers to add; may fetch a token and raise what that raises."""
+        """Return the headers to add; may fetch a token and raise what that raises."""
         ...
 
     def renew(self, refused: dict[str, str]) -> bool:
-        """Drop the token that was refused with these headers; tell whether there can be another."""
+        """Drop the token that was refused with these headers; return whether there can be another."""
         ...
 
     def secrets(self) -> tuple[str, ...]:
-        """Give every text that must not appear anywhere."""
+        """Return every text that must not appear anywhere."""
         ...
 
 
@@ -46,19 +46,19 @@ class QueryToken:
         self._token = token
 
     def query(self) -> tuple[tuple[str, str], ...]:
-        """Give `access_token`."""
+        """Return `access_token`."""
         return (("access_token", self._token),)
 
     def headers(self) -> dict[str, str]:
-        """Give no headers."""
+        """Return no headers."""
         return {}
 
     def renew(self, refused: dict[str, str]) -> bool:  # noqa: ARG002
-        """Say that there is no other."""
+        """Return False: there is no other."""
         return False
 
     def secrets(self) -> tuple[str, ...]:
-        """Give the token."""
+        """Return the token."""
         return (self._token,)
 
 
@@ -76,11 +76,11 @@ class Exchange:
         self._lock = Lock()
 
     def query(self) -> tuple[tuple[str, str], ...]:
-        """Give no parameters."""
+        """Return no parameters."""
         return ()
 
     def headers(self) -> dict[str, str]:
-        """Give `Authorization`; one worker fetches while the others wait."""
+        """Return `Authorization`; one worker fetches while the others wait."""
         with self._lock:
             if not self._jwt or self._now() >= self._renew_at_s:
                 self._jwt = jwt_in(self._fetch())
@@ -96,7 +96,7 @@ class Exchange:
         return True
 
     def secrets(self) -> tuple[str, ...]:
-        """Give the token and the last JWTs."""
+        """Return the token and the last JWTs."""
         return (self._token, *self._seen)
 
 
@@ -120,7 +120,7 @@ def jwt_in(body: bytes) -> str:
 
 
 def renew_at_s(jwt: str, now_s: float) -> float:
-    """Tell when to fetch the next JWT: ten minutes before `exp`, for a short-lived one half way.
+    """Return when to fetch the next JWT: ten minutes before `exp`, for a short-lived one half way.
 
     Without a readable `exp`, or with one in the past (a clock that is off), 24 hours are taken; a JWT that ends sooner
     is refused and then renewed.

@@ -98,7 +98,7 @@ class Counters:
 
 
 @dataclass
-class _Course:
+class _Progress:
     """How far one request has come."""
 
     started_s: float
@@ -164,7 +164,7 @@ class Caller:
         self._transport.close()
 
     def redacted(self, text: str) -> str:
-        """Take tokens, and the query of every URL, out of what the API says, then shorten it."""
+        """Take tokens, and the query of every URL, out of the API's words, then shorten them."""
         return shortened(redact(text, self._credentials.secrets()))
 
     def limit_waiting(self, budget_s: float) -> None:
@@ -197,43 +197,43 @@ class Caller:
 
     def _attempts(self, request: Request, once: Callable[[int], tuple[Response | Fault, bool]]) -> Response:
         """Try until success; `once` gives the outcome of an attempt and whether the token can be renewed."""
-        course = _Course(self._outside.clock())
+        progress = _Progress(self._outside.clock())
         try:
             while True:
-                course.attempt += 1
-                outcome, renewable = once(course.attempt)
+                progress.attempt += 1
+                outcome, renewable = once(progress.attempt)
                 if isinstance(outcome, Response):
                     self._gate.speed_up()
                     return outcome
-                step = self._step(request, outcome, course, renewable)
+                step = self._step(request, outcome, progress, renewable)
                 if not isinstance(step, Again):
                     break
                 self._waiter.wait(step.after_s)
         except ApiError as error:
-            if course.maybe_sent and not error.maybe_sent:
+            if progress.maybe_sent and not error.maybe_sent:
                 raise error.after_a_change() from error.__cause__
             raise
-        raise self._error(request, outcome, step, course)
+        raise self._error(request, outcome, step, progress)
 
-    def _step(self, request: Request, fault: Fault, course: _Course, renewable: bool) -> Step:
+    def _step(self, request: Request, fault: Fault, progress: _Progress, renewable: bool) -> Step:
         """Take a fault into account and decide what follows."""
         now_s = self._outside.clock()
         if fault.failure in _MAYBE and request.kind is not Kind.READ:
-            course.maybe_sent = True
+            progress.maybe_sent = True
         if fault.failure in (Failure.THROTTLED, Failure.BUSY):
             self._gate.slow_down(now_s, fault.retry_after_s)
         tries = Tries(
-            attempt=course.attempt,
-            elapsed_s=now_s - course.started_s,
+            attempt=progress.attempt,
+            elapsed_s=now_s - progress.started_s,
             left_s=self._budget.left_s(now_s),
             budget_s=self._budget.budget_s,
             draw=self._outside.random(),
             retry_after_s=fault.retry_after_s,
-            renewed=course.renewed or not renewable,
+            renewed=progress.renewed or not renewable,
         )
         step = decide(request.kind, fault.failure, tries)
         if isinstance(step, Again):
-            course.renewed = course.renewed or fault.failure is Failure.AUTH
+            progress.renewed = progress.renewed or fault.failure is Failure.AUTH
             self._budget.spend(now_s, step.after_s)
         return step
 
@@ -325,14 +325,14 @@ class Caller:
             failed = error
         raise failed.at_the_exchange()
 
-    def _error(self, request: Request, fault: Fault, step: Step, course: _Course) -> ApiError:
+    def _error(self, request: Request, fault: Fault, step: Step, progress: _Progress) -> ApiError:
         """Make the error of a request that failed for good; its message holds no foreign words (see `words.public`)."""
-        error = self._error_of(request, fault, step, course)
+        error = self._error_of(request, fault, step, progress)
         error.repeatable = request.kind in (Kind.SAME_STATE, Kind.DELETE)
         return error
 
-    def _error_of(self, request: Request, fault: Fault, step: Step, course: _Course) -> ApiError:
-        attempts, maybe = course.attempt, course.maybe_sent
+    def _error_of(self, request: Request, fault: Fault, step: Step, progress: _Progress) -> ApiError:
+        attempts, maybe = progress.attempt, progress.maybe_sent
         words = self.redacted(fault.words) or "no words"
         said = words if fault.status is None else public(words, self.names)
         what = f"{request.method} {request.path}" if request.path else "the exchange of the token"

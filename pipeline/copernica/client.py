@@ -1,7 +1,7 @@
 """The client of Copernica's REST API, v1 to v4: what can be asked, in the nouns of the API (edge: HTTP, by `calls`).
 
 It knows no files, no frames and no job. Every method may raise a leaf of `failures.ApiError`; after any of them the
-attribute `maybe_sent` tells whether a change may have been carried out. ValueError means that the arguments would have
+attribute `maybe_sent` is whether a change may have been carried out. ValueError means that the arguments would have
 made Copernica do something else than they say; nothing was sent.
 """
 
@@ -29,7 +29,7 @@ from pipeline.copernica.answers import (
 )
 from pipeline.copernica.calls import Caller, Options, Outside
 from pipeline.copernica.endpoints import Change
-from pipeline.copernica.failures import RefusedError, StrangerError
+from pipeline.copernica.failures import RefusedError, UnexpectedResponseError
 from pipeline.copernica.imports import ImportRequest, ImportStatus
 from pipeline.copernica.paging import by_id, by_offset
 from pipeline.copernica.records import (
@@ -92,12 +92,12 @@ class Client:
 
     @property
     def version(self) -> str:
-        """Give the version of the API, `v1` to `v4`."""
+        """Return the version of the API, `v1` to `v4`."""
         return self._version.name
 
     @property
     def page_rows(self) -> int:
-        """Give how many records a list gives with one call."""
+        """Return how many records a list gives with one call."""
         return self._version.page_rows
 
     @property
@@ -117,7 +117,7 @@ class Client:
 
     @property
     def limit_reached(self) -> bool:
-        """Say whether a call was not made because it would have been one too many (`limit_calls`)."""
+        """Return whether a call was not made because it would have been one too many (`limit_calls`)."""
         return self._caller.counters.limited
 
     @property
@@ -134,11 +134,11 @@ class Client:
         self._caller.limit_waiting(budget_s)
 
     def server_now(self) -> datetime:
-        """Give the time in UTC by the clock of the API host (its `Date` header), or ours as long as it has not answered."""
+        """Return the time in UTC by the clock of the API host (its `Date` header), or ours as long as it has not answered."""
         return self._caller.server_now()
 
     def identity(self) -> Identity:
-        """Tell whose token it is (GET `identity`)."""
+        """Read whose token it is (GET `identity`)."""
         return identity_of(object_of(self._send(endpoints.get("identity"))))
 
     def consumption(self, begin: date, end: date) -> Mapping[str, int]:
@@ -156,7 +156,7 @@ class Client:
     def database_id(self, database: str | int) -> int:
         """Find a database by its name (in any case), or by its id where it is all digits, with one call.
 
-        Raises RefusedError where there is none, and StrangerError where the answer is another one.
+        Raises RefusedError where there is none, and UnexpectedResponseError where the answer is another one.
         """
         return self._named_database(database)[0]
 
@@ -183,14 +183,14 @@ class Client:
         wanted = str(database)
         number, name = named_of(object_of(self._send(endpoints.get("database", wanted))), "database")
         if wanted != str(number) if wanted.isdecimal() else wanted.casefold() != name.casefold():
-            raise StrangerError(f"asked for database {wanted!r}, got {name!r} ({number})")
+            raise UnexpectedResponseError(f"asked for database {wanted!r}, got {name!r} ({number})")
         return number, name
 
     def collection(self, collection_id: int) -> Collection:
-        """Read one collection with all its fields; raises RefusedError for an unknown id, StrangerError for another."""
+        """Read one collection with all its fields; raises RefusedError for an unknown id, else as `database_id`."""
         number, name = named_of(object_of(self._send(endpoints.get("collection", collection_id))), "collection")
         if number != collection_id:
-            raise StrangerError(f"asked for collection {collection_id}, got another one")
+            raise UnexpectedResponseError(f"asked for collection {collection_id}, got another one")
         return Collection(number, name, self.collection_fields(number))
 
     def database_fields(self, database_id: int) -> Mapping[str, Field]:
@@ -217,11 +217,11 @@ class Client:
         return made(request, self._send(request), "import")
 
     def import_status(self, import_id: int) -> ImportStatus:
-        """Tell how an import stands (v3 and v4); raises StrangerError where it is another import."""
+        """Read the state of an import (v3 and v4); raises UnexpectedResponseError where it is another import."""
         self._version.require(self._version.has_imports, "imports")
         status = imports.status_of(object_of(self._send(replace(endpoints.get("import", import_id), limited=False))))
         if status.id != import_id:
-            raise StrangerError(f"asked for import {import_id}, got {status.id}")
+            raise UnexpectedResponseError(f"asked for import {import_id}, got {status.id}")
         # What Copernica says of its own trouble may repeat a URL with everything in it, and has no bound.
         error = None if status.last_error is None else self._caller.redacted(status.last_error)
         return replace(status, status=self._caller.redacted(status.status), last_error=error)
@@ -246,10 +246,10 @@ class Client:
         return ids_of(self._send(endpoints.get("database", database_id, "profileids")))
 
     def profile(self, profile_id: int) -> Profile:
-        """Read one profile, also a removed one; raises RefusedError for an unknown id, StrangerError for another."""
+        """Read one profile, also a removed one; raises RefusedError for an unknown id, UnexpectedResponseError for another."""
         found = profile_of(object_of(self._send(endpoints.get("profile", profile_id))))
         if found.id != profile_id:
-            raise StrangerError(f"asked for profile {profile_id}, got {found.id}")
+            raise UnexpectedResponseError(f"asked for profile {profile_id}, got {found.id}")
         return found
 
     def create_profile(
@@ -311,7 +311,9 @@ class Client:
         request = endpoints.list_subprofiles(profile_id, collection)
         for found in map(subprofile_of, by_offset(self._send, request, self._version.page_rows)):
             if found.profile not in (None, profile_id):
-                raise StrangerError(f"asked for subprofiles of profile {profile_id}, got one of {found.profile}")
+                raise UnexpectedResponseError(
+                    f"asked for subprofiles of profile {profile_id}, got one of {found.profile}"
+                )
             yield found
 
     def collection_subprofiles(
@@ -333,7 +335,7 @@ class Client:
         """Read one subprofile, also a removed one; raises as `profile`."""
         found = subprofile_of(object_of(self._send(endpoints.get("subprofile", subprofile_id))))
         if found.id != subprofile_id:
-            raise StrangerError(f"asked for subprofile {subprofile_id}, got {found.id}")
+            raise UnexpectedResponseError(f"asked for subprofile {subprofile_id}, got {found.id}")
         return found
 
     def create_subprofile(self, profile_id: int, collection: Collection, fields: Mapping[str, str]) -> int:
@@ -378,7 +380,7 @@ class Client:
         query = (*request.query, ("total", "true"), ("limit", "1"))
         total = page_of(self._send(Request(request.method, request.path, query))).total
         if total is None:
-            raise StrangerError(f"{request.path} was asked for its total and told none")
+            raise UnexpectedResponseError(f"{request.path} was asked for its total and has none")
         return total
 
     def _fields(self, noun: str, number: int) -> Mapping[str, str]:

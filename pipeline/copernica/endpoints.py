@@ -37,7 +37,7 @@ class Change:
 
     @property
     def kind(self) -> Kind:
-        """Say what may be done when it fails: see `retry.decide`."""
+        """Return what may be done when it fails: see `retry.decide`."""
         if self.unseen:
             return Kind.ASYNC
         if self.create:
@@ -46,7 +46,7 @@ class Change:
 
     @property
     def options(self) -> tuple[tuple[str, str], ...]:
-        """Give the query beside the selectors."""
+        """Return the query beside the selectors."""
         return (("create", "1"),) * self.create + (("async", "1"),) * self.unseen
 
 

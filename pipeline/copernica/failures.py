@@ -11,7 +11,7 @@ from typing import Self
 
 
 class ApiError(Exception):
-    """Say that a call did not do what was asked.
+    """A call did not do what was asked.
 
     `message` may be logged; `words` is what the API said, redacted: it may quote a customer and stands in the private
     ledger and in failed.csv only. `status` is the HTTP status where there was an answer. `maybe_sent` tells the one thing
@@ -50,7 +50,7 @@ class NotSentError(ApiError):
 
 
 class LostError(ApiError):
-    """No answer came, or none that tells the outcome; a changing request may have been carried out.
+    """No answer came, or none that shows the outcome; a changing request may have been carried out.
 
     `look_up` is True where the way on is to look whether the record is there (by its key), False where only a person or
     a later look can tell (an import).
@@ -89,7 +89,7 @@ class CancelledError(ApiError):
     """The run was interrupted while a call waited for its turn or for another attempt."""
 
 
-class StrangerError(ApiError):
+class UnexpectedResponseError(ApiError):
     """The answer does not fit the question: no JSON, another database, rows that the selector excludes."""
 
 

@@ -34,11 +34,11 @@ class RateGate:
 
     @property
     def pace(self) -> float | None:
-        """Give the calls per second at present, None for unlimited."""
+        """Return the calls per second at present, None for unlimited."""
         return self._pace
 
     def held_s(self, now_s: float) -> float:
-        """Give how long a `Retry-After` still holds everybody, in seconds."""
+        """Return how long a `Retry-After` still holds everybody, in seconds."""
         return max(0.0, self._held_until_s - now_s)
 
     def reserve(self, now_s: float) -> float:

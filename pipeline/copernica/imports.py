@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.copernica.failures import StrangerError
+from pipeline.copernica.failures import UnexpectedResponseError
 from pipeline.copernica.structure import whole
 from pipeline.copernica.wire import Connection, Kind, Request, json_body
 
@@ -18,7 +18,7 @@ ACTIONS = ("add", "update", "update or add", "ignore or add", "delete")
 class ImportRequest:
     """One import into one database.
 
-    Everything dangerous has to be said (API sheet 11.3): `key_fields` for every action but `add` (dotted for a
+    Everything dangerous is required (API sheet 11.3): `key_fields` for every action but `add` (dotted for a
     collection, beside at least one of the profile), `delete_target` (`profile` or `subprofile`) with `delete` and only
     with it. `removeMissing` is always sent as false and `autostart` as true; `location` does not exist here. Raises
     ValueError for a combination whose meaning nobody knows.
@@ -92,7 +92,7 @@ def post(wanted: ImportRequest, rows_json: bytes) -> Request:
 def status_of(answer: Mapping[str, Any]) -> ImportStatus:
     """Read the answer of `GET import/$id`: keys in any case, counters as texts (API sheet 12, ⚠C17).
 
-    Raises StrangerError where id or counters are missing.
+    Raises UnexpectedResponseError where id or counters are missing.
     """
     lowered = {str(key).lower(): value for key, value in answer.items()}
     try:
@@ -105,7 +105,7 @@ def status_of(answer: Mapping[str, Any]) -> ImportStatus:
             _said(lowered.get("lasterror")),
         )
     except (KeyError, ValueError):
-        raise StrangerError("the answer does not tell how the import stands") from None
+        raise UnexpectedResponseError("the answer does not hold the state of the import") from None
 
 
 def _said(value: object) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.copernica.answers import Page, page_of
-from pipeline.copernica.failures import StrangerError
+from pipeline.copernica.failures import UnexpectedResponseError
 from pipeline.copernica.structure import whole
 from pipeline.copernica.wire import Request, Response
 
@@ -21,8 +21,8 @@ def by_id(send: Send, request: Request, page_rows: int, most: int | None = None)
     """Yield the rows of a list that takes `fields`, in the order of their ids, at most `most` of them.
 
     Keyset paging: `orderby=id`, `fields[]=id>LAST`, `total=false`; nothing is skipped or doubled when records come and
-    go meanwhile. Raises StrangerError where the answer does not keep to the order: then the condition was dropped, and
-    every page would be the first.
+    go meanwhile. Raises UnexpectedResponseError where the answer does not keep to the order: then the condition was dropped,
+    and every page would be the first.
     """
     last, given = 0, 0
     while most is None or given < most:
@@ -33,7 +33,7 @@ def by_id(send: Send, request: Request, page_rows: int, most: int | None = None)
         for row in page.rows:
             number = _id(row)
             if number <= last:
-                raise StrangerError(f"{request.path} did not honour `id>{last}`")
+                raise UnexpectedResponseError(f"{request.path} did not honour `id>{last}`")
             last = number
         yield from page.rows[: None if most is None else most - given]
         given += len(page.rows)
@@ -67,7 +67,7 @@ def _page(
 
 
 def _is_last(page: Page, limit: int) -> bool:
-    """Tell whether nothing follows: fewer rows than asked for, unless their number looks like a silent cap."""
+    """Return whether nothing follows: fewer rows than asked for, unless their number looks like a silent cap."""
     asked = limit if page.limit is None or page.limit < 1 else min(limit, page.limit)
     rows = len(page.rows)
     return rows == 0 or (rows < asked and rows % _CAP_STEP != 0)
@@ -77,4 +77,4 @@ def _id(row: Row) -> int:
     try:
         return whole(row["ID"])
     except (KeyError, ValueError):
-        raise StrangerError("a row of a list has no id") from None
+        raise UnexpectedResponseError("a row of a list has no id") from None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.copernica.failures import StrangerError
+from pipeline.copernica.failures import UnexpectedResponseError
 from pipeline.copernica.structure import whole
 
 
@@ -57,7 +57,7 @@ class Identity:
 
 
 def profile_of(row: Mapping[str, Any]) -> Profile:
-    """Read one profile; raises StrangerError where the row is none."""
+    """Read one profile; raises UnexpectedResponseError where the row is none."""
     try:
         return Profile(
             whole(row["ID"]),
@@ -69,11 +69,11 @@ def profile_of(row: Mapping[str, Any]) -> Profile:
             _text(row.get("modified")),
         )
     except (KeyError, TypeError, ValueError):
-        raise StrangerError("the answer holds something that is no profile") from None
+        raise UnexpectedResponseError("the answer holds something that is no profile") from None
 
 
 def subprofile_of(row: Mapping[str, Any]) -> Subprofile:
-    """Read one subprofile; raises StrangerError where the row is none."""
+    """Read one subprofile; raises UnexpectedResponseError where the row is none."""
     try:
         return Subprofile(
             whole(row["ID"]),
@@ -85,7 +85,7 @@ def subprofile_of(row: Mapping[str, Any]) -> Subprofile:
             _text(row.get("modified")),
         )
     except (KeyError, TypeError, ValueError):
-        raise StrangerError("the answer holds something that is no subprofile") from None
+        raise UnexpectedResponseError("the answer holds something that is no subprofile") from None
 
 
 def identity_of(answer: Mapping[str, Any]) -> Identity:
@@ -93,7 +93,7 @@ def identity_of(answer: Mapping[str, Any]) -> Identity:
     inner = answer.get("data")
     lowered = {str(key).lower(): value for key, value in (inner if isinstance(inner, dict) else answer).items()}
     if not str(lowered.get("id") or ""):
-        raise StrangerError("the answer names no account")
+        raise UnexpectedResponseError("the answer names no account")
     return Identity(*(str(lowered.get(key) or "") for key in ("id", "name", "description", "company")))
 
 

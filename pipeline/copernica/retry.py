@@ -40,7 +40,7 @@ class Tries:
     """What has been tried so far.
 
     `attempt` is that of the failed one, from 1; `elapsed_s` since the first one started; `left_s` of the run's budget;
-    `draw` a random number from 0 to 1; `renewed` tells that the token cannot be exchanged anew (again, or at all).
+    `draw` a random number from 0 to 1; `renewed` means that the token cannot be exchanged anew (again, or at all).
     """
 
     attempt: int
@@ -97,5 +97,5 @@ def decide(kind: Kind, failure: Failure, tries: Tries) -> Step:
 
 
 def backoff_s(attempt: int, draw: float) -> float:
-    """Give the wait after the failed attempt number `attempt` (from 1), in seconds."""
+    """Return the wait after the failed attempt number `attempt` (from 1), in seconds."""
     return draw * min(MOST_S, FIRST_S * 2.0 ** min(attempt - 1, 30))

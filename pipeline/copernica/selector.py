@@ -30,7 +30,7 @@ _PLAIN: Mapping[str, re.Pattern[str]] = {
 
 
 def why_never(name: str) -> str | None:
-    """Say why no record can be selected by a field of this name; None where it can."""
+    """Return why no record can be selected by a field of this name; None where it can."""
     if name.casefold() in _SPECIAL:
         return f"a field called {name!r} cannot be selected by: Copernica has its own meaning for it"
     return f"a field called {name!r} cannot be selected by" if _UNSAFE_NAME.search(name) else None
@@ -67,12 +67,12 @@ class Selector:
 
     @property
     def expression(self) -> str:
-        """Give the text behind `fields[]=`, not yet percent-encoded."""
+        """Return the text behind `fields[]=`, not yet percent-encoded."""
         return f"{self.field.name}=={self.value}"
 
 
 def query_of(selectors: Iterable[Selector], fields: Mapping[str, Field]) -> tuple[tuple[str, str], ...]:
-    """Give the `fields[]` parameters of selectors, which are ANDed.
+    """Return the `fields[]` parameters of selectors, which are ANDed.
 
     Raises ValueError for a selector on a field that is not one of `fields`: it would be dropped.
     """
@@ -85,6 +85,6 @@ def query_of(selectors: Iterable[Selector], fields: Mapping[str, Field]) -> tupl
 
 
 def survives(selectors: Iterable[Selector], written: Mapping[str, str]) -> bool:
-    """Tell whether records still match after `written` was put into them, so that the same PUT may go twice."""
+    """Return whether records still match after `written` was put into them, so that the same PUT may go twice."""
     folded = {name.casefold(): value for name, value in written.items()}
     return all(folded.get(one.field.name.casefold(), one.value) == one.value for one in selectors)

@@ -30,7 +30,7 @@ class NewField:
 
     @property
     def body(self) -> dict[str, Any]:
-        """Give what is sent: only what was said."""
+        """Return what is sent: only what is set."""
         said = {"value": self.value, "length": self.length, "index": self.index or None}
         return {"name": self.name, "type": self.type} | {key: it for key, it in said.items() if it is not None}
 

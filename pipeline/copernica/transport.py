@@ -1,4 +1,4 @@
-"""Send one request over HTTP and tell what came of it (edge: the one module that imports requests).
+"""Send one request over HTTP and return its answer or its fault (edge: the one module that imports requests).
 
 It works on requests' adapter, below its sessions: so there is no following of redirects, no `.netrc`, no cookies, and
 no retry but ours. Proxies and CA bundles of the environment hold, except that a loopback address is never reached
@@ -43,7 +43,7 @@ class Outgoing:
     body: bytes | None
     connection: Connection
     timeouts_s: tuple[float, float]  # connect, read (between two pieces of the answer)
-    reads: bool  # the body of the answer is what is asked for; else its status and headers tell all
+    reads: bool  # the body of the answer is what is asked for; else its status and headers are enough
 
 
 # A body goes out in pieces of this size, each within the timeout of a connection: a slow line must manage 26 kB/s.
@@ -63,7 +63,7 @@ class NoTlsError(NewConnectionError):
 
 
 class _Connecting(HTTPSConnection):
-    """Tell what breaks while TLS is set up from what breaks later: the class of the error alone does not."""
+    """Mark what breaks while TLS is set up: the class of the error alone does not."""
 
     def connect(self) -> None:
         """Connect and set TLS up; raises NoTlsError where that fails."""
@@ -80,7 +80,7 @@ class _Pool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """One connection for a host, directly or through a proxy, whose handshake is told apart."""
+    """One connection for a host, directly or through a proxy, whose handshake has an error of its own."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=2, pool_maxsize=1, max_retries=0)

@@ -34,7 +34,7 @@ class Version:
     deletes_many: bool = True
 
     def profile_body(self, fields: Mapping[str, str], interests: Mapping[str, bool] | None = None) -> object:
-        """Give the body of POST and PUT `database/$id/profiles`; interests only where they are not None.
+        """Return the body of POST and PUT `database/$id/profiles`; interests only where they are not None.
 
         Raises UnsupportedError for interests in v1, whose flat body has no place for them.
         """
@@ -70,7 +70,7 @@ VERSIONS: Mapping[str, Version] = {
 
 
 def is_success(method: str, status: int) -> bool:
-    """Tell whether a status means success, in any version (API sheet 4.1, ⚠C7).
+    """Return whether a status means success, in any version (API sheet 4.1, ⚠C7).
 
     Reading answers 200. Writing answers 2xx, and 303 for a PUT in v1 and v2; it is taken in every version, since the
     documents and what was seen disagree. A redirect is never followed: it repeats the token.
@@ -92,7 +92,7 @@ def safe_url(url: str) -> str:
     except ValueError:
         raise ValueError("this is no URL") from None
     if "@" in parts.netloc:
-        raise ValueError("a URL carries no user and no password")
+        raise ValueError("a URL here has no user and no password")
     if parts.scheme not in ("http", "https") or not host:
         raise ValueError("this is no http URL")
     if re.search(r"[?#\s\x00-\x1f]", url):
@@ -103,7 +103,7 @@ def safe_url(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name is this machine."""
+    """Return whether a host name is this machine."""
     if host == "localhost":
         return True
     try:

@@ -22,7 +22,7 @@ class Budget:
         self._lock = Lock()
 
     def left_s(self, now_s: float) -> float:
-        """Give the longest wait that may start now."""
+        """Return the longest wait that may start now."""
         with self._lock:
             return self.budget_s - self._spent_s + max(0.0, self._covered_s - now_s)
 
@@ -47,7 +47,7 @@ class Outage:
         self._lock = Lock()
 
     def begin(self) -> int:
-        """Give the moment in which a request starts."""
+        """Return the moment in which a request starts."""
         return self._moment
 
     def lost(self, began: int) -> None:

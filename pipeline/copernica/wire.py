@@ -40,7 +40,7 @@ class Connection(Enum):
 class Request:
     """One request below the version's base: `path` starts with a slash and is percent-encoded, `query` is not.
 
-    `limited` says that it counts for the limit of calls.
+    `limited` requests count for the limit of calls.
     """
 
     method: str
@@ -57,7 +57,7 @@ class Request:
 
     @property
     def target(self) -> str:
-        """Give path and query, percent-encoded; `+`, `%`, `&`, blanks and everything outside ASCII are escaped."""
+        """Return path and query, percent-encoded; `+`, `%`, `&`, blanks and everything outside ASCII are escaped."""
         if not self.query:
             return self.path
         return (

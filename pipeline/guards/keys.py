@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from pipeline.copernica import Selector, StrangerError
+from pipeline.copernica import Selector, UnexpectedResponseError
 from pipeline.errors import Problem
 from pipeline.guards.duplicates import doubles
 from pipeline.guards.sending import KeyTexts, Sending
@@ -75,7 +75,7 @@ def _looked_up(sending: Sending, keys: Iterable[KeyTexts]) -> Iterator[Problem]:
             return
         try:
             found = list(sending.client.profiles(sending.database, *selectors, limit=page_rows, data_only=True))
-        except StrangerError as error:
+        except UnexpectedResponseError as error:
             yield _unclear(error.message)
             return
         looked += 1

@@ -13,7 +13,7 @@ from pipeline.copernica import (
     ImportRequest,
     ImportStatus,
     RefusedError,
-    StrangerError,
+    UnexpectedResponseError,
     UnsupportedError,
 )
 from pipeline.model.chunk import Chunk, ChunkState, import_name
@@ -84,7 +84,7 @@ class Imports:
                 return Outcome(ChunkState.SUBMITTED, stop.message, stop=stop)
             try:
                 status = self._client.import_status(import_id)
-            except (RefusedError, StrangerError):
+            except (RefusedError, UnexpectedResponseError):
                 status = None
             except ApiError as error:
                 message = f"import {import_id} was accepted, but asking for it failed: {error.message}"
@@ -103,7 +103,7 @@ def stop_of(error: ApiError) -> Stop:
         return Stop(StopCode.INTERRUPTED, error.message)
     if isinstance(error, RefusedError | UnsupportedError):
         return Stop(StopCode.REFUSED, error.message)
-    if isinstance(error, StrangerError):
+    if isinstance(error, UnexpectedResponseError):
         return Stop(StopCode.UNTRUSTED, error.message)
     return Stop(StopCode.AWAY, error.message)
 

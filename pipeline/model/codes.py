@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Code:
-    """What a reject code tells the operator: a `title` for tables, an `explanation`, and the `advice` what to do."""
+    """What a reject code means to the operator: a `title` for tables, an `explanation`, and the `advice` what to do."""
 
     title: str
     explanation: str
@@ -112,7 +112,7 @@ _KEYS = {
     "key_outer_blank": Code(
         "Key with outer blanks",
         "A key begins or ends with a blank, and may be taken for another record or for a new one.",
-        "Remove the blanks, or say trim: true for the column.",
+        "Remove the blanks, or set trim: true for the column.",
     ),
     "key_control": Code(
         "Key with a control character",
@@ -140,11 +140,11 @@ _VALUES = {
     "column_absent": Code(
         "Column absent",
         "The column or key is missing, and with ignore_empty_fields: false that would wipe the field.",
-        "Add the key (null empties the field), say source.missing_keys: empty, or ignore_empty_fields: true.",
+        "Add the key (null empties the field), set source.missing_keys: empty, or ignore_empty_fields: true.",
     ),
     "blank_value": Code(
         "Empty value",
-        "The value is empty and the schema says that it may not be.",
+        "The value is empty and the schema does not allow that.",
         "Fill the value, or make the column nullable in the schema.",
     ),
     "not_an_integer": Code(
@@ -170,7 +170,7 @@ _VALUES = {
     "not_a_datetime": Code(
         "No date and time",
         "The value is no existing date and time in a form that the job names; ISO is YYYY-MM-DD hh:mm[:ss].",
-        "Mend the value, name its form in dates, or say fractions: cut where parts of a second may go.",
+        "Mend the value, name its form in dates, or set fractions: cut where parts of a second may go.",
     ),
     "not_yes_no": Code(
         "Neither yes nor no",
@@ -213,11 +213,11 @@ FAILED_CODES: Mapping[str, Code] = MappingProxyType(
         "several_matches": Code(
             "Several matches",
             "Several records have the key of the row; the message has their ids.",
-            "Remove the doubles in Copernica, or say on_several_matches: all.",
+            "Remove the doubles in Copernica, or set on_several_matches: all.",
         ),
         "not_sendable": Code(
             "Cannot be sent safely",
-            "Copernica would take the row for something else than it says.",
+            "Copernica would read the row as something else.",
             "Mend the value that the message names.",
         ),
         "answer_lost": Code(

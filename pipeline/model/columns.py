@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Expected:
     """The dump columns that a job knows; a JSON path such as `likes.news` is a column of that name.
 
-    `required` must be in every CSV header; `optional` may be; `ignored` is passed over (for JSON with everything below
+    `required` must be in every CSV header; `optional` may be; `ignored` is ignored there (for JSON with everything below
     it). Any other column or key refuses its file. With `track_absent` a missing JSON key is told apart from null (data
     rule 9).
     """
@@ -30,7 +30,7 @@ Kind = Literal["text", "integer", "decimal", "date", "datetime", "yesno", "choic
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """What the schema says of one target column, as far as parsing and sending need it (data rule 10).
+    """One target column of the schema, as far as parsing and sending need it (data rule 10).
 
     `dtype` is the natural polars type that pandera checks. `max_length` in characters. `choices` exact texts.
     `yes_no` the two texts sent for true and false. `empty` the text sent in place of an empty value, None for "" (data
@@ -51,20 +51,20 @@ class FieldSpec:
 
     @property
     def collection(self) -> str | None:
-        """Give the collection of a dotted target, None for a profile field or an interest (data rule 20)."""
+        """Return the collection of a dotted target, None for a profile field or an interest (data rule 20)."""
         head, dot, _ = self.name.partition(".")
         return head if dot and head != "interest" else None
 
     @property
     def interest(self) -> str | None:
-        """Give the interest's name for `interest.NAME`, else None."""
+        """Return the interest's name for `interest.NAME`, else None."""
         head, dot, tail = self.name.partition(".")
         return tail if dot and head == "interest" else None
 
 
 @dataclass(frozen=True)
 class LiveField:
-    """What the live structure says of a target column: type, length in characters, choices of a select (else empty)."""
+    """A target column in the live structure: type, length in characters, choices of a select (else empty)."""
 
     type: str
     length: int | None = None
@@ -73,7 +73,7 @@ class LiveField:
 
 @dataclass(frozen=True)
 class Sets:
-    """Give meaning to the bits of `_set`: first one bit per collection, then one per interest column (data rules 17, 18).
+    """Return meaning to the bits of `_set`: first one bit per collection, then one per interest column (data rules 17, 18).
 
     A set bit says that the row carries the collection, or that its interest is known. `columns_of` gives the target
     columns that rows of a set are sent with, in the one column order of the run.
@@ -84,12 +84,12 @@ class Sets:
     interests: tuple[str, ...] = field(default=())
 
     def bit(self, name: str) -> int:
-        """Give the bit of a collection, or of an interest column such as `interest.news`."""
+        """Return the bit of a collection, or of an interest column such as `interest.news`."""
         return 1 << (*self.collections, *self.interests).index(name)
 
     @property
     def all(self) -> int:
-        """Give the set that carries everything."""
+        """Return the set that carries everything."""
         return (1 << len(self.collections) + len(self.interests)) - 1
 
     def columns_of(self, carried: int) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ class Sets:
 
 @dataclass(frozen=True)
 class Keys:
-    """The key fields of the job, told apart by level: of the profile, and per collection of its subprofiles.
+    """The key fields of the job by level: of the profile, and per collection of its subprofiles.
 
     All are target columns (`CustomerID`, `Order.OrderID`), in the order of the job file.
     """
@@ -119,7 +119,7 @@ class Keys:
 
     @classmethod
     def of(cls, key_fields: Sequence[str]) -> Keys:
-        """Tell the job's `key_fields` apart by level."""
+        """Split the job's `key_fields` by level."""
         collections: dict[str, tuple[str, ...]] = {}
         for name in key_fields:
             collection, dot, _ = name.partition(".")
@@ -128,7 +128,7 @@ class Keys:
         return cls(tuple(name for name in key_fields if "." not in name), collections)
 
     def of_set(self, collections: Sequence[str]) -> tuple[str, ...]:
-        """Give the key fields for rows that carry these collections, profile keys first (data rule 18)."""
+        """Return the key fields for rows that carry these collections, profile keys first (data rule 18)."""
         return (*self.profile, *(key for name in collections for key in self.collections.get(name, ())))
 
 

@@ -115,7 +115,7 @@ class Intake:
 
     @property
     def read(self) -> int:
-        """Give the rows read, malformed ones included; a row is what an element of a list is laid out to (data rule 1)."""
+        """Return the rows read, malformed ones included; a row is what an element of a list is laid out to (data rule 1)."""
         return sum(facts.records for facts in self.facts)
 
     def check(self) -> None:

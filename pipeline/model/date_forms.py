@@ -71,7 +71,7 @@ class Form:
         return read.dt.truncate("1s").dt.replace_time_zone(None)
 
     def fraction(self, text: pl.Expr) -> pl.Expr:
-        """Give the digits behind the second, null where there are none."""
+        """Return the digits behind the second, null where there are none."""
         return text.str.extract(self.pattern, 1) if self.has_fraction else pl.lit(None, pl.String)
 
 

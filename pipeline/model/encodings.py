@@ -32,5 +32,5 @@ def check_encoding(name: str) -> None:
 
 
 def is_utf8(name: str) -> bool:
-    """Say whether the bytes can be read as they are."""
+    """Return whether the bytes can be read as they are."""
     return codecs.lookup(name).name in ("utf-8", "utf-8-sig")

@@ -89,7 +89,7 @@ def _percent(text: str) -> float | None:
 
 
 def _number_or_text(value: Any) -> str:
-    """Give the text of a whole number or a text; "" for everything else, which fits no pattern."""
+    """Return the text of a whole number or a text; "" for everything else, which fits no pattern."""
     return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
 
 
@@ -111,7 +111,7 @@ class Limit(Frozen):
     share: Annotated[float, Field(ge=0, le=1)] | None = None
 
     def allows(self, found: int, of: int) -> bool:
-        """Say whether `found` rows out of `of` are within the limit."""
+        """Return whether `found` rows out of `of` are within the limit."""
         if self.count is not None:
             return found <= self.count
         # In decimals: 0.29 of 100 rows allows 29, where floats say 28.999….
@@ -171,7 +171,7 @@ _FORMATS: dict[str, Format] = {
 
 
 def format_of(name: str) -> Format | None:
-    """Tell the format of a dump by the extension of its name, before .gz or .zst; None where it says nothing."""
+    """Return the format of a dump by the extension of its name, before .gz or .zst; None where it has none that is known."""
     stem = re.sub(r"\.(gz|zst)$", "", name.lower())
     return _FORMATS.get(re.sub(r"^.*(?=\.[^./\\]*$)", "", stem, flags=re.DOTALL))
 
@@ -353,7 +353,7 @@ class Job(Frozen):
 
     @property
     def folder(self) -> Path:
-        """Give the folder that relative paths of the job file start from."""
+        """Return the folder that relative paths of the job file start from."""
         return self.path.parent
 
     @property
@@ -362,7 +362,7 @@ class Job(Frozen):
         return None if self.state.staged_dir is None else self.folder / self.state.staged_dir
 
     def reading(self, column: str) -> Source | ColumnReading:
-        """Give how the cells of a dump column are read: its own words where it has them, else the source's."""
+        """Return how the cells of a dump column are read: its own words where it has them, else the source's."""
         own = self.columns.get(column)
         return self.source if own is None else ColumnReading.of(self.source, own)
 
@@ -382,7 +382,7 @@ class ColumnReading(Frozen):
 
     @classmethod
     def of(cls, source: Source, own: Reading) -> ColumnReading:
-        """Take each word from `own` where it is said, else from `source`."""
+        """Fill unset options of `own` from `source`."""
         words = {
             name: getattr(source, name) if getattr(own, name) is None else getattr(own, name)
             for name in cls.model_fields

@@ -22,7 +22,7 @@ REJECT_KEYS = ("_file", "_line", "_record", "_element", "_code", "_column", "_me
 # rule 40), and a mark of rows whose values are canonical text under target columns.
 FOLLOWED_BY = "_followed_by"
 CANONICAL = "_canonical"
-# No dump has columns of these names: they are passed over wherever they stand (data rule 7).
+# No dump has columns of these names: they are ignored wherever they are (data rule 7).
 OURS = frozenset((*REJECT_KEYS, FOLLOWED_BY, CANONICAL))
 
 # What follows the target columns in accepted and staged frames:

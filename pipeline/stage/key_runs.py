@@ -29,7 +29,7 @@ class Runs:
             self._files += 1
 
     def came_back(self) -> bool:
-        """Say whether a key stands in two runs, looking at a share of all keys at a time."""
+        """Return whether a key stands in two runs, looking at a share of all keys at a time."""
         shares = 1 + self._keys // KEYS_AT_ONCE
         return any(keys.n_unique() < keys.len() for keys in (self._share(number, shares) for number in range(shares)))
 
@@ -38,7 +38,7 @@ class Runs:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _share(self, number: int, shares: int) -> pl.Series:
-        """Give the keys that leave `number` when divided by `shares`, from all files."""
+        """Return the keys that leave `number` when divided by `shares`, from all files."""
         parts = [pl.Series("_key", dtype=pl.UInt64)]
         for file in range(self._files):
             keys = pl.read_ipc(self._folder / f"{file:06d}.arrow")["_key"]

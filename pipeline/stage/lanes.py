@@ -49,7 +49,7 @@ class Lanes:
         return tuple(sorted(Lane.of_folder(path.name) for path in self._folder.iterdir()))
 
     def frames(self, lane: Lane) -> Iterator[pl.DataFrame]:
-        """Give the rows of a lane, a settled partition at a time."""
+        """Return the rows of a lane, a settled partition at a time."""
         for path in self._paths(lane):
             yield read_rows(path)
 
@@ -73,7 +73,7 @@ class Lanes:
         return copy
 
     def take_back(self) -> Iterator[pl.DataFrame]:
-        """Give all rows back, frame by frame in the order of adding, each in file order, and forget them."""
+        """Return all rows back, frame by frame in the order of adding, each in file order, and forget them."""
         for of_frame in self._frames():
             yield pl.concat([pl.read_ipc(path) for path in of_frame]).sort("_seq")
             for path in of_frame:

@@ -22,7 +22,7 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a run knows once all its rows are staged; written last, so that its presence says that staging is complete."""
+    """What a run knows once all its rows are staged; written last, so that its presence means that staging is complete."""
 
     sets: Sets
     intake: Intake

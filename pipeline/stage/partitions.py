@@ -19,7 +19,7 @@ BUFFERED_ROWS = 200_000
 
 
 def partition_count(input_bytes: int) -> int:
-    """Say how many partitions an input of this many bytes (decompressed, an estimate will do) is spread over."""
+    """Return how many partitions an input of this many bytes is spread over; an estimate of the decompressed size will do."""
     return max(1, min(MOST_PARTITIONS, -(-input_bytes // PARTITION_BYTES)))
 
 
@@ -78,7 +78,7 @@ class Partitions:
         self._buffered = 0
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """Give each partition that has rows as one frame, and delete its files once the next one is asked for."""
+        """Return each partition that has rows as one frame, and delete its files once the next one is asked for."""
         self.flush()
         for number, segments in enumerate(self._segments):
             paths = [self._path(number, segment) for segment in range(segments)]

@@ -66,7 +66,7 @@ class Sampler:
                 self._risky[reason] = (weight, self._expectation(rows, candidates, row))
 
     def chosen(self) -> tuple[Expectation, ...]:
-        """Give the sample: random ones first, no profile twice unless another of its subprofiles is looked at."""
+        """Return the sample: random ones first, no profile twice unless another of its subprofiles is looked at."""
         found: list[Expectation] = []
         few, drawn = (self.size + 1) // 2, [pair[1] for pair in self._random]
         for expectation in (*drawn[:few], *(pair[1] for pair in self._risky.values()), *drawn[few:]):
@@ -140,7 +140,7 @@ def _folded(rows: Iterable[Mapping[str, str | None]], rules: Rules) -> dict[str,
 
 
 def _loose(row: dict[str, str | None], collection: str, keys: Keys) -> tuple[str, ...]:
-    """Give the key of a row's subprofile under "maybe the same" (data rule 15)."""
+    """Return the key of a row's subprofile under "maybe the same" (data rule 15)."""
     return tuple(maybe_same(row[key] or "") for key in keys.collections.get(collection, ()))
 
 

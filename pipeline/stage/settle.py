@@ -28,7 +28,7 @@ class Rules:
 
     @property
     def first_stands(self) -> bool:
-        """Say whether the first row of a key makes the profile and later ones only add subprofiles to it (`add`)."""
+        """Return whether the first row of a key makes the profile and later ones only add subprofiles to it (`add`)."""
         return self.action == "add" and bool(self.sets.collections)
 
 
@@ -98,20 +98,20 @@ def _differs(column: str, rules: Rules, *, nulls: bool) -> pl.Expr:
 
 
 def _fills_what_the_first_row_left(column: str) -> pl.Expr:
-    """Say whether a row has a value that the first row with the same key has not: nothing sends it then."""
+    """Return whether a row has a value that the first row with the same key has not: nothing sends it then."""
     value = pl.col(column)
     return value.is_not_null() & value.first().over("_key").is_null()
 
 
 def _differs_from_the_last_value(column: str) -> pl.Expr:
-    """Say whether a row has another value than the last row with the same key that has one."""
+    """Return whether a row has another value than the last row with the same key that has one."""
     value = pl.col(column)
     last_key = pl.when(value.is_not_null()).then(pl.col("_key")).forward_fill().shift()
     return ((last_key == pl.col("_key")) & (value != value.forward_fill().shift())).fill_null(False)
 
 
 def _differs_from_the_row_before(column: str) -> pl.Expr:
-    """Say whether a row has another value than the row before it, which has the same key."""
+    """Return whether a row has another value than the row before it, which has the same key."""
     same_key = pl.col("_key") == pl.col("_key").shift()
     return (same_key & pl.col(column).ne_missing(pl.col(column).shift())).fill_null(False)
 

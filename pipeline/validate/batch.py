@@ -99,7 +99,7 @@ class Validator:
         self._constants: Mapping[str, Constant] = constants
 
     def check(self, batch: Batch) -> Checked:
-        """Tell the rows of a batch apart: accepted ones in the staged layout, and the faults of the others."""
+        """Split a batch: accepted rows in the staged layout, and the faults of the other rows."""
         rows = self._read(batch)
         faults = Faults.of(rows.height, rows.columns.sources)
         self._judge_overtaken(batch, faults)
@@ -182,9 +182,7 @@ class Validator:
             absent = _absent(batch, source) & empty
             faults.add(spec.name, _bad(absent, "column_absent", _ABSENT))
         if empty is not None and not spec.nullable and spec.empty is None and spec.name not in self._key_columns:
-            faults.add(
-                spec.name, _bad(empty, "blank_value", "the value is empty, and the schema says that it may not be")
-            )
+            faults.add(spec.name, _bad(empty, "blank_value", "the value is empty, and the schema does not allow that"))
         faults.add(spec.name, _with_hint(parsed.bad) if batch.again is not None else parsed.bad)
         faults.add(spec.name, too_long(parsed.text, spec.max_length))
 
@@ -202,7 +200,7 @@ class Validator:
             faults.add(str(target), bad)
 
     def _sent(self, spec: FieldSpec, rows: _Rows) -> pl.Series:
-        """Give the canonical text of a column as it is sent, null where empty or in rows without its collection."""
+        """Return the canonical text of a column as it is sent, null where empty or in rows without its collection."""
         text = rows.parsed[spec.name].text
         constant = spec.name in self._constants
         fills = spec.empty is not None and spec.name not in self._key_columns
@@ -213,7 +211,7 @@ class Validator:
         return text.alias(spec.name)
 
     def _sets(self, rows: _Rows, sent: Mapping[str, pl.Series]) -> pl.Series:
-        """Give `_set`: the collections that each row carries and the interests that it knows (data rules 17, 18)."""
+        """Return `_set`: the collections that each row carries and the interests that it knows (data rules 17, 18)."""
         sets = self._link.sets
         known = {**{name: rows.carried[name] for name in sets.collections}}
         known |= {name: sent[name].is_not_null() for name in sets.interests}
@@ -223,7 +221,7 @@ class Validator:
         return pl.DataFrame(known).select(pl.sum_horizontal(bits).cast(pl.UInt64).alias("_set")).to_series()
 
     def _staged(self, batch: Batch, frame: pl.DataFrame, rejected: pl.Series) -> pl.DataFrame:
-        """Lay the accepted rows out as `STAGED` says."""
+        """Lay the accepted rows out in the columns of `STAGED`."""
         origin = batch.frame.select("_line", "_record", "_element")
         frame = pl.concat([frame, origin], how="horizontal")
         if rejected.any():
@@ -251,7 +249,7 @@ class Validator:
         return key.set(~whole, None)
 
     def _hashes(self, frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-        """Give `_key` and `_full` of accepted rows, 0 where the job has no profile key (data rules 3, 15)."""
+        """Return `_key` and `_full` of accepted rows, 0 where the job has no profile key (data rules 3, 15)."""
         if not self._keys.profile:
             none = pl.zeros(frame.height, dtype=pl.UInt64, eager=True)
             return none, none
@@ -275,7 +273,7 @@ def _with_hint(bad: pl.DataFrame | None) -> pl.DataFrame | None:
 
 
 def _cells(frame: pl.DataFrame, source: str, reading: Reading, there: frozenset[str]) -> pl.Series:
-    """Give the cells of a dump column, null where they are empty (data rule 9), trimmed where the job says so."""
+    """Return the cells of a dump column, null where they are empty (data rule 9), trimmed where the job sets that."""
     if source not in there:
         return pl.repeat(None, frame.height, dtype=pl.String, eager=True)
     cells = frame[source]
@@ -291,7 +289,7 @@ def _cells(frame: pl.DataFrame, source: str, reading: Reading, there: frozenset[
 
 
 def _absent(batch: Batch, source: str) -> pl.Series:
-    """Say in which rows the dump does not have the column at all (data rule 9)."""
+    """Return in which rows the dump does not have the column at all (data rule 9)."""
     height = batch.frame.height
     if batch.absent is not None and source in batch.absent.columns:
         return batch.absent[source]

@@ -37,7 +37,7 @@ class SchemaChecks:
     """The checks of a schema over the columns of one job, for batch after batch."""
 
     def __init__(self, schema: TargetSchema, columns: Sequence[str]) -> None:
-        """Take the checks of `columns` (target names); those that the schema does not have are passed over."""
+        """Take the checks of `columns` (target names); those that the schema does not have are ignored."""
         self._where = schema.reference
         self._checked: dict[str | None, list[tuple[FieldSpec, tuple[pa.Check, ...]]]] = {}
         for name in columns:
@@ -101,7 +101,7 @@ class SchemaChecks:
 
 
 def run_check(check: pa.Check, frame: pl.DataFrame, column: str) -> pl.Series:
-    """Give what a check says of each row: true where it passes or, unless `ignore_na` is off, answers null.
+    """Return what a check says of each row: true where it passes or, unless `ignore_na` is off, answers null.
 
     Raises whatever the check raises. A check that gives one value gives a Series of length 1.
     """
@@ -118,13 +118,13 @@ def words(check: pa.Check) -> str:
 
 
 def built_in(check: pa.Check) -> str | None:
-    """Give the name of a check of pandera's own, None for a custom one."""
+    """Return the name of a check of pandera's own, None for a custom one."""
     function = getattr(check._check_fn, "__name__", "")
     return function if pa.Check.is_builtin_check(function) else None
 
 
 def longest(check: pa.Check) -> int | None:
-    """Give the most characters that a `str_length` check allows; None for other checks and for a lower bound alone."""
+    """Return the most characters that a `str_length` check allows; None for other checks and for a lower bound alone."""
     if built_in(check) != "str_length":
         return None
     said = check.statistics or {}
@@ -134,7 +134,7 @@ def longest(check: pa.Check) -> int | None:
 
 
 def allowed(check: pa.Check) -> tuple[str, ...]:
-    """Give the texts that an `isin` check allows; empty for other checks."""
+    """Return the texts that an `isin` check allows; empty for other checks."""
     if built_in(check) != "isin":
         return ()
     return tuple(value for value in (check.statistics or {})["allowed_values"] if isinstance(value, str))

@@ -23,7 +23,7 @@ class Constant:
     typed: pl.Series
 
     def repeated(self, height: int) -> Parsed:
-        """Give the constant as a column of `height` rows."""
+        """Return the constant as a column of `height` rows."""
         return Parsed(self.text.new_from_index(0, height), self.typed.new_from_index(0, height))
 
 
@@ -67,7 +67,7 @@ def read_constants(
 def _blank(parsed: Parsed, spec: FieldSpec) -> pl.DataFrame | None:
     if spec.nullable or spec.empty is not None or parsed.bad is not None or parsed.text.null_count() == 0:
         return None
-    return pl.DataFrame({"message": ["the value is empty, and the schema says that it may not be"]})
+    return pl.DataFrame({"message": ["the value is empty, and the schema does not allow that"]})
 
 
 def _check(found: Mapping[str, Constant], specs: Sequence[FieldSpec], checks: SchemaChecks) -> Iterator[Problem]:

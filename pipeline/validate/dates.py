@@ -101,7 +101,7 @@ def _moments(cells: pl.Series, spec: FieldSpec) -> pl.Series:
 
 
 def _reads_iso(forms: list[Form]) -> bool:
-    """Say whether ISO texts may be read besides the forms: not when one of them reads such a text as another day."""
+    """Return whether ISO texts may be read besides the forms: not when one of them reads such a text as another day."""
     for form in forms:
         reads = pl.col("reads")
         matching = _PROBES.filter(pl.col(TEXT).str.contains(form.pattern))
@@ -200,6 +200,6 @@ def _datetime_complaint(reading: Reading, iso: bool) -> pl.Expr:
         pl.when(text.str.contains(_CANONICAL_DATE))
         .then(pl.lit("has no time: name its form in dates to read it as midnight"))
         .when(has_parts)
-        .then(pl.lit("has parts of a second: say fractions: cut to drop them"))
+        .then(pl.lit("has parts of a second: set fractions: cut to drop them"))
         .otherwise(pl.lit(words))
     )

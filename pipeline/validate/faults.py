@@ -22,7 +22,7 @@ class _Layer:
     live: bool
 
     def single(self, slots: pl.Series) -> pl.DataFrame:
-        """Give the faults of rows that have no other one, as FAULTS_SCHEMA."""
+        """Return the faults of rows that have no other one, as FAULTS_SCHEMA."""
         alone = self.rows.filter(slots.gather(self.rows["_row"]).is_null())
         return alone.select(
             "_row",
@@ -65,7 +65,7 @@ class Faults:
         self.rejected = self.rejected.scatter(rows["_row"], True)
 
     def frame(self) -> pl.DataFrame:
-        """Give FAULTS_SCHEMA, one row per rejected row in the order of the batch."""
+        """Return FAULTS_SCHEMA, one row per rejected row in the order of the batch."""
         if not self._layers:
             return pl.DataFrame(schema=FAULTS_SCHEMA)
         rows = pl.concat([layer.rows["_row"] for layer in self._layers])

@@ -40,7 +40,7 @@ class Fit:
 
 
 def fit(job: Job, schema: TargetSchema, columns: Sequence[str], live: Mapping[str, LiveField]) -> Fit:
-    """Say whether the target `columns` of a job fit the live structure (data rules 11, 12, 14, 16).
+    """Return whether the target `columns` of a job fit the live structure (data rules 11, 12, 14, 16).
 
     `live` maps every name that a column may have (`City`, `Order.Total`, `interest.news`) to its field. Problems refuse
     the run; warnings are about values that the schema lets through and the live field will not.
@@ -76,7 +76,7 @@ def check_schema_for_job(job: Job, schema: TargetSchema) -> tuple[Problem, ...]:
 
 
 def _from_dump(job: Job, spec: FieldSpec) -> bool:
-    """Say whether a dump column can reach a target: by a line under `columns`, or by an equal name."""
+    """Return whether a dump column can reach a target: by a line under `columns`, or by an equal name."""
     if spec.name in job.constants:
         return False
     if any(target.to == spec.name for target in job.columns.values()):
@@ -138,7 +138,7 @@ def _types_fit(job: Job, spec: FieldSpec, field: LiveField) -> bool:
 
 def _misfit(job: Job, spec: FieldSpec, field: LiveField) -> Problem:
     where = f"target column {spec.name}"
-    what = f"the schema says {spec.kind}, the field in Copernica is of type {field.type}"
+    what = f"the schema has {spec.kind}, the field in Copernica is of type {field.type}"
     if spec.name in job.target.key_fields and field.type == "text":
         return Problem(
             f"{what}: as a key 007 and 7 would be the same to one and not to the other", where, "make it a str"
@@ -149,7 +149,7 @@ def _misfit(job: Job, spec: FieldSpec, field: LiveField) -> Problem:
 
 
 def _emptiness(job: Job, spec: FieldSpec, field: LiveField) -> Iterator[tuple[str, str]]:
-    """Refuse empty values for a field that cannot be empty, unless it is said what to send (data rule 11)."""
+    """Refuse empty values for a field that cannot be empty, unless the schema has a text to send (data rule 11)."""
     target = job.target
     may_be_empty = spec.nullable and spec.name not in target.key_fields and not job.constants.get(spec.name)
     stored = _STORES_FOR_EMPTY.get(field.type)
@@ -157,7 +157,7 @@ def _emptiness(job: Job, spec: FieldSpec, field: LiveField) -> Iterator[tuple[st
         what = f"an empty value would be stored as {stored}: a field of type {field.type} cannot be empty"
         yield (
             what,
-            f'say empty="{stored}" in the schema where that is meant, nullable=False, or ignore_empty_fields: true',
+            f'set empty="{stored}" in the schema where that is meant, nullable=False, or ignore_empty_fields: true',
         )
 
 
@@ -174,7 +174,7 @@ def _texts(spec: FieldSpec, field: LiveField) -> Iterator[tuple[str, str]]:
 
 
 def _wider(spec: FieldSpec, field: LiveField) -> Iterator[tuple[str, str]]:
-    """Tell where the schema lets through what the live field does not (data rule 12); such rows will be rejects."""
+    """Yield where the schema lets through what the live field does not (data rule 12); such rows will be rejects."""
     if field.type == "select" and spec.kind in ("text", "choice"):
         foreign = [choice for choice in spec.choices if choice not in field.choices]
         if not spec.choices:
@@ -212,7 +212,7 @@ def _constants(job: Job, schema: TargetSchema) -> Iterator[Problem]:
         if spec is None:
             continue
         if not value and not spec.nullable:
-            yield Problem("the constant is empty, and the schema says nullable=False", where, "say a value")
+            yield Problem("the constant is empty, and the schema has nullable=False", where, "set a value")
         if spec.collection is not None and spec.collection not in fed:
             what = f"no dump column goes to {spec.collection}, so no row carries it and the constant is never sent"
             yield Problem(what, where, f"let a dump column go to {spec.collection}, or remove the constant")
@@ -224,7 +224,7 @@ def _unreached(job: Job, schema: TargetSchema) -> Iterator[Problem]:
         if spec.required and spec.name not in job.constants and not _from_dump(job, spec):
             elsewhere = job.columns.get(spec.name)
             what = "the dump column of that name " + (f"goes to {elsewhere.to}" if elsewhere else "is ignored")
-            do = "say which dump column goes to it, or say required=False in the schema"
+            do = "name the dump column that goes to it, or set required=False in the schema"
             yield Problem(f"nothing goes to the column {spec.name}: {what}", schema.reference, do)
 
 
@@ -244,19 +244,21 @@ def _impossible_keys(job: Job, schema: TargetSchema) -> Iterator[Problem]:
 
 
 def _dotted(job: Job, schema: TargetSchema) -> Iterator[Problem]:
-    """Refuse collections without the keys that say which record is meant (data rules 16, 34; API sheet 11.3)."""
+    """Refuse collections without the keys that identify the record (data rules 16, 34; API sheet 11.3)."""
     target, where = job.target, "target.key_fields"
     keys = Keys.of(target.key_fields)
     collections = dict.fromkeys(spec.collection for spec in schema.specs if spec.collection and _from_dump(job, spec))
     named = ", ".join(str(name) for name in collections)
     if not keys.profile and (collections or target.action != "add"):
         what = (
-            f"rows for {named} do not say which profile they belong to" if named else "no key of the profile is named"
+            f"rows for {named} do not name the profile that they belong to"
+            if named
+            else "no key of the profile is named"
         )
         yield Problem(what, where, "name the profile's key; only add without dotted columns goes without")
     if target.action == "delete" and target.delete_target == "profile" and collections:
         what = f"a delete of profiles takes no columns of collections, and the schema has some of {named}"
-        yield Problem(what, where, "take a schema without them, ignore them, or say delete_target: subprofile")
+        yield Problem(what, where, "take a schema without them, ignore them, or set delete_target: subprofile")
     elif target.action == "delete" and target.delete_target == "subprofile" and not keys.collections:
         yield Problem("a delete of subprofiles needs a key of their collection", where, "add Collection.FIELD")
     elif target.action != "add":

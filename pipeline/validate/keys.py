@@ -36,7 +36,7 @@ _SEED = 20_240_229
 
 
 def maybe_same(text: str, kind: Kind = "text") -> str:
-    """Give what is equal for texts that Copernica may take for one key (data rule 15).
+    """Return what is equal for texts that Copernica may take for one key (data rule 15).
 
     Texts are trimmed, decomposed (NFKD) without marks and case-folded; numbers in canonical notation are told apart by
     value. Applying it twice changes nothing.
@@ -56,7 +56,7 @@ def _bare(text: str) -> str:
 
 
 def fold(texts: pl.Series, kind: Kind = "text", *, trimmed: bool = False) -> pl.Series:
-    """Give `maybe_same` of every text (data rule 15), null for null; `trimmed` says that none has outer blanks.
+    """Return `maybe_same` of every text (data rule 15), null for null; `trimmed` says that none has outer blanks.
 
     Only distinct texts with characters that are neither ASCII nor Latin letters with marks pass through Python.
     """
@@ -85,7 +85,7 @@ def _folded(texts: pl.Series) -> pl.Series:
 
 
 def maybe_same_text(column: str) -> pl.Expr:
-    """Give `fold` of a text column as an expression."""
+    """Return `fold` of a text column as an expression."""
     return pl.col(column).map_batches(fold, return_dtype=pl.String)
 
 

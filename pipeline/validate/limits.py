@@ -55,7 +55,7 @@ def size_faults(
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """Name the rows whose JSON object is bigger than `most_bytes`, with the column that has most of it (data rule 22).
 
-    `frame` holds the target columns and `_set`; rows that are `rejected` already are passed over.
+    `frame` holds the target columns and `_set`; rows that are `rejected` already are ignored.
     """
     columns = [name for name in frame.columns if name != "_set"]
     around = {name: len(json.dumps(name, ensure_ascii=False).encode()) + len(':"",') for name in columns}

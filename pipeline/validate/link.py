@@ -57,7 +57,7 @@ class Link:
         )
 
     def source_of(self, target: str) -> str | None:
-        """Give the dump column that feeds a target column, None for a constant."""
+        """Return the dump column that feeds a target column, None for a constant."""
         return self._sources.get(target)
 
 
@@ -74,7 +74,7 @@ def _sources(job: Job, specs: Sequence[FieldSpec]) -> dict[str, str]:
 
 
 def _expected(job: Job, specs: Sequence[FieldSpec], sources: Mapping[str, str]) -> Expected:
-    """Tell the dump columns apart: what the job names, the schema requires or is a key must be there (data rule 7).
+    """Sort the dump columns: what the job names, the schema requires or is a key must be there (data rule 7).
 
     `required=False` in the schema lets the job leave a column out, not the file.
     """
@@ -101,14 +101,14 @@ def _canonical(job: Job, specs: Sequence[FieldSpec], sources: Mapping[str, str])
 
 
 def _sets(job: Job, columns: tuple[str, ...], collections: tuple[str, ...], interests: tuple[str, ...]) -> Sets:
-    """Give the sets of the run; `delete` sends key columns only (data rule 34)."""
+    """Return the sets of the run; `delete` sends key columns only (data rule 34)."""
     if job.target.action == "delete":
         return Sets(tuple(name for name in columns if name in job.target.key_fields), collections)
     return Sets(columns, collections, interests)
 
 
 def _lists(specs: Sequence[FieldSpec], sources: Mapping[str, str]) -> frozenset[str]:
-    """Give the longest path that all dump columns of a collection share, for each collection (data rule 20).
+    """Return the longest path that all dump columns of a collection share, for each collection (data rule 20).
 
     So `Orders.OrderID` and `Orders.address.city` belong to the list `Orders`. Where they share none, the first part of
     each is taken.

@@ -56,7 +56,7 @@ def _whole(cells: pl.Series, spec: FieldSpec) -> pl.Series:
 
 
 def _starts_canonically(cells: pl.Series) -> pl.Series:
-    """Say which texts start with 1-9, with a minus and 1-9, or are 0; polars compares texts byte by byte.
+    """Return which texts start with 1-9, with a minus and 1-9, or are 0; polars compares texts byte by byte.
 
     What casts to an integer is `[+-]?[0-9]+`, so this is all that is left to prove.
     """

@@ -43,7 +43,7 @@ Parser = Callable[[pl.Series], Parsed]
 
 
 def parser(spec: FieldSpec, reading: Reading) -> Parser:
-    """Give the function that parses the cells of one column (data rule 10).
+    """Return the function that parses the cells of one column (data rule 10).
 
     It takes a String Series in which empty cells are null already.
     """
@@ -89,7 +89,7 @@ def _parse(cells: pl.Series, grammar: Grammar) -> Parsed:
 
 
 def _canonical(raw: pl.Series, grammar: Grammar) -> pl.Series:
-    """Give the texts to send, null for what is not of the grammar."""
+    """Return the texts to send, null for what is not of the grammar."""
     found = pl.repeat(None, raw.len(), dtype=pl.String, eager=True)
     for way in grammar.ways:
         left = found.is_null()

@@ -1,7 +1,7 @@
 """Load the pandera schema of a job from its path and refuse what would blame the wrong rows (edge: runs a module).
 
 The way is: reference → module → pandera schema → one FieldSpec per column. Everything that is wrong with a schema is
-told in one JobError, before anything is read.
+reported in one JobError, before anything is read.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def _frame_problems(schema: pa.DataFrameSchema, reference: str) -> Iterator[Prob
     refused = {
         "unique": (bool(schema.unique), "it sees one batch only; unique keys are a matter of key_fields"),
         "frame-level checks": (bool(schema.checks), "pandera blames the first row: check single columns"),
-        "parsers": (bool(schema.parsers), "they change values behind our back: say in the job file how cells are read"),
+        "parsers": (bool(schema.parsers), "they change values behind our back: set in the job file how cells are read"),
         "coerce": (bool(schema.coerce), "values are parsed by the job's own words before pandera sees them: remove it"),
         'strict="filter"': (schema.strict == "filter", "columns would vanish: name them under ignore in the job file"),
         "drop_invalid_rows": (bool(schema.drop_invalid_rows), "every record is accounted for: remove it"),
@@ -159,10 +159,10 @@ def _column_problems(column: pa.Column) -> list[tuple[str, str]]:
     refused = {
         "unique": (bool(column.unique), "it sees one batch only; unique keys are a matter of key_fields"),
         "coerce": (bool(column.coerce), "values are parsed by the job's own words before pandera sees them: remove it"),
-        "a default": (column.default is not None, "say empty= with a field of pipeline.fields, or use constants"),
+        "a default": (column.default is not None, "set empty= with a field of pipeline.fields, or use constants"),
         "drop_invalid_rows": (bool(column.drop_invalid_rows), "every record is accounted for: remove it"),
         "regex=True": (bool(column.regex), "a target column is one Copernica column: name each"),
-        "parsers": (bool(column.parsers), "they change values behind our back: say in the job file how cells are read"),
+        "parsers": (bool(column.parsers), "they change values behind our back: set in the job file how cells are read"),
     }
     found = [(f"the column has {what}", do) for what, (is_there, do) in refused.items() if is_there]
     for check in column.checks:
@@ -176,7 +176,7 @@ def _option_problems(check: pa.Check, column: pa.Column) -> Iterator[tuple[str, 
     if check.groupby is not None:
         yield "groupby looks at other rows", "check single values"
     if not check.ignore_na and column.nullable:
-        yield "ignore_na=False blames empty values", "say nullable=False for a column that may not be empty"
+        yield "ignore_na=False blames empty values", "set nullable=False for a column that may not be empty"
 
 
 def _check_problems(

@@ -1,4 +1,4 @@
-"""Say what one column of a pandera schema means for parsing and sending (pure)."""
+"""Return what one column of a pandera schema means for parsing and sending (pure)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _ZERO_DATES = ("0000-00-00", "0000-00-00 00:00:00")
 
 @dataclass(frozen=True)
 class TargetSchema:
-    """What a schema says of the target columns: `specs` in its order, and the pandera checks of each column.
+    """The target columns of a schema: `specs` in its order, and the pandera checks of each column.
 
     `path` is the module's file, `name` the model or schema in it, `reference` both as the job file says them.
     """
@@ -56,11 +56,11 @@ class TargetSchema:
     _checks: Mapping[str, tuple[pa.Check, ...]] = field(repr=False, compare=False)
 
     def spec(self, name: str) -> FieldSpec | None:
-        """Give what the schema says of a target column, None for one that it does not have."""
+        """Return the spec of a target column, None for one that it does not have."""
         return next((spec for spec in self.specs if spec.name == name), None)
 
     def checks(self, name: str) -> tuple[pa.Check, ...]:
-        """Give the checks of a target column in the order of the schema."""
+        """Return the checks of a target column in the order of the schema."""
         return self._checks.get(name, ())
 
 
@@ -107,7 +107,7 @@ def _name_complaints(name: Any) -> Iterator[Complaint]:
 
 
 def _natural(dtype: DataType | None) -> tuple[Kind | None, pl.DataType]:
-    """Give the kind of a pandera type, and the polars type of the values that its checks see."""
+    """Return the kind of a pandera type, and the polars type of the values that its checks see."""
     raw: Any = pl.String if dtype is None else getattr(dtype, "type", None)
     if raw in (pl.String, pl.Categorical):
         # Checks of categories work on text as well, and text needs no agreement between batches.
@@ -157,14 +157,14 @@ def _kind_complaints(spec: FieldSpec, told: Mapping[str, Any]) -> Iterator[Compl
     elif spec.interest is None and told.get("interest"):
         yield f"{spec.name} is no interest", f'write alias="interest.{spec.name}", or use YesNo()'
     elif spec.kind == "yesno" and spec.yes_no is None:
-        do = 'say both: YesNo("yes", "no") of pipeline.fields, with the texts of the field in Copernica'
-        yield "a bool does not say which texts are sent for true and false", do
+        do = 'name both: YesNo("yes", "no") of pipeline.fields, with the texts of the field in Copernica'
+        yield "a bool does not name the texts that are sent for true and false", do
     texts = spec.yes_no or spec.choices
     if spec.kind in ("yesno", "choice") and texts:
         if any(not isinstance(text, str) or not text or text != text.rstrip() for text in texts):
             yield "a blank text, or one with blanks behind it, is never a member of a select", "remove the blanks"
         elif len(set(texts)) < len(texts):
-            yield f"the texts {', '.join(map(shown, texts[:5]))} are not different", "say each once"
+            yield f"the texts {', '.join(map(shown, texts[:5]))} are not different", "name each once"
     elif spec.kind == "choice":
         yield "a choice without options", "name them: Choice('a', 'b')"
 

@@ -92,8 +92,8 @@ def test_plain_http_is_taken_on_this_machine(url):
         ("http://localhost.example.com", "plain http would show the token to everybody between here and "
                                          "localhost.example.com"),
         ("http://10.0.0.1", "plain http would show the token to everybody between here and 10.0.0.1"),
-        (f"https://me:{TOKEN}@example.com", "a URL carries no user and no password"),
-        ("https://@example.com", "a URL carries no user and no password"),
+        (f"https://me:{TOKEN}@example.com", "a URL here has no user and no password"),
+        ("https://@example.com", "a URL here has no user and no password"),
         (f"https://example.com/?access_token={TOKEN}", "a URL of the API has no ?, # or blank"),
         ("https://example.com/#", "a URL of the API has no ?, # or blank"),
         ("https://", "this is no http URL"),

@@ -19,8 +19,8 @@ from pipeline.copernica import (
     NewField,
     RefusedError,
     Selector,
-    StrangerError,
     Subprofile,
+    UnexpectedResponseError,
     UnsupportedError,
 )
 from tests.copernica.server import CLOSE, Reply, Script, Seen, Server, answer, in_turn
@@ -71,7 +71,7 @@ def test_a_structure_that_cannot_be_read_names_what_is_wrong(
 ) -> None:
     """Each object is read by itself: an error of a call in between stays what it is."""
     server = serve(lambda seen: {**STRUCTURE, path: wrong}[seen.path])
-    with pytest.raises(StrangerError, match=f"something that is no {noun}"):
+    with pytest.raises(UnexpectedResponseError, match=f"something that is no {noun}"):
         connect(server.url).structure("customers")
 
 
@@ -79,7 +79,7 @@ def test_a_structure_that_cannot_be_read_names_what_is_wrong(
 def test_another_database_than_asked_for_is_a_stranger(serve: Serve, connect: Connect, asked: str) -> None:
     """Writing to it would be the worst of all mistakes."""
     server = serve(in_turn(STRUCTURE["/v3/database/7"]))
-    with pytest.raises(StrangerError, match=r"got 'Customers' \(7\)"):
+    with pytest.raises(UnexpectedResponseError, match=r"got 'Customers' \(7\)"):
         connect(server.url).structure(asked)
 
 
@@ -136,7 +136,7 @@ def test_counting_costs_one_call(serve: Serve, connect: Connect, customers: Data
 def test_a_count_that_is_not_told_is_a_stranger(serve: Serve, connect: Connect, customers: Database) -> None:
     """Never zero."""
     server = serve(in_turn(answer(200, {"start": 0, "limit": 1, "count": 0, "data": []})))
-    with pytest.raises(StrangerError, match="told none"):
+    with pytest.raises(UnexpectedResponseError, match="has none"):
         connect(server.url).count(customers)
 
 
@@ -144,14 +144,14 @@ def test_a_count_that_is_not_told_is_a_stranger(serve: Serve, connect: Connect, 
 def test_another_record_than_asked_for_is_a_stranger(serve: Serve, connect: Connect, noun: str) -> None:
     """Its values would be taken for another's."""
     server = serve(in_turn(answer(200, {"ID": "502", "fields": {}})))
-    with pytest.raises(StrangerError, match=f"asked for {noun} 501, got 502"):
+    with pytest.raises(UnexpectedResponseError, match=f"asked for {noun} 501, got 502"):
         getattr(connect(server.url), noun)(501)
 
 
 def test_subprofiles_of_another_profile_are_strangers(serve: Serve, connect: Connect, orders: Collection) -> None:
     """They would be overwritten."""
     server = serve(in_turn(listed({"ID": "9", "fields": {"No": "A1"}, "profile": "502", "collection": "3"})))
-    with pytest.raises(StrangerError, match="asked for subprofiles of profile 501, got one of 502"):
+    with pytest.raises(UnexpectedResponseError, match="asked for subprofiles of profile 501, got one of 502"):
         list(connect(server.url).subprofiles(501, orders))
 
 
@@ -233,7 +233,7 @@ def test_several_profiles_are_deleted_with_one_call(serve: Serve, connect: Conne
 def test_another_collection_is_a_stranger(serve: Serve, connect: Connect, row: dict[str, object]) -> None:
     """What is read as collection 3 is collection 3."""
     server = serve(lambda seen: answer(200, row) if seen.path.endswith("/3") else listed())
-    with pytest.raises(StrangerError, match="collection"):
+    with pytest.raises(UnexpectedResponseError, match="collection"):
         connect(server.url).collection(3)
 
 
@@ -250,7 +250,7 @@ def test_an_import_and_its_status(serve: Serve, connect: Connect) -> None:
 def test_another_import_than_asked_for_is_a_stranger(serve: Serve, connect: Connect) -> None:
     """Its end would confirm ours."""
     server = serve(in_turn(answer(200, {"ID": "89", "totallines": "2", "processedLines": "2"})))
-    with pytest.raises(StrangerError, match="asked for import 88, got 89"):
+    with pytest.raises(UnexpectedResponseError, match="asked for import 88, got 89"):
         connect(server.url).import_status(88)
 
 

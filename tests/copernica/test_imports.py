@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.copernica.failures import StrangerError
+from pipeline.copernica.failures import UnexpectedResponseError
 from pipeline.copernica.imports import ImportRequest, ImportStatus, post, status_of
 from pipeline.copernica.wire import Connection, Kind
 
@@ -122,5 +122,5 @@ def test_an_error_is_a_text() -> None:
 @pytest.mark.parametrize("key", ["ID", "totallines", "processedLines"])
 def test_a_status_without_counters_is_a_stranger(key: str) -> None:
     """Nothing could be concluded from it."""
-    with pytest.raises(StrangerError, match="how the import stands"):
+    with pytest.raises(UnexpectedResponseError, match="state of the import"):
         status_of({name: value for name, value in STATUS.items() if name != key})

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.copernica.failures import StrangerError
+from pipeline.copernica.failures import UnexpectedResponseError
 from pipeline.copernica.paging import by_id, by_offset
 from pipeline.copernica.wire import Request, Response
 
@@ -89,13 +89,13 @@ def test_by_id_gives_no_more_than_asked_for(most: int, limits: list[str]) -> Non
 def test_by_id_notices_that_its_condition_was_dropped() -> None:
     """Else every page would be the first, for ever (API sheet 6.1)."""
     api = Api(list(range(1, 251)), keyset=False)
-    with pytest.raises(StrangerError, match="did not honour `id>100`"):
+    with pytest.raises(UnexpectedResponseError, match="did not honour `id>100`"):
         ids(by_id(api, LIST, 100))
 
 
 def test_by_id_notices_another_order() -> None:
     """Then the last id of a page is not the greatest."""
-    with pytest.raises(StrangerError, match="did not honour"):
+    with pytest.raises(UnexpectedResponseError, match="did not honour"):
         ids(by_id(Api([3, 2, 1]), LIST, 100))
 
 
@@ -144,5 +144,5 @@ def test_an_empty_list() -> None:
 @pytest.mark.parametrize("pager", [by_id, by_offset])
 def test_a_row_without_an_id_is_a_stranger(pager: Callable[..., object]) -> None:
     """It could neither be passed nor be counted."""
-    with pytest.raises(StrangerError, match="no id"):
+    with pytest.raises(UnexpectedResponseError, match="no id"):
         ids(pager(lambda _: Response(200, {}, b'{"data":[{"name":"x"}]}'), Request("GET", "/x"), 100))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.copernica.failures import StrangerError
+from pipeline.copernica.failures import UnexpectedResponseError
 from pipeline.copernica.records import (
     Identity,
     Profile,
@@ -58,9 +58,9 @@ def test_a_subprofile() -> None:
 )
 def test_what_is_no_record_is_a_stranger(row: dict[str, object]) -> None:
     """Never a record without values."""
-    with pytest.raises(StrangerError, match="no profile"):
+    with pytest.raises(UnexpectedResponseError, match="no profile"):
         profile_of(row)
-    with pytest.raises(StrangerError, match="no subprofile"):
+    with pytest.raises(UnexpectedResponseError, match="no subprofile"):
         subprofile_of(row)
 
 
@@ -105,7 +105,7 @@ def test_an_identity_in_every_known_shape(answer: dict[str, object]) -> None:
 @pytest.mark.parametrize("answer", [{}, {"name": "x"}, {"id": ""}])
 def test_an_identity_without_id_is_a_stranger(answer: dict[str, object]) -> None:
     """It could be compared with nothing."""
-    with pytest.raises(StrangerError, match="names no account"):
+    with pytest.raises(UnexpectedResponseError, match="names no account"):
         identity_of(answer)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.problems import MUST_BE_SAID, SECTIONS
+from pipeline.config.problems import REQUIRED, SECTIONS
 from pipeline.config.read import read_job
 from pipeline.config.rules import NOT_YET
 from pipeline.model.job import Reading
@@ -44,8 +44,8 @@ def test_every_key_is_explained_once_and_nothing_else() -> None:
 
 def test_what_must_be_said_is_marked_so() -> None:
     """A key without a default is a decision that the job has to take."""
-    marked = {key for key, (default, _) in ROWS.items() if default == "must be said"}
-    assert marked == {".".join(path) for path in MUST_BE_SAID}
+    marked = {key for key, (default, _) in ROWS.items() if default == "required"}
+    assert marked == {".".join(path) for path in REQUIRED}
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_default_is_what_the_table_says(job: Path, key: str) -> None:
 def test_the_table_leaves_no_default_out() -> None:
     """Each row has a default in code, or says why not."""
     words = {default for key, (default, _) in ROWS.items() if not default.startswith("`")}
-    assert words == {"must be said", "by the extension", "must be said for CSV"}
+    assert words == {"required", "by the extension", "required for CSV"}
 
 
 def test_the_reading_keys_can_be_said_for_a_column(job: Path) -> None:

@@ -232,7 +232,7 @@ def test_a_header_over_two_lines_counts_two(tmp_path: Path):
 
 
 def test_skipped_lines_are_physical_lines(tmp_path: Path):
-    """Lines before the header are passed over, quotes in them open nothing, and long ones are not held."""
+    """Lines before the header are ignored, quotes in them open nothing, and long ones are not held."""
     data = b'"open\n' + b"y" * 200_000 + b"\na,b\n1,2\n"
     for block in (999, 1 << 20):
         batches, extraction = extract(_write(tmp_path, data), AB, skip_lines=2, block_bytes=block)

@@ -77,7 +77,7 @@ def test_without_yes_and_without_a_terminal_nothing_is_made(journey: Callable[..
 @pytest.mark.parametrize(
     ("field", "words"),
     [
-        ({"name": "Born", "type": "integer"}, "the schema says date, the field in Copernica is of type integer"),
+        ({"name": "Born", "type": "integer"}, "the schema has date, the field in Copernica is of type integer"),
         ({"name": "born", "type": "empty_date"}, "the field is spelled born in Copernica, Born in the schema"),
     ],
 )

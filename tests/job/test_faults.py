@@ -8,7 +8,7 @@ import typing
 import pytest
 from pydantic import BaseModel
 
-from pipeline.config.problems import MUST_BE_SAID, SECTIONS, keys_of
+from pipeline.config.problems import REQUIRED, SECTIONS, keys_of
 from pipeline.errors import Problem
 from tests.support.job import SMALLEST
 
@@ -43,7 +43,7 @@ target:
             "job.yaml:1:1: job",
             "write a name of at most 64 letters, digits, dots, hyphens and underscores",
         ),
-        Problem("load.mode is missing and has no default", "job.yaml:1:1: load.mode", MUST_BE_SAID["load", "mode"][1]),
+        Problem("load.mode is missing and has no default", "job.yaml:1:1: load.mode", REQUIRED["load", "mode"][1]),
         Problem(
             "removeMissing is not taken: it removes everything that is not in one import, and a job is sent in several",
             "job.yaml:2:1: removeMissing",
@@ -57,7 +57,7 @@ target:
         Problem(
             "target.action is missing and has no default",
             "job.yaml:13:1: target.action",
-            MUST_BE_SAID["target", "action"][1],
+            REQUIRED["target", "action"][1],
         ),
         Problem("'v5' does not fit here", "job.yaml:14:3: target.api", "write v1, v2, v3 or v4"),
         Problem(
@@ -227,7 +227,7 @@ def test_what_must_be_said_is_what_has_no_default(path, model):
     """Each key of the models without a default has its advice, and no other has."""
     fields = {field.alias or name: field for name, field in model.model_fields.items() if name != "path"}
     required = {name for name, field in fields.items() if field.is_required() and (*path, name) not in SECTIONS}
-    assert {key[-1] for key in MUST_BE_SAID if key[:-1] == path} == required
+    assert {key[-1] for key in REQUIRED if key[:-1] == path} == required
 
 
 def test_every_value_of_the_models_is_refused_in_our_own_words(problems):

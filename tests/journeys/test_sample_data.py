@@ -145,7 +145,7 @@ def test_a_missing_key_is_a_fault_where_empty_values_are_sent(shop: Journey) -> 
 
 
 def test_a_rejects_file_that_was_half_mended_runs_again(shop: Journey) -> None:
-    """Its own columns are passed over; the row that nobody mended is set aside again."""
+    """Its own columns are ignored; the row that nobody mended is set aside again."""
     ran = run(shop, "customers.yaml", MENDED)
     assert ran.exit_code == 0, ran.stderr
     assert counted(ran) == {"read": 3, "malformed": 1, "accepted": 2, "confirmed": 2}

@@ -174,7 +174,7 @@ def test_passed_checks_come_behind_the_fields_own() -> None:
 
 
 def test_every_field_defaults_to_not_nullable() -> None:
-    """A cell that may be empty must be said to be."""
+    """A cell that may be empty is one only where the field has nullable=True."""
     fields = [
         Text(1),
         Email(),

@@ -70,7 +70,7 @@ def test_types_that_do_not_fit_are_refused(load: Load, column: str, type_: str, 
     """Every other pair is a problem that says what would fit."""
     found = _fit(load, column, LiveField(type_))
     kind = load(f'S = pa.DataFrameSchema({{"a": {column}}})').specs[0].kind
-    what = f"the schema says {kind}, the field in Copernica is of type {type_}"
+    what = f"the schema has {kind}, the field in Copernica is of type {type_}"
     assert found == Fit((Problem(what, "target column a", do),), ())
 
 
@@ -159,10 +159,10 @@ def test_a_key_that_no_column_gives_is_refused(load: Load) -> None:
 def test_emptiness_for_a_field_that_cannot_be_empty_is_refused(
     load: Load, column: str, type_: str, stored: str
 ) -> None:
-    """Data rule 11: only where empty cells overwrite, and unless the schema says what to send."""
+    """Data rule 11: only where empty cells overwrite, and unless the schema has a text to send."""
     live = LiveField(type_)
     what = f"an empty value would be stored as {stored}: a field of type {type_} cannot be empty"
-    do = f'say empty="{stored}" in the schema where that is meant, nullable=False, or ignore_empty_fields: true'
+    do = f'set empty="{stored}" in the schema where that is meant, nullable=False, or ignore_empty_fields: true'
     assert _fit(load, column, live, ignore_empty_fields=False) == Fit((Problem(what, "target column a", do),), ())
     assert _fit(load, column, live, ignore_empty_fields=True) == Fit((), ())
     said = column.replace("nullable=True", f"nullable=True, empty='{stored}'")

@@ -64,7 +64,7 @@ def test_constants_that_cannot_be_sent_are_refused(load: Load) -> None:
     )
     assert _found(load, job)[:4] == [
         ("constants.Source", "a constant is never a key"),
-        ("constants.Source", "the constant is empty, and the schema says nullable=False"),
+        ("constants.Source", "the constant is empty, and the schema has nullable=False"),
         ("constants.City", "a dump column goes to it too"),
         ("constants.Order.Shop", "no dump column goes to Order, so no row carries it and the constant is never sent"),
     ]
@@ -93,7 +93,7 @@ def test_keys_that_cannot_be_keys_are_refused(load: Load) -> None:
 def test_dotted_columns_want_keys_of_both_levels(load: Load, action: str) -> None:
     """Without a profile key nobody knows whose order it is; without a dotted one each run adds it again."""
     no_key = ("target.key_fields", "no key of the collection Order is named, so each run would add its rows again")
-    no_profile = ("target.key_fields", "rows for Order do not say which profile they belong to")
+    no_profile = ("target.key_fields", "rows for Order do not name the profile that they belong to")
     assert _found(load, job_of(["ID"], action=action)) == [no_key]
     assert _found(load, job_of(["Order.OrderID"], action=action)) == [no_profile]
     assert _found(load, job_of([], action=action)) == [no_profile, no_key]
@@ -112,7 +112,7 @@ def test_add_goes_without_keys_unless_there_are_dotted_columns(load: Load) -> No
     assert _found(load, job_of([], action="add"), PROFILES) == []
     assert _found(load, job_of(["ID"], action="add")) == []
     assert _found(load, job_of([], action="add")) == [
-        ("target.key_fields", "rows for Order do not say which profile they belong to")
+        ("target.key_fields", "rows for Order do not name the profile that they belong to")
     ]
     assert _found(load, job_of([], action="update"), PROFILES) == [
         ("target.key_fields", "no key of the profile is named")

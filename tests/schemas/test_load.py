@@ -121,7 +121,7 @@ def test_what_a_module_prints_goes_to_stderr(load: Load, capsys: pytest.CaptureF
 
 
 def test_a_reference_without_a_name_is_refused(tmp_path: Path) -> None:
-    """`:Name` must be said."""
+    """`:Name` is required."""
     found = _problem("feed.py", tmp_path)
     assert found.what == "'feed.py' does not name a schema"
     assert found.do == "write the file and the name in it, such as ../schemas/customers.py:Customers"

@@ -87,7 +87,7 @@ def test_a_schema_object_is_held_to_the_same_rule(refused: Refuse, schema: str, 
             'pl.Datetime("us", "UTC")',
             "the type Datetime(time_unit='us', time_zone='UTC') has no meaning in Copernica",
         ),
-        ("bool", "a bool does not say which texts are sent for true and false"),
+        ("bool", "a bool does not name the texts that are sent for true and false"),
     ],
 )
 def test_a_column_that_cannot_be_used_is_refused(refused: Refuse, column: str, what: str) -> None:
@@ -99,7 +99,7 @@ def test_a_column_that_cannot_be_used_is_refused(refused: Refuse, column: str, w
 def test_a_bool_is_told_of_yes_no(refused: Refuse) -> None:
     """The advice names the field to use."""
     ((_, _, do),) = refused('S = pa.DataFrameSchema({"a": pa.Column(bool)})')
-    assert do == 'say both: YesNo("yes", "no") of pipeline.fields, with the texts of the field in Copernica'
+    assert do == 'name both: YesNo("yes", "no") of pipeline.fields, with the texts of the field in Copernica'
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ class TestEmpty:
         """Nullable is a matter of the schema."""
         columns = {"CustomerID": ["a", "b"], "town": ["", "x"]}
         checked = check([KEY, spec("City", nullable=False)], columns, job(columns={"town": "City"}))
-        assert reject(checked) == ("blank_value", "town", "the value is empty, and the schema says that it may not be")
+        assert reject(checked) == ("blank_value", "town", "the value is empty, and the schema does not allow that")
         assert checked.accepted["CustomerID"].to_list() == ["b"]
 
     def test_an_empty_value_is_sent_as_the_schema_says(self):
@@ -424,7 +424,7 @@ class TestRejects:
             "key_outer_blank | key_blank | not_an_integer | blank_value | not_a_decimal",
             "CustomerID | Order.OrderID | Age | town | sum",
             "' a' has outer blanks | the key is empty | 'y' is no integer, digits with an optional sign"
-            " | the value is empty, and the schema says that it may not be | 'x' is no decimal number such as 1234.50",
+            " | the value is empty, and the schema does not allow that | 'x' is no decimal number such as 1234.50",
         )
 
     def test_a_column_has_one_fault_the_first(self):
@@ -568,7 +568,7 @@ class TestConstants:
         assert self.refused(specs, {"Age": "x", "City": "abcd", "Name": ""}) == [
             ("constants.Age", "'x' is no integer, digits with an optional sign"),
             ("constants.City", "'abcd' has 4 characters, at most 3 are allowed"),
-            ("constants.Name", "the value is empty, and the schema says that it may not be"),
+            ("constants.Name", "the value is empty, and the schema does not allow that"),
         ]
 
     def test_one_constant_that_does_not_parse_hides_no_other_at_fault(self):

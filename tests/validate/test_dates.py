@@ -223,7 +223,7 @@ def test_messages_say_what_would_be_right():
         "'2020-01-02' has no time: name its form in dates to read it as midnight"
     )
     assert message("datetime", "2020-01-02 03:04:05.5") == (
-        "'2020-01-02 03:04:05.5' has parts of a second: say fractions: cut to drop them"
+        "'2020-01-02 03:04:05.5' has parts of a second: set fractions: cut to drop them"
     )
 
 

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
-from pipeline.copernica import Client, Database, Field, Profile, Selector, StrangerError
+from pipeline.copernica import Client, Database, Field, Profile, Selector, UnexpectedResponseError
 from pipeline.load.profiles.lookup import select
 from pipeline.validate.keys import maybe_same
 
@@ -51,8 +51,8 @@ class Canary:
     def prove(self) -> bool:
         """Say whether all is proved: False while the database is empty, since then a dropped selector cannot be seen.
 
-        Raises StrangerError where a lookup gives a record that it should not, NotSendableError for a field that cannot be
-        selected by, and other leaves of ApiError.
+        Raises UnexpectedResponseError where a lookup gives a record that it should not, NotSendableError for a field that
+        cannot be selected by, and other leaves of ApiError.
         """
         for field in self._fields:
             self._ask(field, absent_value(field, self._draw()))
@@ -67,7 +67,7 @@ class Canary:
         selectors = select((field.name,), (value,), {field.name: field})
         for profile in self._client.profiles(self._database, *selectors, limit=MOST_SEEN, data_only=True):
             if maybe_same(profile.fields.get(field.name, "")) != maybe_same(value):
-                raise StrangerError(
+                raise UnexpectedResponseError(
                     f"a lookup by {field.name} gave profile {profile.id}, whose {field.name} is another:"
                     " Copernica does not honour the selector"
                 )

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
 
-from pipeline.copernica import Client, Collection, Database, Field, Profile, Selector, StrangerError, Subprofile
+from pipeline.copernica import (
+    Client,
+    Collection,
+    Database,
+    Field,
+    Profile,
+    Selector,
+    Subprofile,
+    UnexpectedResponseError,
+)
 from pipeline.model.columns import Keys
 from pipeline.validate.keys import maybe_same
 
@@ -115,7 +124,7 @@ class Lookup:
         return self._profiles.dropped
 
     def profiles(self, key: tuple[str, ...]) -> tuple[int, ...]:
-        """Give the ids of the profiles with this key; raises StrangerError where the selector was not honoured."""
+        """Give the ids of the profiles with this key; raises UnexpectedResponseError where the selector was not honoured."""
         known = self.kept(key)
         if known is None:
             known = tuple(profile.id for profile in self.look(key))
@@ -133,7 +142,7 @@ class Lookup:
         limit = None if whole else self._limit
         for profile in self._client.profiles(self._database, *selectors, limit=limit, data_only=not whole):
             if _loose(profile.fields.get(name, "") for name in self._keys.profile) != wanted:
-                raise StrangerError(
+                raise UnexpectedResponseError(
                     f"the lookup by {', '.join(self._keys.profile)} gave profile {profile.id}, whose key is another:"
                     " Copernica did not honour the selector"
                 )
@@ -217,7 +226,7 @@ class Lookup:
         found = set()
         for one in self._client.collection_subprofiles(collection, *selectors, data_only=True):
             if not self.has_key(one, collection, key):
-                raise StrangerError(
+                raise UnexpectedResponseError(
                     f"the lookup by {', '.join(names)} of {collection.name} gave subprofile {one.id}, whose key is"
                     " another: Copernica did not honour the selector"
                 )

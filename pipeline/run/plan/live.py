@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.copernica import Client, Collection, Database, Profile, Selector, StrangerError, Subprofile
+from pipeline.copernica import Client, Collection, Database, Profile, Selector, Subprofile, UnexpectedResponseError
 from pipeline.run.plan.terms import PlanTerms
 from pipeline.stage.partitions import Partitions
 from pipeline.validate.keys import key_fits
@@ -86,7 +86,7 @@ def read_lookups(client: Client, database: Database, records: LiveRecords, keys:
                     Selector.equals(fields[name], text) for name, text in zip(terms.keys.profile, key, strict=True)
                 ]
                 found = list(client.profiles(database, *selectors))
-            except (ValueError, StrangerError) as error:
+            except (ValueError, UnexpectedResponseError) as error:
                 records.unread[number] = str(error)
                 continue
             returned = [[one.fields.get(name, "") for name in terms.keys.profile] for one in found]
