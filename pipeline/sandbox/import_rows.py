@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -40,7 +40,7 @@ class RowWork:
         self._switches = switches
         self._notes = notes
         self._row = 0
-        self._known: dict[str, dict[str, str]] = {}
+        self._known: defaultdict[str, dict[str, str]] = defaultdict(dict)
 
     def run(self, rows: list[dict[str, Any]], first: int, now: datetime) -> tuple[int, str]:
         """Apply `rows`, the first of which is row `first` of the import from 1 (inside `Store.writing`).
@@ -179,30 +179,29 @@ class RowWork:
 
     def _cells(self, row: Row, columns: list[tuple[str, Field]]) -> dict[str, str]:
         cells = {}
-        now, ignore_empty = self._now, self.plan.ignore_empty
+        ignore_empty = self.plan.ignore_empty
         for column, field in columns:
             raw = row[column]
             if ignore_empty and (raw == "" or raw is None):
                 continue
-            known = self._known.setdefault(field.key, {})
-            if type(raw) is str and raw in known:
-                cells[field.key] = known[raw]
-                continue
-            text, hazard = coerce(field, raw, now)
-            if hazard is None:
-                self._remember(known, raw, text)
-            else:
-                self._notes.note(hazard, f"row {self._row}, {column}", raw)
-                if hazard == "text_too_long" and self._switches["long_text"] == "fail":
-                    raise RowError(f"Row {self._row}: the value of {column} is too long")
+            known = self._known[field.key]
+            text = known.get(raw) if type(raw) is str else None
+            if text is None:
+                text = self._coerced(field, column, raw, known)
             cells[field.key] = text
         return cells
 
-    @staticmethod
-    def _remember(known: dict[str, str], raw: object, text: str) -> None:
-        """Keep what a canonical text becomes; without a hazard it does not depend on the time."""
-        if type(raw) is str and len(known) < _MOST_KNOWN:
-            known[raw] = text
+    def _coerced(self, field: Field, column: str, raw: object, known: dict[str, str]) -> str:
+        """Normalise a cell; what a canonical text becomes is kept in `known`, since it does not depend on the time."""
+        text, hazard = coerce(field, raw, self._now)
+        if hazard is None:
+            if type(raw) is str and len(known) < _MOST_KNOWN:
+                known[raw] = text
+            return text
+        self._notes.note(hazard, f"row {self._row}, {column}", raw)
+        if hazard == "text_too_long" and self._switches["long_text"] == "fail":
+            raise RowError(f"Row {self._row}: the value of {column} is too long")
+        return text
 
     def _update(self, owner: Owner, record: Record, row: Row, columns: list[tuple[str, Field]]) -> None:
         if self._batch.change(owner, record, self._cells(row, columns)):
