@@ -123,6 +123,20 @@ def test_an_applied_plan_is_announced_as_a_run(pinged: Shop, pings: Pings):
     assert [path.rpartition("/")[2] for path in pings.paths] == ["start", "success"]
 
 
+def test_a_run_that_resume_finishes_is_a_recovery(pinged: Shop, pings: Pings):
+    """The night was a failure; who finishes it in the morning need not explain."""
+    pinged.sandbox.set_faults([{"kind": "503", "method": "POST", "path": "/v4/imports"}])
+    stopped = pinged.run("http.retry_budget_s=0", "load.wait_s=0")
+    assert (stopped.exit_code, stopped.document["open"]) == (6, True), stopped.stderr
+    assert pings.paths[-1].endswith("/failure")
+    pinged.sandbox.set_faults([])
+    pings.seen.clear()
+    pinged.sandbox.advance(3601)
+    resumed = pinged.resume()
+    assert resumed.exit_code == 0, resumed.stderr
+    assert [path.rpartition("/")[2] for path in pings.paths] == ["start", "success", "recovery"]
+
+
 def test_many_rejects_are_told_though_the_run_is_done(pinged: Shop, pings: Pings):
     """`notify.rejects_over` is lower than the guard that stops a run."""
     pinged.dump("1,Ede", ",Epe")
