@@ -179,7 +179,8 @@ def go_on(stages: Stages) -> str:
     if code is Exit.OK and tally.skipped_files and not tally.intake.facts:
         return f"Nothing is new: all {len(tally.skipped_files)} files were confirmed by earlier runs; nothing was sent."
     if code is Exit.OK and (tally.intake.malformed or tally.intake.rejected):
-        return "All accepted rows are confirmed; mend the rejects and run them again."
+        again = command("replay", stages.id.run, state_dir=state_dir)
+        return f"All accepted rows are confirmed. Once the rejects are mended: {again}"
     if code is Exit.OK:
         return "All rows are confirmed."
     if tally.load.anything_sent:

@@ -74,7 +74,7 @@ def make(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def steady(line: str) -> str:
     """Take out of a line what differs from run to run."""
     line = re.sub(r"-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}", "-RUN", line)
-    line = re.sub(r"/\S*(?=/configs/\.copernica-import)", "/srv/copernica-import", line)
+    line = re.sub(r"/\S*(?=/configs/\.copernica-import|/\.venv/bin/)", "/srv/copernica-import", line)
     return re.sub(r"in [0-9.]+ s", "in S s", line).rstrip()
 
 
