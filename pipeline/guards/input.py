@@ -38,7 +38,9 @@ def check_input(guards: Guards, intake: Intake, good: int, dumps: Dumps) -> tupl
     """Ask the guards of the input; `good` is the rows that are accepted or collapsed."""
     return (
         *max_rejects(guards, intake.read, intake.malformed + intake.rejected, limited=dumps.limited),
-        *(min_records(guards, good) if intake.facts else ()),  # without a new file there is nothing to be done
+        *(
+            min_records(guards, good, intake.read) if intake.facts else ()
+        ),  # without a new file there is nothing to be done
         *min_share_of_last(guards, dumps),
         *min_new_files(guards, dumps),
         *max_age(guards, dumps),
@@ -64,11 +66,12 @@ def max_rejects(guards: Guards, read: int, bad: int, *, limited: bool = False) -
         yield Problem(what, "guards.max_rejects", do, "max_rejects")
 
 
-def min_records(guards: Guards, good: int) -> Iterator[Problem]:
+def min_records(guards: Guards, good: int, read: int = 0) -> Iterator[Problem]:
     """Refuse an input with too few good records (data rule 4)."""
     if good < guards.min_records:
         what = f"{good:,} good records, the job expects at least {guards.min_records:,}"
         do = "is the dump complete? pass --force min_records if it is"
+        do = "none of the records is good: see why they were set aside" if read and not good else do
         yield Problem(what, "guards.min_records", do, "min_records")
 
 

@@ -44,7 +44,7 @@ from pipeline.report.summary import Summary
 from pipeline.run.context import Context, RunId
 from pipeline.run.intake import refuse_changed, take_in
 from pipeline.run.loading import Loader
-from pipeline.run.plan.plan import KEPT_DAYS, make_plan
+from pipeline.run.plan.plan import KEPT_DAYS, make_plan, seconds_per_row
 from pipeline.run.plan.record import read_applied
 from pipeline.run.prepare import PreparedJob
 from pipeline.run.result import Tally
@@ -207,7 +207,9 @@ class Stages:
             return
         self.guard(self.manifest)
         with self.context.reporter.stage("compare", None):
-            self.tally.plan = make_plan(self.context.target, plan, self.id.choice, self.manifest, self.id.folder, out)
+            found = make_plan(self.context.target, plan, self.id.choice, self.manifest, self.id.folder, out)
+            rate = seconds_per_row(self.context.ledger.runs(self.id.job.job, 20))
+            self.tally.plan = found if rate is None else replace(found, seconds=rate * found.changes)
 
     def load(self, loader: Loader, *, older: pl.Series = NO_KEYS, sends: bool = True, closes: bool = False) -> None:
         """Send what is staged, in chunks, or only settle what is on its way."""

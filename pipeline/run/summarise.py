@@ -84,13 +84,15 @@ def summarise_validation(job: Job, tally: Tally, rejects: Path | None, seconds: 
         seconds=seconds,
         rejects=rejects,
         set_aside=tally.intake.set_aside,
-        problems=tuple(_for_validation(problem, rejects) for problem in found),
+        problems=tuple(_for_validation(problem, rejects, tally) for problem in found),
         go_on="" if is_refused else _after_validation(rejects, tally),
     )
 
 
-def _for_validation(problem: Problem, rejects: Path | None) -> Problem:
+def _for_validation(problem: Problem, rejects: Path | None, tally: Tally) -> Problem:
     """Return a guard's advice in words that fit `validate`, which forces nothing and writes rejects only where told."""
+    if tally.intake.read and not tally.intake.valid:
+        return problem  # no record is good: nothing is to be forced
     do = {
         "max_rejects": (f"mend the records in {rejects}" if rejects else "see and mend the records: --rejects FILE")
         + "; run sends the others with --force max_rejects",

@@ -255,4 +255,18 @@ PROOFS: dict[int, tuple[str, ...]] = {
         "journeys/test_read_again.py::test_what_a_spreadsheet_saves_is_right",
         "journeys/test_read_again.py::test_formulas_are_defused_and_come_back",
     ),
+    46: (
+        "first/test_plan.py::test_an_empty_database_gets_everything",
+        "first/test_plan.py::test_each_field_that_changes_is_listed_with_old_and_new",
+        "first/test_plan.py::test_several_matches_and_doubtful_keys_are_told_apart",
+        "first/test_plan.py::test_lookups_are_taken_where_they_are_cheaper",
+        "first/test_plan_laws.py::test_a_plan_is_what_the_run_does",
+        "first/test_apply.py::test_what_was_planned_is_sent_and_nothing_else",
+        "first/test_apply.py::test_a_plan_is_applied_once",
+        "first/test_apply.py::test_an_old_plan_is_stale",
+        "first/test_apply.py::test_another_job_or_schema_is_refused",
+        "first/test_apply.py::test_another_structure_is_refused",
+        "first/test_apply.py::test_a_run_in_between_makes_a_plan_foreign",
+        "first/test_apply.py::test_records_that_somebody_has_changed_are_left_alone",
+    ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from pipeline.run.target import LiveTarget
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
 from pipeline.state.folder import RunFolder
+from pipeline.state.ledger import RunRow
 
 if TYPE_CHECKING:
     from pipeline.run.prepare import PreparedJob
@@ -39,6 +40,7 @@ class Planned:
     comparison: Comparison
     imports: int
     bytes_planned: int
+    seconds: float | None = None
 
     @property
     def changes(self) -> int:
@@ -140,3 +142,13 @@ def _calls(found: Comparison, terms: PlanTerms, choice: Choice, imports: int, ma
     writes = sum(count for (_, one), count in found.records.items() if one in touched)
     lookups = manifest.staged.profiles * (1 + len(terms.sets.collections))
     return writes + min(lookups, found.to_send.len() * (1 + len(terms.sets.collections)))
+
+
+def seconds_per_row(runs: Iterable[RunRow]) -> float | None:
+    """Return how long the last run of a job that was done took per row; None where there was none."""
+    for row in runs:
+        summary = row.summary or {}
+        confirmed = summary.get("records", {}).get("confirmed", 0)
+        if summary.get("status") == "done" and confirmed:
+            return float(summary.get("seconds", 0.0)) / int(confirmed)
+    return None

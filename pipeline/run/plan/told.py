@@ -17,10 +17,10 @@ _TITLES = {
 }  # fmt: skip
 
 
-def screen(planned: Planned, head: str, go_on: str, seconds: float | None = None) -> str:
+def screen(planned: Planned, head: str, go_on: str) -> str:
     """Return totals, the changes by field, examples, costs, and the next command."""
     parts: list[Any] = [head, "", *_totals(planned.counts), *_records(planned), *_fields(planned), *_examples(planned)]
-    parts += ["", marked(_costs(planned, seconds)), "", go_on]
+    parts += ["", marked(_costs(planned)), "", go_on]
     return rendered(parts)
 
 
@@ -68,7 +68,7 @@ def _value(value: object) -> str:
     return shortened or "(empty)"
 
 
-def _costs(planned: Planned, seconds: float | None) -> Iterator[tuple[str, str, str]]:
+def _costs(planned: Planned) -> Iterator[tuple[str, str, str]]:
     counts = planned.counts
     if planned.changes:
         imports = f"{counted(planned.imports, 'import')}, " if planned.imports else ""
@@ -79,8 +79,8 @@ def _costs(planned: Planned, seconds: float | None) -> Iterator[tuple[str, str, 
         )
     method = {"none": "nothing was asked", "pages": "paging the database", "lookups": "looking keys up"}
     yield "info", f"the plan made {counted(counts['calls_made'], 'call')} ({method[planned.comparison.method]})", ""
-    if seconds is not None and planned.changes:
-        yield "info", f"about {max(1, round(seconds)):,} s, by the last run of this job", ""
+    if planned.seconds is not None and planned.changes:
+        yield "info", f"about {max(1, round(planned.seconds)):,} s, by the last run of this job", ""
     for reason, count in planned.comparison.unread.most_common(5):
         yield "warning", f"{count:,} keys were not looked up: {reason}", ""
     doubtful = counts["not_checked"]
