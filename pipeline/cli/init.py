@@ -38,7 +38,7 @@ def command(
     """
     from pipeline.report.progress import Reporter
     from pipeline.run.init.init import InitRequest, init
-    from pipeline.run.init.told import document, screen
+    from pipeline.run.init.screens import document, screen
 
     written = init(InitRequest(files, job, database, keys, out, force), Reporter())
     return tell(document(written), screen(written), as_json=as_json)

@@ -60,7 +60,7 @@ def command(
 
     read = read_job(job, settings)
     from pipeline.report.progress import Reporter
-    from pipeline.run.plan.told import screen
+    from pipeline.run.plan.screens import screen
     from pipeline.run.run import run_with_plan
 
     folder = options.state_folder(state_dir, job)

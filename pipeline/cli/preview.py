@@ -33,7 +33,7 @@ def command(
     """
     from pipeline.config.read import read_job
     from pipeline.run.preview import PreviewRequest, preview
-    from pipeline.run.preview_told import document, screen
+    from pipeline.run.preview_screen import document, screen
 
     read = read_job(job, settings)
     rows = preview(PreviewRequest(read, files, count, record))

@@ -28,7 +28,7 @@ def command(job: Path, yes: bool, settings: tuple[str, ...], state_dir: Path | N
     """
     from pipeline.config.read import read_job
     from pipeline.run.setup import set_up
-    from pipeline.run.setup_told import document, ending, screen
+    from pipeline.run.setup_screen import document, ending, screen
 
     read = read_job(job, settings)
 

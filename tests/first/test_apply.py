@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.first.test_plan import FIRST, HEADER, call, counts, opened
+from tests.first.test_plan import FIRST, HEADER, SCHEMA, call, counts, opened
 from tests.support.api_caller import Client
 from tests.support.command import Ran
 from tests.support.journey import Journey
@@ -122,3 +122,39 @@ def test_a_plan_does_not_stand_in_the_way_of_a_run(journey: Callable[..., Journe
     here, _ = planned(journey)
     assert here.ask("resume").exit_code == 0
     assert call(here, "run").exit_code == 0
+
+
+@pytest.mark.parametrize("mode", ["imports", "profiles"])
+def test_a_delete_is_planned_and_applied(journey: Callable[..., Journey], mode: str) -> None:
+    """What is there goes, what is not is unchanged; the second plan has nothing left to delete."""
+    here = opened(journey, "C1,Ede,,,,,,\nC2,Ede,,,,,,\n")
+    assert call(here, "run").exit_code == 0
+    here.write("dump.csv", HEADER + "C1,,,,,,,\nC9,,,,,,,\n")
+    here.write("profile.py", "\n".join(line for line in SCHEMA.splitlines() if "order_" not in line) + "\n")
+    words = [
+        "--set", "target.action=delete", "--set", "target.delete_target=profile", "--set", "guards.max_deletes=5",
+        "--set", "target.key_fields=[CustomerID]", "--set", "schema=profile.py:Shop", "--set", f"load.mode={mode}",
+        "--set", "ignore=[Order.OrderID, Order.Total]",
+    ]  # fmt: skip
+    plan = call(here, "plan", *words)
+    assert counts(plan) == {"update": 1, "unchanged": 1}, plan.stderr
+    ran = applied(here, plan)
+    assert ran.exit_code == 0, ran.stderr
+    assert [one["fields"]["CustomerID"] for one in here.profiles("Shop")] == ["C2"]
+    assert counts(call(here, "plan", *words)) == {"unchanged": 2}
+
+
+def test_an_add_asks_nothing_and_makes_every_row(journey: Callable[..., Journey]) -> None:
+    """Whatever is there: the plan has no calls of its own, and says so."""
+    here = opened(journey, "C1,Ede,,,,,,\n")
+    assert call(here, "run").exit_code == 0
+    here.write("dump.csv", HEADER + "C1,Ede,,,,,,\nC1,Goes,,,,,,\n")
+    here.write("profile.py", "\n".join(line for line in SCHEMA.splitlines() if "order_" not in line) + "\n")
+    words = [
+        "--set", "target.action=add", "--set", "target.key_fields=[CustomerID]", "--set", "schema=profile.py:Shop",
+        "--set", "ignore=[Order.OrderID, Order.Total]",
+    ]  # fmt: skip
+    plan = call(here, "plan", *words)
+    assert (counts(plan), plan.document["plan"]["calls_made"]) == ({"create": 2}, 0)
+    assert applied(here, plan).exit_code == 0
+    assert len(here.profiles("Shop")) == 3
