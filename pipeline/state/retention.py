@@ -24,6 +24,7 @@ _BEGINNING = ""
 _KINDS = {
     "keep_rejects": (
         "rejects.csv", "rejects.ndjson", "failed.csv", "unknown.csv", "open.csv", "gone.csv", "changed.csv", "*.part",
+        "keys",
     ),
     "keep_before": ("before*", "created.csv", "deleted.csv"),
 }  # fmt: skip
@@ -123,7 +124,8 @@ def _delete(folder: Path, kind: str, found: Pruned) -> None:
             found.bytes += _size(path)
             path.unlink(missing_ok=True)
     if kind == "keep_rejects":
-        found.rejects += bool(paths)
+        # Every run that sent something has hashes of its keys (`explain`); they are no rejects.
+        found.rejects += any(path.name != "keys" for path in paths)
     else:
         found.before += bool(paths)
 

@@ -118,3 +118,13 @@ def test_without_a_run_there_is_one_clear_message(shop: Shop, word: str):
     """Exit 3."""
     ran = shop.call("explain", shop.job, "1")
     assert (ran.exit_code, ran.document["errors"][0]["what"]) == (3, "there is no run here")
+
+
+def test_the_index_goes_with_the_rejects(shop: Shop):
+    """Hashes of keys are data of customers, too: `state.keep_rejects` says for how long."""
+    shop.dump("1,Ede")
+    run = shop.done("state.keep_rejects=0d").document["run"]
+    assert (shop.state / "runs" / run / "keys").is_dir()
+    assert shop.ask("prune").exit_code == 0
+    assert not (shop.state / "runs" / run / "keys").exists()
+    assert (shop.state / "runs" / run / "run.json").is_file()
