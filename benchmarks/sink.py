@@ -85,7 +85,11 @@ class Sink:
     def _found(self, elements: Sequence[str]) -> _Json:
         if len(elements) == 2 and elements[0] == "import" and int(elements[1]) in self.imports:
             return _status(int(elements[1]), self.imports[int(elements[1])])
-        return ANSWERS.get("/".join(elements).lower())
+        found = ANSWERS.get("/".join(elements).lower())
+        if elements and elements[-1] in ("profiles", "subprofiles"):
+            # It may well hold as many records as rows came, and says so where it is asked for their number.
+            found = {**(found or _list()), "total": sum(self.imports.values())}
+        return found
 
 
 def _status(number: int, rows: int) -> _Json:

@@ -15,6 +15,7 @@ from pipeline.run.request import RunRequest
 @options.job
 @options.files
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N rows.")
+@click.option("--full", is_flag=True, help="With load.send: changed, send what is unchanged, too.")
 @options.force
 @options.wait
 @options.settings
@@ -26,6 +27,7 @@ def command(
     job: Path,
     files: tuple[str, ...],
     limit: int | None,
+    full: bool,
     forced: tuple[str, ...],
     wait_s: float | None,
     settings: tuple[str, ...],
@@ -52,6 +54,7 @@ def command(
         forced=frozenset(forced),
         state_dir=options.state_folder(state_dir, job),
         wait_s=wait_s,
+        full=full,
     )
     summary = announced(read, request.state_dir, warn, lambda: run(request, Reporter(quiet=quiet)))
     return show(summary, as_json=as_json, quiet=quiet)

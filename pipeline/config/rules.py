@@ -24,7 +24,7 @@ _ACTION: KeyPath = ("target", "action")
 
 def broken_rules(job: Job, root: Node) -> Iterator[Fault]:
     """Name each rule between keys that the job breaks; `root` is what was written."""
-    for rule in (_not_yet, _delimiter, _header, _encoding, _columns, _constants, _key_fields, _delete):
+    for rule in (_not_yet, _delimiter, _header, _encoding, _columns, _constants, _key_fields, _delete, _changed):
         yield from rule(job, root)
     yield from _reading(("source",), job.source, job.source)
     for column, target in job.columns.items():
@@ -143,6 +143,26 @@ def _delete(job: Job, _: Node) -> Iterator[Fault]:
     if target.delete_target == "subprofile" and not dotted:
         what = "a delete of subprofiles needs a key of their collection"
         yield Fault(_KEYS, what, "add Collection.FIELD", about=(_ACTION, path))
+
+
+def _changed(job: Job, _: Node) -> Iterator[Fault]:
+    """Check what sending only changes, and reporting what is gone, need (data rules 42, 44)."""
+    path: KeyPath = ("load", "send")
+    if job.load.send == "changed" and job.target.action not in ("update", "update or add"):
+        what = f"send: changed goes with update and update or add, not with {job.target.action}"
+        yield Fault(path, what, "remove it", about=(_ACTION,))
+    if job.target.gone != "report":
+        return
+    gone: KeyPath = ("target", "gone")
+    if job.load.send != "changed":
+        what = "what is gone is known only from what was confirmed"
+        yield Fault(gone, what, "write `send: changed` under load", about=(path,))
+    if job.source.dump != "full":
+        what = "a dump of changes does not show what is gone"
+        yield Fault(gone, what, "write `dump: full` under source", about=(("source", "dump"),))
+    if job.source.only_new:
+        what = "with only_new some files of the dump are left out, and what they hold would be gone"
+        yield Fault(gone, what, "remove one of the two", about=(("source", "only_new"),))
 
 
 def _reading(path: KeyPath, own: Source | ColumnTarget, source: Source) -> Iterator[Fault]:

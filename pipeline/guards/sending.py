@@ -26,8 +26,8 @@ _SAMPLE_SEED = 2_024
 class Sending:
     """A run before its first send: its staged rows in `folder`, their counts, and the database that they go to.
 
-    `limited` says that only the first rows were taken. Nothing of it is kept in memory that grows with the rows. Each count of
-    the database costs one call, once.
+    `limited` says that only the first rows were taken, `lanes_name` names the folder of those staged rows that are sent.
+    Nothing of it is kept in memory that grows with the rows. Each count of the database costs one call, once.
     """
 
     job: Job
@@ -37,6 +37,7 @@ class Sending:
     client: Client
     database: Database
     limited: bool = False
+    lanes_name: str = "lanes"
     _subprofiles_there: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -47,7 +48,7 @@ class Sending:
     @property
     def lanes(self) -> Lanes:
         """Return the staged rows."""
-        return Lanes(self.folder / "lanes")
+        return Lanes(self.folder / self.lanes_name)
 
     @cached_property
     def imports(self) -> int:

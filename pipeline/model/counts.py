@@ -109,6 +109,7 @@ class Intake:
     rejected_by_target: int = 0
     valid: int = 0
     facts: tuple[FileFacts, ...] = ()
+    rejected_keys: list[int] = field(default_factory=list)
     set_aside: tuple[SetAside, ...] = ()
     # What the rejects seem to be: a form of dates, another encoding.
     hints: tuple[Problem, ...] = ()
@@ -134,7 +135,8 @@ class Intake:
 class Verified:
     """What reading back showed; `places` names what differs: the columns, never the values.
 
-    `changed` are records that somebody else has modified since; they count as equal.
+    `changed` are records that somebody else has modified since; they count as equal. `drifted` are unchanged records that
+    are not as they were confirmed.
     """
 
     checked: int = 0
@@ -142,3 +144,15 @@ class Verified:
     different: int = 0
     places: tuple[str, ...] = ()
     changed: int = 0
+    drifted: int = 0
+
+    def __add__(self, other: Verified) -> Verified:
+        """Return what both showed."""
+        return Verified(
+            self.checked + other.checked,
+            self.equal + other.equal,
+            self.different + other.different,
+            (*self.places, *other.places),
+            self.changed + other.changed,
+            self.drifted + other.drifted,
+        )

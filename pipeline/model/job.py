@@ -237,6 +237,7 @@ class Target(Frozen):
     ignore_empty_fields: bool
     delete_target: Literal["profile", "subprofile"] | None = None
     on_several_matches: Literal["fail", "all"] = "fail"
+    gone: Literal["keep", "report"] = "keep"
     followups: bool
     rebuild: bool
 
@@ -254,6 +255,9 @@ class Load(Frozen):
     """How staged rows travel; sizes in bytes, times in seconds."""
 
     mode: Literal["imports", "profiles", "auto"]
+    send: Literal["all", "changed"] = "all"
+    full_every: Annotated[int, BeforeValidator(_days)] = 30
+    gone_after: Annotated[int, Field(ge=1)] = 2
     chunk_rows: Annotated[int, Field(ge=1)] = 10_000
     chunk_bytes: SizeBytes = 4 * 1024**2
     max_row_bytes: SizeBytes = 16 * 1024**2

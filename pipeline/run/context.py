@@ -33,6 +33,7 @@ class Context:
     reporter: Reporter
     waiting: Waiting
     stop: Event
+    api_url: str
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class RunId:
     """Which run it is: its id, job and files, how it was called, and how it sends.
 
     `cut_for` is the method that it began with, by which its chunks are cut. `resumed` says that an earlier process began it,
-    `replay_of` names the run whose rows it takes, `only_plan` that it ends before its first send.
+    `replay_of` names the run whose rows it takes, `only_plan` that it ends before its first send, `full` that unchanged rows
+    are sent, too.
     """
 
     run: str
@@ -55,6 +57,7 @@ class RunId:
     resumed: bool = False
     replay_of: str | None = None
     only_plan: bool = False
+    full: bool = False
 
 
 @contextmanager

@@ -76,6 +76,8 @@ def finish(
     with stages.guarded():
         refuse_moved(row, context.target)
         stages.take_up(Manifest.read(stages.id.folder.staged))
+        if superseded_by is None:
+            stages.compare()
         if stages.manifest is not None:
             stages.load(stages.guard(stages.manifest), older=older, sends=superseded_by is None, closes=closes)
             stages.verify()

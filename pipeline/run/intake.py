@@ -60,6 +60,8 @@ def take_in(
             intake.malformed += batch.malformed.height
             intake.rejected += checked.faults.height
             intake.rejected_by_target += int(checked.faults["_by_target"].sum())
+            if plan.job.target.gone == "report":
+                intake.rejected_keys.extend(checked.rejected_keys.drop_nulls().unique())
             intake.valid += checked.accepted.height
             good[batch.file.index] += checked.accepted.height
             advance(extraction.bytes_read - seen_bytes, batch.frame.height + batch.malformed.height)

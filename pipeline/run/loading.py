@@ -43,26 +43,31 @@ PROFILE_CHUNK_ROWS = 1000
 class Loader:
     """Load one run: `choice` is the method that it used in the end, `watch` keeps an eye on its cost while it sends.
 
-    `final_at` is when the last chunk of each sampled key was final.
+    `doubtful` are the keys of imports that were presumed dead.
     """
 
     context: Context
     id: RunId
     manifest: Manifest
     watch: Watch | None = None
-    hooks: Hooks = field(default_factory=Hooks)
+    hooks: Hooks = field(init=False)
     choice: Choice = field(init=False)
     imports: int = 0
+    doubtful: pl.Series = field(default_factory=lambda: NO_KEYS)
     loop: Loop | None = None
 
     def __post_init__(self) -> None:
         self.choice = self.id.choice
+        self.hooks = Hooks(doubtful=self._doubt)
+
+    def _doubt(self, keys: pl.Series) -> None:
+        self.doubtful = pl.concat([self.doubtful, keys])
 
     def load(self, *, older: pl.Series = NO_KEYS, sends: bool = True, closes: bool = False) -> LoadReport:
         """Send what is staged and not sent yet, the ledger always a step ahead of the wire; without `sends` only settle."""
         self._log_method()
         imports = self._imports()
-        total = self.manifest.staged.accepted
+        total = self.manifest.to_send.accepted
         with self.context.reporter.stage("load", total) as advance:
             loading = replace(self._loading(imports, advance), older=older, sends=sends, closes=closes)
             self.loop = Loop(loading, frozenset(one.key for one in self.manifest.sample))
@@ -72,7 +77,7 @@ class Loader:
 
     def report(self, stop: Stop | None = None) -> LoadReport:
         """Return how far the run came, by the ledger."""
-        return LoadReport(self.manifest.staged.accepted, self.context.ledger.chunks(self.id.run), stop)
+        return LoadReport(self.manifest.to_send.accepted, self.context.ledger.chunks(self.id.run), stop)
 
     @property
     def rules(self) -> Rules:
@@ -97,7 +102,9 @@ class Loader:
         """Cut by the method that the run began with: the same chunks after falling back, and when it is resumed."""
         load = self.id.job.load
         rows = min(load.chunk_rows, PROFILE_CHUNK_ROWS) if self.id.cut_for == "profiles" else load.chunk_rows
-        chunks = cut(Lanes(self.id.folder.staged / "lanes"), self.shape, ChunkLimits(rows, load.chunk_bytes))
+        chunks = cut(
+            Lanes(self.id.folder.staged / self.manifest.lanes), self.shape, ChunkLimits(rows, load.chunk_bytes)
+        )
         return KeyIndex(self.id.folder.path).noting(chunks)
 
     def open_rows(self) -> pl.DataFrame:

@@ -39,7 +39,7 @@ class RunRequest:
 
     `limit` takes the first rows only, None takes all; `forced` holds names of `GUARDS`; `wait_s` is how long to wait for
     locks that another run holds, None for the default. `replay_of` names the run whose rows these are.
-    With `plan` nothing is sent.
+    With `plan` nothing is sent, with `full` unchanged rows are, too.
     """
 
     job: Job
@@ -50,6 +50,7 @@ class RunRequest:
     wait_s: float | None = None
     replay_of: str | None = None
     plan: PlanRequest | None = None
+    full: bool = False
 
 
 @dataclass(frozen=True)

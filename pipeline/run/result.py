@@ -36,6 +36,9 @@ class Tally:
     # What a plan found, where nothing is to be sent; rows that need not be sent.
     plan: Planned | None = None
     unchanged: int = 0
+    # Rows whose profile another row brings.
+    stood_for: int = 0
+    gone: int | None = None
     # Rows of a plan that are not applied: several matches, not checked, changed since.
     left: int = 0
     closed: bool = False
@@ -66,23 +69,24 @@ class Tally:
             accepted=self.staged.accepted,
             superseded=self.staged.superseded,
             profile_conflicts=self.staged.conflicts,
-            confirmed=load.confirmed,
+            confirmed=load.confirmed + (self.stood_for if self.all_confirmed else 0),
             failed=load.failed,
             unknown=load.unknown,
             unmatched=load.unmatched,
             unchanged=self.unchanged,
-            unsent=load.unsent + self.left,
+            unsent=load.unsent + self.left + (0 if self.all_confirmed else self.stood_for),
         )
 
     @property
     def all_confirmed(self) -> bool:
         """Return whether every accepted row is confirmed."""
-        return self.refusal is None and self.load.confirmed + self.unchanged == self.staged.accepted
+        at_home = self.unchanged + self.stood_for
+        return self.refusal is None and self.load.confirmed + at_home == self.staged.accepted
 
     @property
     def to_send(self) -> int:
         """Return how many of the accepted rows are to be sent."""
-        return self.staged.accepted - self.unchanged - self.left
+        return self.staged.accepted - self.unchanged - self.stood_for - self.left
 
     @property
     def open(self) -> bool:

@@ -94,7 +94,7 @@ def offline(row: RunRow, ledger: Ledger, reporter: Reporter) -> Iterator[Context
     with Client("none", job.target.api) as client, Register.open(url, row.database_id, ledger.state_dir) as register:
         target = LiveTarget(client, Identity(row.account, ""), database, {})
         lock, waiting = database_lock(url, row.database_id, Patience()), Waiting(client, lambda _: False, 0.0)
-        yield Context(target, lock, register, ledger, reporter, waiting, Event())
+        yield Context(target, lock, register, ledger, reporter, waiting, Event(), url)
 
 
 def wanted(ledger: Ledger, name: str | None) -> RunRow:

@@ -121,6 +121,7 @@ def prepared(
         not request.files,
         replay_of=request.replay_of,
         only_plan=request.plan is not None,
+        full=request.full,
     )
     context = stack.enter_context(
         surrounded(job, environment, target, ledger, reporter, stop, lock_wait_s(request.wait_s, job, reporter))
@@ -145,6 +146,7 @@ def conducted(stages: Stages, plan: PreparedJob, wanted: PlanRequest | None) -> 
                 return stages.end()
             older = deal_with_earlier(context, stages)
             stages.notes.starts()
+            stages.compare()
             if stages.manifest is not None:
                 stages.load(stages.guard(stages.manifest), older=older)
                 stages.verify()
@@ -180,4 +182,4 @@ def surrounded(
         reporter.describe if reporter.on_terminal else None,
     )
     with Register.open(environment.api_url, database_id, ledger.state_dir) as register:
-        yield Context(target, lock, register, ledger, reporter, waiting, stop)
+        yield Context(target, lock, register, ledger, reporter, waiting, stop, environment.api_url)

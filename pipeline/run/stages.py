@@ -32,7 +32,7 @@ from pipeline.load.pending import NO_KEYS
 from pipeline.load.readback import Lookups
 from pipeline.load.verify import verify
 from pipeline.log import get_logger
-from pipeline.model.columns import Keys
+from pipeline.model.columns import Keys, Sets
 from pipeline.model.counts import Intake, Rebuild
 from pipeline.model.job import Job
 from pipeline.model.outcome import StopCode
@@ -41,6 +41,7 @@ from pipeline.model.rows import Batch
 from pipeline.report.html.page import write_report
 from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
+from pipeline.run.changed import changes_of, compared, drift, look_for_gone
 from pipeline.run.context import Context, RunId
 from pipeline.run.intake import refuse_changed, take_in
 from pipeline.run.loading import Loader
@@ -50,6 +51,7 @@ from pipeline.run.prepare import PreparedJob
 from pipeline.run.result import Tally
 from pipeline.run.set_aside import SetAsideFiles
 from pipeline.run.summarise import summarise
+from pipeline.stage.changes import Changes
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
 from pipeline.stage.partitions import partition_count
@@ -114,7 +116,8 @@ class Stages:
         Everything that a later process needs is on disk then.
         """
         writer = RejectsWriter((self.id.folder.path / "rejects").with_suffix(plan.rejects_suffix))
-        stager = self._stager(plan)
+        changes = self._changes(plan.rules.sets)
+        stager = self._stager(plan, changes)
         with writer:
             intake = self._take_in(plan, writer, stager)
         self.rejects = writer.path
@@ -125,6 +128,8 @@ class Stages:
         self.tally.check()
         self._warn_of_conflicts()
         rejects = None if writer.path is None else str(writer.path)
+        if stager.units is not None:
+            changes.staged_units(stager.units)
         manifest = Manifest(plan.rules.sets, self.tally.intake, self.tally.staged, stager.sampler.chosen(), rejects)
         manifest.write(self.id.folder.staged)
         return self._staged(manifest)
@@ -133,6 +138,7 @@ class Stages:
         """Take the account over from an earlier process that had staged everything."""
         self.tally.intake, self.tally.staged = manifest.intake, manifest.staged
         self.tally.unchanged, self.tally.left = read_applied(self.id.folder.staged)
+        self._narrowed(manifest)
         self.rejects = None if manifest.rejects is None else Path(manifest.rejects)
         self._staged(manifest)
 
@@ -142,14 +148,35 @@ class Stages:
         self.tally.load = LoadReport(self.tally.to_send, self.context.ledger.chunks(self.id.run))
         return manifest
 
-    def _stager(self, plan: PreparedJob) -> Stager:
+    def compare(self) -> None:
+        """Leave at home what need not be sent, before anything is (data rule 42)."""
+        if self.manifest is None or self.context.ledger.sent_anything(self.id.run):
+            return
+        changes = self._changes(self.manifest.sets)
+        self.manifest = compared(changes, self.context.target, self.id, self.manifest)
+        self._narrowed(self.manifest)
+        self.tally.load = LoadReport(self.tally.to_send)
+
+    def _narrowed(self, manifest: Manifest) -> None:
+        if manifest.narrowed is not None:
+            self.tally.unchanged = manifest.narrowed.unchanged
+            self.tally.stood_for = manifest.narrowed.stood_for
+
+    def _changes(self, sets: Sets) -> Changes:
+        return changes_of(self.context.target, self.context.api_url, self.id, sets)
+
+    def _stager(self, plan: PreparedJob, changes: Changes) -> Stager:
         seed, size, rules = zlib.crc32(self.id.run.encode()), self._sample_size, plan.rules
+        size_bytes = sum(file.size_bytes for file in plan.files)
+        # The riskiest rows are looked for among those that are sent, which are not known yet where rows are compared.
+        risky = not changes.compares or bool(changes.expects(self.id.full))
         return Stager(
             self.id.folder.staged,
-            partition_count(sum(file.size_bytes for file in plan.files)),
+            partition_count(size_bytes),
             rules,
-            lambda: Sampler(size, seed, rules),
+            lambda: Sampler(size, seed, rules, risky),
             whole=self.id.choice.way == "profiles",
+            units=changes.units(size_bytes),
         )
 
     @property
@@ -196,7 +223,16 @@ class Stages:
         """Ask the guards that stand before the first send; returns what may load then. Raises ApiRefusedError."""
         target, staged = self.context.target, self.id.folder.staged
         limited = self.id.limit is not None
-        sending = Sending(self.id.job, manifest.sets, manifest.staged, staged, target.client, target.database, limited)
+        sending = Sending(
+            self.id.job,
+            manifest.sets,
+            manifest.to_send,
+            staged,
+            target.client,
+            target.database,
+            limited,
+            manifest.lanes,
+        )
         before, facts = Before(self.context.ledger, self.notes), manifest.intake.facts
         watch = check_sending(sending, before, self.id.choice.way, facts, self.id.forced)
         return Loader(self.context, self.id, manifest, watch=watch)
@@ -213,13 +249,24 @@ class Stages:
 
     def load(self, loader: Loader, *, older: pl.Series = NO_KEYS, sends: bool = True, closes: bool = False) -> None:
         """Send what is staged, in chunks, or only settle what is on its way."""
-        self.loader = loader
+        self.loader, changes = loader, self._changes(loader.manifest.sets)
+        if sends:
+            changes.drop()
         self.tally.load = replace(loader.load(older=older, sends=sends, closes=closes), accepted=self.tally.to_send)
+        changes.confirm(self._unconfirmed(loader), loader.doubtful)
+        look_for_gone(changes, self.id, self.tally)
         stop = self.tally.load.stop
         if stop is not None and stop.code is StopCode.REFUSED and not self.tally.load.anything_sent:
             raise ApiRefusedError(Problem(stop.message, "the first import", "see what it names; nothing was sent"))
         self.tally.problems.extend(loader.watch.problems() if loader.watch is not None else ())
         self.tally.rebuild = self._rebuild(loader)
+
+    def _unconfirmed(self, loader: Loader) -> pl.Series:
+        """Return the `_seq`s of the rows that are to be sent and are not confirmed."""
+        if self.tally.all_confirmed:
+            return NO_ROWS
+        aside = [row[0] for row in self.context.ledger.not_confirmed(self.id.run)]
+        return pl.concat([pl.Series("_seq", aside, dtype=pl.UInt64), loader.open_rows()["_seq"]])
 
     def _rebuild(self, loader: Loader) -> Rebuild | None:
         """Return what became of the rebuild that the last import carries (data rule 24), None while that is open."""
@@ -244,6 +291,9 @@ class Stages:
         final_at = {} if loop is None else loop.final_at
         try:
             self.tally.verified = verify(self.manifest.sample, lookups, self.loader.terms, final_at)
+            if self.manifest.narrowed is not None:
+                still, changes = self.manifest.narrowed.sample.unchanged, self._changes(self.manifest.sets)
+                self.tally.verified += drift(still, lookups, self.loader.terms, changes)
         except CancelledError as error:
             raise InterruptedRunError(Problem(error.message, "verify")) from None
         except ApiError as error:
@@ -272,7 +322,7 @@ class Stages:
         if rows or any(self.id.folder.path.glob("*.csv")):
             files = SetAsideFiles(
                 self.id.folder.path,
-                Lanes(self.id.folder.staged / "lanes"),
+                Lanes(self.id.folder.staged / self.manifest.lanes),
                 self.manifest.sets.columns,
                 [file.name for file in self.id.files],
             )

@@ -40,6 +40,8 @@ def summarise(stages: Stages, seconds: float) -> Summary:
         api_calls=client.calls,
         writes=client.writes,
         bytes_sent=client.bytes_sent,
+        gone=tally.gone,
+        drifted=None if stages.manifest is None or stages.manifest.narrowed is None else tally.verified.drifted,
         verify=Verify(tally.verified.checked, tally.verified.equal, tally.verified.different),
         rebuild=None if tally.rebuild is None else tally.rebuild.value,
         way=choice.way,

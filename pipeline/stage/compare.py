@@ -69,7 +69,7 @@ def with_units(rows: pl.DataFrame, terms: Terms) -> tuple[pl.DataFrame, pl.DataF
     starts = (rows["_key"] != rows["_key"].shift()).fill_null(True)
     number = (starts.cast(pl.UInt32).cum_sum() - 1).alias("_profile")
     last = starts.shift(-1).fill_null(True).arg_true()
-    key = _loose(rows.select(terms.keys.profile)[last], terms)
+    key = loose_keys(rows.select(terms.keys.profile)[last], terms)
     rows = rows.with_columns(number)
     carried = [_carried(rows, key, at, terms) for at in range(len(terms.sets.collections))]
     wholes = _wholes(rows, starts, carried, terms)
@@ -86,7 +86,7 @@ def with_units(rows: pl.DataFrame, terms: Terms) -> tuple[pl.DataFrame, pl.DataF
     return rows.with_columns(_by_row(places, rows.height)), pl.concat(units)
 
 
-def _loose(keys: pl.DataFrame, terms: Terms) -> pl.DataFrame:
+def loose_keys(keys: pl.DataFrame, terms: Terms) -> pl.DataFrame:
     """Return the digests of keys under "maybe the same" (data rule 15); no key is a number with decimals."""
     folded = [fold(keys[name], trimmed=True) for name in keys.columns]
     return digests(pl.DataFrame(folded), terms.salt, f"key {keys.columns}")
@@ -101,7 +101,7 @@ def _carried(rows: pl.DataFrame, keys: pl.DataFrame, at: int, terms: Terms) -> p
     carries = (rows["_set"] & terms.sets.bit(name)) > 0
     places = carries.arg_true()
     taken = rows if places.len() == rows.height else rows.filter(carries)
-    loose = _loose(taken.select(terms.keys.collections.get(name, ())), terms)
+    loose = loose_keys(taken.select(terms.keys.collections.get(name, ())), terms)
     profile = keys["high"].gather(taken["_profile"]).alias("profile")
     unit = (loose["low"] ^ (keys["low"].gather(taken["_profile"]) * _ODD)).alias("unit")
     return pl.DataFrame([places.cast(pl.UInt32).alias("_row"), taken["_profile"], taken["_full"], profile, unit])
@@ -198,7 +198,7 @@ def keys_of(rows: pl.DataFrame, terms: Terms) -> pl.DataFrame:
     """Return `level`, `profile`, `unit` and `spelling` of what rows in any order write, for rows that are not compared."""
     none = pl.lit(0, pl.UInt32).alias("_full")
     rows = rows.with_columns(none, pl.int_range(pl.len(), dtype=pl.UInt32).alias("_profile"))
-    key = _loose(rows.select(terms.keys.profile), terms)
+    key = loose_keys(rows.select(terms.keys.profile), terms)
     spelling = _spelling(rows.select(terms.keys.profile), terms)
     parts = [_written(0, key["high"], key["low"], spelling)]
     for at, name in enumerate(terms.sets.collections, start=1):

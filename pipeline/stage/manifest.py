@@ -12,12 +12,13 @@ from pipeline.errors import Problem, RunDamagedError
 from pipeline.model.columns import Sets
 from pipeline.model.counts import Intake, SetAside, Staged
 from pipeline.model.files import FileFacts, SourceFile
-from pipeline.stage.sample import Expectation
+from pipeline.stage.changes import ALL_LANES, Narrowed
+from pipeline.stage.sample import Expectation, expectation_from
 from pipeline.state.files import sync, sync_tree, write_whole
 
 NAME = "manifest.json"
 # Of the manifest; one of another version counts as damaged.
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,17 @@ class Manifest:
     staged: Staged
     sample: tuple[Expectation, ...]
     rejects: str | None
+    narrowed: Narrowed | None = None
+
+    @property
+    def to_send(self) -> Staged:
+        """Return the counts of the rows that are sent."""
+        return self.staged if self.narrowed is None else self.narrowed.to_send
+
+    @property
+    def lanes(self) -> str:
+        """Return the name of the folder of the rows that are sent."""
+        return ALL_LANES if self.narrowed is None else self.narrowed.lanes
 
     def write(self, folder: Path) -> None:
         """Put the staged rows on disk, then the manifest: after a power cut they are there whole, or count as not staged."""
@@ -56,8 +68,9 @@ class Manifest:
             Sets(**{name: tuple(names) for name, names in found["sets"].items()}),
             _intake(found["intake"]),
             Staged(**found["staged"] | {"conflict_places": tuple(map(tuple, found["staged"]["conflict_places"]))}),
-            tuple(_expectation(one) for one in found["sample"]),
+            tuple(expectation_from(one) for one in found["sample"]),
             found["rejects"],
+            None if found["narrowed"] is None else Narrowed.of(found["narrowed"]),
         )
 
 
@@ -84,8 +97,3 @@ def _intake(found: dict[str, Any]) -> Intake:
 
 def _set_aside(found: dict[str, Any]) -> SetAside:
     return SetAside(**found | {"places": tuple(map(tuple, found["places"])), "masked": tuple(found["masked"])})
-
-
-def _expectation(found: dict[str, Any]) -> Expectation:
-    subprofiles = tuple((name, columns) for name, columns in found["subprofiles"])
-    return Expectation(found["profile"], subprofiles, tuple(_expectation(one) for one in found["apart"]), found["key"])

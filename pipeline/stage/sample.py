@@ -38,12 +38,13 @@ class Sampler:
     """Collect candidates partition by partition, in memory that depends on the sample's size only.
 
     `size` keys in all. The random ones are the keys with the smallest hash under `seed` (the run id): half of the sample,
-    and what the riskiest leave of the other half.
+    and what the riskiest leave of the other half. Without `risky` all are random.
     """
 
     size: int
     seed: int
     rules: Rules
+    risky: bool = True
     _random: list[tuple[int, Expectation]] = field(default_factory=list)
     _risky: dict[str, tuple[int, Expectation]] = field(default_factory=dict)
 
@@ -61,7 +62,7 @@ class Sampler:
             row = int(ranks.index_of(position) or 0)
             self._random.append((position, self._expectation(rows, candidates, row)))
         self._random = sorted(self._random, key=lambda pair: pair[0])[: self.size]
-        for reason, row, weight in self._risks(candidates):
+        for reason, row, weight in self._risks(candidates) if self.risky else ():
             if reason not in self._risky or weight > self._risky[reason][0]:
                 self._risky[reason] = (weight, self._expectation(rows, candidates, row))
 

@@ -17,11 +17,15 @@ NUMBERED = {**UNITS, "number": pl.UInt32()}
 
 
 class UnitFiles:
-    """Digests of the units of one run (NUMBERED), partitioned by the highest `bits` bits of `profile`."""
+    """Digests of the units of one run (NUMBERED), partitioned by the highest `bits` bits of `profile`.
 
-    def __init__(self, folder: Path, terms: Terms, bits: int) -> None:
-        self._folder, self.terms, self.bits = folder, terms, bits
+    With `names` the profile keys are kept as texts besides.
+    """
+
+    def __init__(self, folder: Path, terms: Terms, bits: int, *, names: bool = False) -> None:
+        self._folder, self.terms, self.bits, self.names = folder, terms, bits, names
         self._buffer: list[pl.DataFrame] = []
+        self._named: list[pl.DataFrame] = []
         self._buffered = self._segments = 0
         self.count = 0
 
@@ -29,6 +33,7 @@ class UnitFiles:
         """Forget everything."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._buffer.clear()
+        self._named.clear()
         self._buffered = self._segments = self.count = 0
 
     def numbered(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -41,6 +46,10 @@ class UnitFiles:
         Raises OSError when the disk is full.
         """
         first = self.count
+        if self.names:
+            last = (rows["_profile"] != rows["_profile"].shift(-1)).fill_null(True).arg_true()
+            own = units.select("profile", "unit").head(last.len())
+            self._named.append(own.hstack(rows.select(self.terms.keys.profile)[last]))
         self._buffer.append(units.with_columns(pl.int_range(first, first + pl.len(), dtype=pl.UInt32).alias("number")))
         self.count += units.height
         self._buffered += units.height
@@ -53,18 +62,30 @@ class UnitFiles:
         if not self._buffer:
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        units = pl.concat(self._buffer)
-        parts = units.group_by(home(pl.col("profile"), self.bits).alias("home"), maintain_order=False)
-        for (at,), part in parts:
-            path = self._folder / f"{at:04d}-{self._segments:04d}.arrow"
-            part.select(*NUMBERED).write_ipc_stream(path, compression="uncompressed", compat_level=COMPAT)
+        self._write(pl.concat(self._buffer), "units")
+        if self.names:
+            self._write(pl.concat(self._named), "names")
         self._segments += 1
         self._buffer.clear()
+        self._named.clear()
         self._buffered = 0
+
+    def _write(self, frame: pl.DataFrame, kind: str) -> None:
+        for (at,), part in frame.group_by(home(pl.col("profile"), self.bits).alias("_home")):
+            path = self._folder / f"{kind}-{at:04d}-{self._segments:04d}.arrow"
+            part.drop("_home", strict=False).write_ipc_stream(path, compression="uncompressed", compat_level=COMPAT)
 
     def part(self, at: int, bits: int) -> pl.DataFrame:
         """Return the units of partition `at` of `bits`, which are as many as this has, or more."""
+        return self._read("units", at, bits, pl.DataFrame(schema=NUMBERED))
+
+    def keys_part(self, at: int, bits: int) -> pl.DataFrame:
+        """Return `profile`, `unit` and the texts of the profile keys of such a partition."""
+        schema = {"profile": pl.UInt64(), "unit": pl.UInt64(), **dict.fromkeys(self.terms.keys.profile, pl.String())}
+        return self._read("names", at, bits, pl.DataFrame(schema=schema))
+
+    def _read(self, kind: str, at: int, bits: int, empty: pl.DataFrame) -> pl.DataFrame:
         more = bits - self.bits
-        paths = sorted(self._folder.glob(f"{at >> more:04d}-*.arrow"))
-        found = pl.concat([pl.DataFrame(schema=NUMBERED), *(pl.read_ipc_stream(path) for path in paths)])
+        paths = sorted(self._folder.glob(f"{kind}-{at >> more:04d}-*.arrow"))
+        found = pl.concat([empty, *(pl.read_ipc_stream(path) for path in paths)])
         return found.filter(home(pl.col("profile"), bits) == at) if more else found

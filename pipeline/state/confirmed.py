@@ -28,6 +28,7 @@ from pipeline.state.host import open_shared
 FORMAT = 1
 META = "state.json"
 JOURNAL = "journal"
+DOUBTED = "doubted"
 SALT_BYTES = 16
 # The digests of so many keys are worked on at once.
 PARTITION_UNITS = 250_000
@@ -87,7 +88,7 @@ class Scope:
 class Meta:
     """What the state knows of itself; `bits` partitions by the highest bits of `profile`, `writer` is the run that wrote last.
 
-    `of_job` has the positions of the scopes that a job uses.
+    `of_job` has the positions of the scopes that a job uses. `note` is why no digest is left.
     """
 
     algorithm: str
@@ -98,6 +99,7 @@ class Meta:
     jobs: tuple[str, ...] = ()
     of_job: Mapping[str, Sequence[int]] = field(default_factory=dict)
     writer: str = ""
+    note: str = ""
 
     def to_json(self) -> bytes:
         """Return the file's content."""
@@ -180,8 +182,34 @@ class Confirmed:
         jobs = self.meta.jobs if job in self.meta.jobs or not scopes else (*self.meta.jobs, job)
         of_job = {**self.meta.of_job, **({job: numbers} if scopes else {})}
         self._split(bits if scopes else 0)
-        self._keep(replace(self.meta, scopes=tuple(known), jobs=jobs, of_job=of_job, writer=run))
+        self._keep(replace(self.meta, scopes=tuple(known), jobs=jobs, of_job=of_job, writer=run, note=""))
         return numbers
+
+    def doubt(self, profiles: pl.Series, until_minute: int) -> None:
+        """Keep profile keys whose digests must not be set until a minute; they must have lost them before."""
+        new = profiles.alias("profile").to_frame().with_columns(pl.lit(until_minute, pl.UInt32).alias("until"))
+        write_frame(
+            self.folder / DOUBTED, pl.concat([self._doubted(), new]).group_by("profile").agg(pl.col("until").max())
+        )
+
+    def doubted(self, now_minute: int) -> pl.Series:
+        """Return the profile keys whose digests must not be set now."""
+        return self._doubted().filter(pl.col("until") > now_minute)["profile"]
+
+    def _doubted(self) -> pl.DataFrame:
+        path, schema = self.folder / DOUBTED, {"profile": pl.UInt64(), "until": pl.UInt32()}
+        return read_frame(path, schema) if path.exists() else pl.DataFrame(schema=schema)
+
+    def forget(self, profiles: pl.Series, why: str = "") -> None:
+        """Drop the digests of profile keys, or with `why` all there are; raises StateFault."""
+        for at in range(self.partitions):
+            entries = self.entries(at)
+            hit = pl.lit(True) if why else pl.col("profile").is_in(profiles.implode())
+            self.replace(
+                at, entries.with_columns(pl.when(hit).then(0).otherwise(name).alias(name) for name in ("high", "low"))
+            )
+        if why:
+            self._keep(replace(self.meta, note=why))
 
     def reset(self, why: str) -> None:
         """Forget everything but the salt, which is in use."""
@@ -196,9 +224,15 @@ class Confirmed:
         journal = self._journal()
         return found if journal is None else dropped(found, self._written(at), journal)
 
+    def in_use(self, entries: pl.DataFrame) -> pl.DataFrame:
+        """Return the entries of scopes that a job uses; others are of jobs whose columns have changed since."""
+        used = pl.Series([at for of_job in self.meta.of_job.values() for at in of_job], dtype=pl.UInt16)
+        return entries.filter(entries["scope"].is_in(used.implode()))
+
     def replace(self, at: int, entries: pl.DataFrame) -> None:
-        """Replace a partition."""
-        _write(self._path(at, self.meta.bits), entries.select(*ENTRIES))
+        """Replace a partition by entries to which the journal was applied."""
+        write_frame(self._path(at, self.meta.bits), entries.select(*ENTRIES))
+        (self.folder / JOURNAL / f"{at:04d}").unlink(missing_ok=True)
 
     def write_ahead(self, modes: Mapping[str, Mapping[str, str]], parts: Iterable[tuple[int, pl.DataFrame]]) -> None:
         """Put what is about to be written in the journal: `parts` by partition (WRITTEN), `modes` as `drop_modes` says."""
@@ -206,7 +240,7 @@ class Confirmed:
         folder.mkdir(mode=0o700, exist_ok=True)
         for at, written in parts:
             if written.height:
-                _write(folder / f"{at:04d}", written.select(*WRITTEN))
+                write_frame(folder / f"{at:04d}", written.select(*WRITTEN))
         _write_bytes(folder / META, json.dumps(modes).encode())
 
     def settle(self) -> None:
@@ -238,10 +272,10 @@ class Confirmed:
 
     def _written(self, at: int) -> pl.DataFrame:
         path = self.folder / JOURNAL / f"{at:04d}"
-        return _read(path, WRITTEN) if path.exists() else pl.DataFrame(schema=dict(WRITTEN))
+        return read_frame(path, WRITTEN) if path.exists() else pl.DataFrame(schema=dict(WRITTEN))
 
     def _base(self, at: int) -> pl.DataFrame:
-        return _read(self._path(at, self.meta.bits), ENTRIES)
+        return read_frame(self._path(at, self.meta.bits), ENTRIES)
 
     def _path(self, at: int, bits: int) -> Path:
         return self.folder / f"{bits:02d}-{at:04d}"
@@ -251,7 +285,7 @@ class Confirmed:
         bits, old = max(bits, self.meta.bits), self.meta.bits
         if not self.meta.scopes:
             for at in range(2**bits):
-                _write(self._path(at, bits), pl.DataFrame(schema=dict(ENTRIES)))
+                write_frame(self._path(at, bits), pl.DataFrame(schema=dict(ENTRIES)))
             self.meta = replace(self.meta, bits=bits)
             return
         if bits == old:
@@ -259,7 +293,7 @@ class Confirmed:
         for at in range(2**old):
             of_homes = self._base(at).with_columns(home(pl.col("profile"), bits).alias("home"))
             for to in range(at << (bits - old), (at + 1) << (bits - old)):
-                _write(self._path(to, bits), of_homes.filter(pl.col("home") == to).select(*ENTRIES))
+                write_frame(self._path(to, bits), of_homes.filter(pl.col("home") == to).select(*ENTRIES))
         self._keep(replace(self.meta, bits=bits))
         for at in range(2**old):
             self._path(at, old).unlink(missing_ok=True)
@@ -283,6 +317,15 @@ def unchanged(entries: pl.DataFrame, units: pl.DataFrame, now_minute: int, every
     both = units.join(lately.select("scope", "profile", "unit", "high", "low"), on="unit", suffix="_then")
     same = [pl.col(name) == pl.col(f"{name}_then") for name in ("scope", "profile", "high", "low")]
     return both.filter(same)["number"]
+
+
+def seen_by(entries: pl.DataFrame, units: pl.DataFrame, job_bit: int) -> pl.DataFrame:
+    """Return entries with the job's bit where its dump has them; the same frame where it has it already."""
+    new = ((entries["jobs"] & job_bit) == 0) & entries["unit"].is_in(units["unit"].implode())
+    if not new.any():
+        return entries
+    jobs = pl.when(new).then(pl.col("jobs") | pl.lit(job_bit, pl.UInt16)).otherwise(pl.col("jobs")).alias("jobs")
+    return entries.with_columns(jobs)
 
 
 def with_confirmed(entries: pl.DataFrame, units: pl.DataFrame, job_bit: int, now_minute: int) -> pl.DataFrame:
@@ -356,7 +399,8 @@ def _touched(entries: pl.DataFrame, written: pl.DataFrame, mode: str) -> pl.Seri
     return ((found["spelling"] != found["least"]) | (found["spelling"] != found["most"])).fill_null(False)
 
 
-def _write(path: Path, frame: pl.DataFrame) -> None:
+def write_frame(path: Path, frame: pl.DataFrame) -> None:
+    """Write a frame with a check sum, whole or not at all; raises OSError."""
     into = io.BytesIO()
     frame.write_ipc_stream(into, compression="uncompressed")
     content = into.getbuffer()
@@ -379,8 +423,8 @@ def _write_bytes(path: Path, *parts: bytes | memoryview) -> None:
         os.close(folder)
 
 
-def _read(path: Path, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """Read a file that `_write` wrote; raises StateFault for anything else."""
+def read_frame(path: Path, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Read a file that `write_frame` wrote; raises StateFault for anything else."""
     try:
         content = path.read_bytes()
     except OSError as error:

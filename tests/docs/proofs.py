@@ -255,6 +255,26 @@ PROOFS: dict[int, tuple[str, ...]] = {
         "journeys/test_read_again.py::test_what_a_spreadsheet_saves_is_right",
         "journeys/test_read_again.py::test_formulas_are_defused_and_come_back",
     ),
+    41: (
+        "state/test_confirmed.py::test_a_write_drops_what_it_touches",
+        "state/test_confirmed.py::test_what_is_in_the_journal_counts_for_nothing",
+        "state/test_confirmed.py::test_a_damaged_state_is_a_reason_and_no_error",
+        "changed/test_nights.py::test_a_write_of_another_job_is_noticed",
+        "stage/test_digest.py::test_c_and_polars_do_the_same_arithmetic",
+    ),
+    42: (
+        "stage/test_compare.py::test_the_database_ends_as_if_all_had_been_sent",
+        "changed/test_property.py::test_random_nights_leave_the_same_database",
+    ),
+    43: (
+        "changed/test_nights.py::test_another_job_sends_everything_and_says_why",
+        "state/test_confirmed.py::test_digests_are_due_between_half_and_the_whole_of_full_every",
+        "changed/test_drift.py::test_a_record_that_somebody_changed_is_sent_again",
+    ),
+    44: (
+        "changed/test_gone.py::test_a_key_that_two_dumps_miss_is_gone",
+        "changed/test_gone.py::test_a_dump_that_is_not_whole_shows_nothing",
+    ),
     46: (
         "first/test_plan.py::test_an_empty_database_gets_everything",
         "first/test_plan.py::test_each_field_that_changes_is_listed_with_old_and_new",

@@ -83,11 +83,15 @@ def test_a_small_job_has_the_defaults_of_the_design(write):
         "trim": False,
         "missing_keys": None,
         "skip_lines": 0,
+        "dump": "delta",
         "max_record_bytes": 1024**2,
         "only_new": False,
     }
     assert job.load.model_dump() == {
         "mode": "imports",
+        "send": "all",
+        "full_every": 30,
+        "gone_after": 2,
         "chunk_rows": 10_000,
         "chunk_bytes": 4 * 1024**2,
         "max_row_bytes": 16 * 1024**2,

@@ -1,0 +1,122 @@
+"""Random nights: `send: changed` leaves what `send: all` leaves, with no more writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.sandbox import Sandbox
+from tests.support.job import job_text
+from tests.support.journey import words_of
+from tests.support.shop import JOB, SCHEMA, STRUCTURE, Shop
+from tests.support.soak import SOAK
+
+pytestmark = pytest.mark.usefixtures("sockets")
+
+HEADER = "Nr,City,Points,interest.news,Order.No,Order.Total"
+CHANGED = "load.send=changed"
+
+
+@dataclass(frozen=True)
+class Night:
+    """One night: rows of the dump, rows of another job that writes City, and whether somebody edits a record after it."""
+
+    rows: tuple[str, ...]
+    other: tuple[str, ...]
+    edited: bool
+
+
+cells = {
+    "nr": st.sampled_from(["1", "2", "2", "3", "A", "a"]),
+    "city": st.sampled_from(["", "Ede", "Tiel", "Goes"]),
+    "points": st.sampled_from(["", "0", "7", "x"]),  # x is a reject
+    "news": st.sampled_from(["", "", "yes", "no"]),
+    "no": st.sampled_from(["", "P", "p", "Q"]),
+    "total": st.sampled_from(["", "1.50", "2"]),
+}
+row = st.builds(
+    lambda nr, city, points, news, no, total: ",".join((nr, city, points, news, no, total if no else "")), **cells
+)
+nights = st.lists(
+    st.builds(
+        Night,
+        rows=st.lists(row, min_size=1, max_size=6).map(tuple),
+        other=st.lists(st.builds("{},{}".format, cells["nr"], st.sampled_from(["Hoorn", "Ede"])), max_size=2).map(
+            tuple
+        ),
+        edited=st.booleans(),
+    ),
+    min_size=2,
+    max_size=4,
+)
+
+
+@contextmanager
+def shop_of(ignore_empty: bool) -> Iterator[Shop]:
+    with Sandbox(structure=STRUCTURE) as sandbox, TemporaryDirectory() as folder:
+        shop = Shop(sandbox, Path(folder))
+        zeros = SCHEMA.replace("Integer(nullable", 'Integer(empty="0", nullable')
+        zeros = zeros.replace('alias="Order.Total", nullable', 'alias="Order.Total", empty="0", nullable')
+        shop.write("schema.py", SCHEMA if ignore_empty else zeros)
+        shop.write(
+            "job.yaml",
+            job_text(
+                JOB,
+                {
+                    "schema": "schema.py:All",
+                    "target.key_fields": ["Nr", "Order.No"],
+                    "target.ignore_empty_fields": ignore_empty,
+                    "guards.max_rejects": 99,
+                    "guards.min_records": 0,
+                    "guards.unique_keys": "off",
+                },
+            ),
+        )
+        yield shop
+
+
+OTHER = ("job=other", "schema=schema.py:Shop", "target.key_fields=[Nr]")
+
+
+def run(shop: Shop, night: Night, *settings: str) -> None:
+    """Do what happens in a night."""
+    shop.dump(*night.rows, header=HEADER)
+    shop.done(*settings)
+    if night.other:
+        shop.dump(*night.other)
+        shop.done(*OTHER, *settings)
+
+
+def edit(shop: Shop) -> None:
+    """Change a record from another host, which knows nothing of what was confirmed here."""
+    shop.dump("2,Elsewhere")
+    elsewhere = str(shop.folder / "elsewhere")
+    ran = shop.call("run", shop.job, *words_of(OTHER), "--state-dir", elsewhere, COPERNICA_HOST_DIR=elsewhere)
+    assert ran.exit_code == 0
+
+
+@settings(max_examples=SOAK * 5 or 6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(plan=nights, ignore_empty=st.booleans())
+def test_random_nights_leave_the_same_database(plan: list[Night], ignore_empty: bool) -> None:
+    """Data rules 41-43: whatever the dumps hold, and whoever else writes; once nobody from outside has, or all is old."""
+    with shop_of(ignore_empty) as everything, shop_of(ignore_empty) as changed:
+        edited = False
+        for night in plan:
+            run(everything, night)
+            run(changed, night, CHANGED)
+            assert edited or changed.contents() == everything.contents()
+            assert len(changed.posted()) <= len(everything.posted())
+            if night.edited:
+                edit(everything)
+                edit(changed)
+                edited = True
+        run(everything, plan[-1])
+        run(changed, plan[-1], CHANGED, "load.full_every=0d")
+        assert changed.contents() == everything.contents()
