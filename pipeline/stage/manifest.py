@@ -19,6 +19,8 @@ from pipeline.state.files import sync, sync_tree, write_whole
 NAME = "manifest.json"
 # Of the manifest; one of another version counts as damaged.
 FORMAT = 3
+# Where the lanes of a plan go when only some of its rows are sent.
+PLANNED = "lanes-planned"
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,15 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 
 def _whole(folder: Path, sizes: dict[str, int]) -> bool:
-    """Return whether the files that were staged are there, none of them torn; others may have come since."""
+    """Return whether the files that were staged are there, none of them torn; others may have come since.
+
+    Those of a plan that is applied stand aside, behind the ones that are sent.
+    """
     there = _sizes(folder)
-    return all(there.get(name) == size for name, size in sizes.items())
+    aside = {
+        f"lanes{name.removeprefix(PLANNED)}": size for name, size in there.items() if name.startswith(f"{PLANNED}/")
+    }
+    return all(size in (there.get(name), aside.get(name)) for name, size in sizes.items())
 
 
 def _intake(found: dict[str, Any]) -> Intake:

@@ -20,9 +20,11 @@ from pipeline.errors import JobError, Problem
 from pipeline.state.database import Database
 from pipeline.state.host import open_shared, refuse_network
 
-FORMAT = 1
+FORMAT = 2
+# What makes a file of an older format one of the next.
+MIGRATIONS = {1: "ALTER TABLE about ADD COLUMN latest_ms INTEGER"}
 TABLES = """
-CREATE TABLE about (id TEXT NOT NULL, salt INTEGER NOT NULL, twin TEXT) STRICT;
+CREATE TABLE about (id TEXT NOT NULL, salt INTEGER NOT NULL, twin TEXT, latest_ms INTEGER) STRICT;
 CREATE TABLE run (
     id TEXT PRIMARY KEY, job TEXT NOT NULL, began INTEGER NOT NULL, began_ms INTEGER NOT NULL,
     open INTEGER NOT NULL DEFAULT 1, sent INTEGER NOT NULL DEFAULT 0
@@ -136,6 +138,7 @@ class RegisterFile:
                 ),
             )  # fmt: skip
             self._db.execute("UPDATE run SET sent = sent + 1 WHERE id = ?", (run,))
+            self._db.execute("UPDATE about SET latest_ms = max(coalesce(latest_ms, 0), ?)", (note.sent,))
 
     def final(self, run: str, ordinal: int) -> None:
         """Record that the requests of a chunk can run no more."""
@@ -230,8 +233,8 @@ class RegisterFile:
         return None if found is None else str(found[0])
 
     def latest(self) -> int | None:
-        """Return the latest time of a request that is still on record."""
-        found = self._db.execute("SELECT max(sent_ms) FROM note").fetchone()[0]
+        """Return the latest time of any request, also of those that are forgotten."""
+        found = self._db.execute("SELECT latest_ms FROM about").fetchone()[0]
         return None if found is None else int(found)
 
     def _salted(self, keys: pl.Series) -> pl.Series:
@@ -248,9 +251,12 @@ def _prepare(db: Database, path: Path) -> None:
         if version == 0:
             for statement in TABLES.split(";"):
                 db.execute(statement)
-            db.execute("INSERT INTO about VALUES (?, ?, NULL)", (secrets.token_hex(8), secrets.randbits(62)))
+            db.execute("INSERT INTO about (id, salt) VALUES (?, ?)", (secrets.token_hex(8), secrets.randbits(62)))
             db.execute(f"PRAGMA user_version={FORMAT}")
-    if version not in (0, FORMAT):
+        for older in range(version, FORMAT) if version else ():
+            db.execute(MIGRATIONS[older])
+            db.execute(f"PRAGMA user_version={older + 1}")
+    if version > FORMAT:
         raise JobError(
             Problem(
                 f"the register has format {version}, this version reads {FORMAT}",

@@ -13,7 +13,7 @@ import pytest
 from pipeline.model.columns import Sets
 from pipeline.model.counts import Intake, Staged
 from pipeline.model.files import FileFacts, SourceFile
-from pipeline.stage.manifest import NAME, Manifest
+from pipeline.stage.manifest import NAME, PLANNED, Manifest
 from pipeline.stage.partitions import write_rows
 from pipeline.stage.sample import Expectation
 from tests.support.shop import Shop
@@ -37,6 +37,18 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     manifest = staged(tmp_path)
     write_rows(pl.DataFrame({"Nr": ["1"]}), tmp_path / "later.arrow")
     assert Manifest.read(tmp_path) == manifest
+
+
+def test_the_lanes_of_a_plan_that_is_applied_stand_aside(tmp_path: Path) -> None:
+    """Killed while it was applied, it is resumed with the rows that were planned, not with all of the dump."""
+    manifest = staged(tmp_path)
+    (tmp_path / "lanes").rename(tmp_path / PLANNED)
+    assert Manifest.read(tmp_path) == manifest
+    (tmp_path / "lanes" / "a").mkdir(parents=True)
+    write_rows(pl.DataFrame({"Nr": ["1", "2", "3"]}), tmp_path / "lanes" / "a" / "000000.arrow")
+    assert Manifest.read(tmp_path) == manifest
+    (tmp_path / PLANNED / "a" / "000001.arrow").unlink()
+    assert Manifest.read(tmp_path) is None
 
 
 def shorten(path: Path) -> None:

@@ -284,6 +284,9 @@ def test_the_latest_time_that_was_noted_is_known(opened: Opened) -> None:
     send(notes, 1, at=NOON)
     send(notes, 2, ordinal=2, at=NOON - HOUR)
     assert register.latest() == NOON
+    for ordinal in (1, 2):
+        notes.final(ordinal)
+    assert register.latest() == opened("another state folder").latest() == NOON
 
 
 def test_threads_share_a_register(opened: Opened) -> None:
@@ -396,8 +399,22 @@ def test_a_register_of_a_newer_version_refuses(opened: Opened, tmp_path: Path) -
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version=99")
     connection.close()
-    with pytest.raises(JobError, match="the register has format 99, this version reads 1"):
+    with pytest.raises(JobError, match="the register has format 99, this version reads 2"):
         opened()
+
+
+def test_a_register_of_an_older_version_is_brought_up_to_date(opened: Opened, tmp_path: Path) -> None:
+    """With what it holds."""
+    send(begun(opened(), "full-1"), 1)
+    for path in tmp_path.glob("*/registers/*.sqlite"):
+        connection = sqlite3.connect(path)
+        connection.execute("ALTER TABLE about DROP COLUMN latest_ms")
+        connection.execute("PRAGMA user_version=1")
+        connection.commit()
+        connection.close()
+    register = opened()
+    assert begun(register, "delta-1").held(keys(1), NOON).rows.all()
+    assert register.latest() is None
 
 
 def test_a_folder_that_cannot_be_written_refuses(tmp_path: Path) -> None:

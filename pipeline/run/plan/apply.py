@@ -33,7 +33,7 @@ from pipeline.run.signals import interrupts
 from pipeline.run.stages import Stages
 from pipeline.run.target import LiveTarget, connected, meet
 from pipeline.stage.lanes import Lanes
-from pipeline.stage.manifest import Manifest
+from pipeline.stage.manifest import PLANNED, Manifest
 from pipeline.stage.partitions import write_rows
 from pipeline.state.advice import command
 from pipeline.state.find import find, open_ledger
@@ -163,7 +163,7 @@ def _send(stages: Stages, record: PlanRecord, manifest: Manifest, plan: Prepared
 
 def _narrow(staged: Path, keep: pl.Series) -> None:
     """Leave only some rows, by `_seq`, in the lanes; those of the plan stay beside as `lanes-planned`."""
-    planned, lanes = staged / "lanes-planned", staged / "lanes"
+    planned, lanes = staged / PLANNED, staged / "lanes"
     if not planned.exists():
         lanes.rename(planned)
     every = Lanes(planned)
