@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipeline.errors import RunDamagedError
 from pipeline.model.columns import Sets
 from pipeline.model.counts import Intake, Staged
 from pipeline.model.files import FileFacts, SourceFile
@@ -48,7 +48,8 @@ def test_the_lanes_of_a_plan_that_is_applied_stand_aside(tmp_path: Path) -> None
     write_rows(pl.DataFrame({"Nr": ["1", "2", "3"]}), tmp_path / "lanes" / "a" / "000000.arrow")
     assert Manifest.read(tmp_path) == manifest
     (tmp_path / PLANNED / "a" / "000001.arrow").unlink()
-    assert Manifest.read(tmp_path) is None
+    with pytest.raises(RunDamagedError):
+        Manifest.read(tmp_path)
 
 
 def shorten(path: Path) -> None:
@@ -65,20 +66,16 @@ def shorten(path: Path) -> None:
         lambda folder: (folder / NAME).write_bytes(b""),
         lambda folder: (folder / NAME).write_bytes(b"\xff\xfe"),
         lambda folder: (folder / NAME).write_text("[]"),
-        lambda folder: (folder / NAME).write_text((folder / NAME).read_text().replace('"format": 1', '"format": 0')),
+        lambda folder: (folder / NAME).write_text((folder / NAME).read_text().replace('"format": 2', '"format": 1')),
         lambda folder: (folder / NAME).write_text((folder / NAME).read_text().replace('"accepted"', '"other"')),
     ],
 )
-def test_what_is_torn_counts_as_not_staged(tmp_path: Path, harm: Callable[[Path], object]) -> None:
-    """So that the dumps are read again; nothing is sent from half a file."""
+def test_what_is_torn_is_not_sent(tmp_path: Path, harm: Callable[[Path], object]) -> None:
+    """Nothing is sent from half a file."""
     staged(tmp_path)
     harm(tmp_path)
-    assert Manifest.read(tmp_path) is None
-
-
-def test_nothing_staged_is_no_damage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert Manifest.read(tmp_path) is None
-    assert caplog.records == []
+    with pytest.raises(RunDamagedError, match="what was staged for the run is not whole"):
+        Manifest.read(tmp_path)
 
 
 def test_staged_rows_are_on_disk_before_the_manifest_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,35 +105,20 @@ def test_staged_rows_are_on_disk_before_the_manifest_is(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("harmed", ["manifest.json", "lanes"])
-def test_a_run_whose_staged_rows_are_torn_reads_its_dumps_again(shop: Shop, harmed: str) -> None:
-    """After a power cut, say: the rest is sent, and what was sent is not sent twice."""
+def test_a_run_whose_staged_rows_are_torn_is_closed_and_its_dumps_can_be_run_again(shop: Shop, harmed: str) -> None:
+    """After a power cut, say: no bug, nothing is sent from half a file, and the next run needs no force."""
     shop.dump(*(f"{number},Delft" for number in range(4)))
     busy = {"kind": "429", "method": "POST", "path": "/v4/imports", "retry_after": 600}
     shop.sandbox.set_faults([{**busy, "nth": [2, 3, 4]}])
     ran = shop.run("load.chunk_rows=2", "http.retry_budget_s=1")
     assert (ran.exit_code, ran.records["confirmed"]) == (6, 2), ran.stderr
     shop.sandbox.set_faults([])
-    folder = shop.state / "runs" / ran.document["run"] / "staged"
+    folder, posts = shop.state / "runs" / ran.document["run"] / "staged", len(shop.posted())
     for path in [folder / harmed] if harmed.endswith("json") else sorted((folder / harmed).rglob("*.arrow")):
         path.write_bytes(b"")
     again = shop.resume()
-    assert (again.exit_code, again.records["confirmed"]) == (0, 4), again.stderr
-    assert "staged.damaged" in again.stderr
-    assert shop.numbers() == ["0", "1", "2", "3"]
-    assert len(shop.posted()) == 2 + 1  # the second one was put off once
-
-
-def test_torn_rows_without_their_dump_are_refused_with_the_way_out(shop: Shop) -> None:
-    """No bug, and nothing is sent."""
-    shop.dump(*(f"{number},Delft" for number in range(4)))
-    busy = {"kind": "429", "method": "POST", "path": "/v4/imports", "retry_after": 600}
-    shop.sandbox.set_faults([{**busy, "nth": [2, 3, 4]}])
-    run = shop.run("load.chunk_rows=2", "http.retry_budget_s=1").document["run"]
-    shop.sandbox.set_faults([])
-    (shop.state / "runs" / run / "staged" / "manifest.json").write_text(json.dumps({}))
-    shop.dump("9,Urk")
-    posts = len(shop.posted())
-    again = shop.resume()
-    assert again.exit_code in (4, 6), again.stderr
-    assert "is not the file that the run began with" in again.stderr
+    assert again.exit_code == 6, again.stderr
+    assert "what was staged for the run is not whole" in again.stderr
     assert len(shop.posted()) == posts
+    assert shop.done().records["confirmed"] == 4
+    assert shop.numbers() == ["0", "1", "2", "3"]

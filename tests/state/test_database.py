@@ -87,10 +87,10 @@ def test_the_ledger_is_synced_at_each_verb(tmp_path: Path, verb: str | None) -> 
     """Invariant 7: what was recorded before a request outlives a power cut during it (WAL, synchronous=FULL)."""
     ledger = Ledger(tmp_path)
     try:
-        ledger.begin(entry(), ())
+        ledger.begin(entry())
         if verb is not None:
-            if verb == "resumed":
-                ledger.end(RUN, RunState.INTERRUPTED, {})
+            if verb in ("resumed", "applied"):
+                ledger.end(RUN, RunState.PLANNED, {}, is_open=True)
             VERBS[verb](ledger)
         asked = [ledger._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
         assert asked == ["wal", 2]

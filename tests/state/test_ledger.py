@@ -7,29 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.state.ledger import Ledger, RunEntry, RunState
+from pipeline.state.ledger import Destination, Ledger, RunEntry, RunState
 
 RUN = "shop-1"
 VERBS: dict[str, Callable[[Ledger], None]] = {
+    "met": lambda ledger: ledger.met(RUN, Destination("localhost", "1", 1, {}, "imports")),
     "resumed": lambda ledger: ledger.resumed(RUN),
+    "applied": lambda ledger: ledger.applied(RUN),
     "fell_back": lambda ledger: ledger.fell_back(RUN, "refused"),
-    "staged": lambda ledger: ledger.staged(RUN, 5),
+    "staged": lambda ledger: ledger.staged(RUN, 5, is_open=True),
     "end": lambda ledger: ledger.end(RUN, RunState.DONE, {}),
-    "give_up": lambda ledger: ledger.give_up(RUN),
 }
-OPEN = {"resumed", "give_up"}
 LEGAL = {
-    RunState.RUNNING: set(VERBS),
-    RunState.INCOMPLETE: OPEN,
-    RunState.INTERRUPTED: OPEN,
+    RunState.RUNNING: {"met", "fell_back", "staged", "end"},
+    RunState.PLANNED: {"applied"},
+    RunState.INCOMPLETE: set(),
+    RunState.INTERRUPTED: set(),
     RunState.DONE: set(),
     RunState.REFUSED: set(),
-    RunState.CLOSED: set(),
 }
 
 
 def entry() -> RunEntry:
-    return RunEntry(RUN, "shop", "job.yaml", "{}", None, True, (), "localhost", "1", 1, {}, "imports")
+    return RunEntry(RUN, "shop", "job.yaml", "{}", None, True, ())
 
 
 @pytest.fixture
@@ -40,18 +40,16 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def bring_to(ledger: Ledger, state: RunState) -> None:
-    """Begin the run and bring it to a state."""
-    ledger.begin(entry(), ())
-    if state is RunState.CLOSED:
-        ledger.give_up(RUN)
-    elif state is not RunState.RUNNING:
+    """Begin the run and bring it to a state, closed."""
+    ledger.begin(entry())
+    if state is not RunState.RUNNING:
         ledger.end(RUN, state, {})
 
 
 @pytest.mark.parametrize("state", list(RunState))
 @pytest.mark.parametrize("verb", list(VERBS))
 def test_a_run_moves_only_where_that_is_legal(ledger: Ledger, state: RunState, verb: str) -> None:
-    """What is done, refused or closed stays; only what runs is staged, falls back and ends."""
+    """What has ended stays; only what runs is staged, falls back and ends, and only a plan is applied."""
     bring_to(ledger, state)
     before = ledger.run(RUN)
     if verb in LEGAL[state]:
@@ -68,8 +66,18 @@ def test_a_run_that_is_not_there_does_not_move(ledger: Ledger, verb: str) -> Non
         VERBS[verb](ledger)
 
 
-@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.CLOSED])
-def test_no_run_ends_in_what_is_no_ending(ledger: Ledger, state: RunState) -> None:
-    ledger.begin(entry(), ())
+def test_no_run_ends_as_running(ledger: Ledger) -> None:
+    ledger.begin(entry())
     with pytest.raises(ValueError, match="cannot end"):
-        ledger.end(RUN, state, {})
+        ledger.end(RUN, RunState.RUNNING, {})
+
+
+@pytest.mark.parametrize("state", [RunState.INCOMPLETE, RunState.INTERRUPTED])
+def test_only_an_open_run_is_resumed(ledger: Ledger, state: RunState) -> None:
+    """One that is closed has ended for good."""
+    ledger.begin(entry())
+    ledger.end(RUN, state, {}, is_open=True)
+    ledger.resumed(RUN)
+    ledger.end(RUN, state, {})
+    with pytest.raises(ValueError, match="cannot be resumed"):
+        ledger.resumed(RUN)

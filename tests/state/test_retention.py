@@ -37,11 +37,11 @@ def make(ledger: Ledger) -> MakeRun:
         at = NOW - timedelta(days=days)
         folder = RunFolder.new(ledger.state_dir, job, at)
         file = SourceFile(Path("dump.csv"), "dump.csv", 0, 1, 1)
-        entry = RunEntry(folder.run, job, "job.yaml", "{}", None, True, (), "localhost", "1", 1, {}, "imports")
-        ledger.begin(entry, (file,))
+        ledger.begin(RunEntry(folder.run, job, "job.yaml", "{}", None, True, ()))
+        ledger.found(folder.run, (file,))
         ledger.read(folder.run, [FileFacts(file, sha256, 1, 1, 0, 0, 0, 1, 1)])
         if state is not RunState.RUNNING:
-            ledger.end(folder.run, state, {})
+            ledger.end(folder.run, state, {}, is_open=state is RunState.INCOMPLETE)
         ledger._db.execute(
             "UPDATE run SET started_at = ? WHERE id = ?", (at.isoformat(timespec="milliseconds"), folder.run)
         )
@@ -88,7 +88,7 @@ def test_an_open_run_keeps_everything_until_it_is_closed(ledger: Ledger, make: M
     prune(ledger, "shop", State(), NOW)
     assert len(names(still)) == 9
     assert names(later) == set()
-    ledger._db.execute("UPDATE run SET state = 'done' WHERE id = ?", (still.run,))
+    ledger._db.execute("UPDATE run SET state = 'done', is_open = 0 WHERE id = ?", (still.run,))
     prune(ledger, "shop", State(), NOW + timedelta(days=1))
     assert names(still) == set()
 
