@@ -13,7 +13,7 @@ from pipeline.errors import RunDamagedError
 from pipeline.model.columns import Sets
 from pipeline.model.counts import Intake, Staged
 from pipeline.model.files import FileFacts, SourceFile
-from pipeline.stage.manifest import NAME, PLANNED, Manifest
+from pipeline.stage.manifest import FORMAT, NAME, PLANNED, Manifest
 from pipeline.stage.partitions import write_rows
 from pipeline.stage.sample import Expectation
 from tests.support.shop import Shop
@@ -66,7 +66,9 @@ def shorten(path: Path) -> None:
         lambda folder: (folder / NAME).write_bytes(b""),
         lambda folder: (folder / NAME).write_bytes(b"\xff\xfe"),
         lambda folder: (folder / NAME).write_text("[]"),
-        lambda folder: (folder / NAME).write_text((folder / NAME).read_text().replace('"format": 2', '"format": 1')),
+        lambda folder: (folder / NAME).write_text(
+            (folder / NAME).read_text().replace(f'"format": {FORMAT}', '"format": 1')
+        ),
         lambda folder: (folder / NAME).write_text((folder / NAME).read_text().replace('"accepted"', '"other"')),
     ],
 )
