@@ -36,11 +36,11 @@ show: $(STAMP) ## look at the sandbox of the last make run in a browser: make sh
 	@[ -f $(KEPT) ] || { echo "error: there is nothing to show yet; run: make run" >&2; exit 3; }
 	@$(BIN)/copernica-import sandbox --store $(KEPT) --port $(PORT)
 
-test: $(STAMP) ## run the tests; those of the readers once more with the readers in Python
-	$(BIN)/python -m pytest -n 4 --dist worksteal $(TEST)
+test: $(STAMP) ## run the tests; those of the readers before that with the readers in Python
 ifeq ($(TEST),tests)
 	COPERNICA_READERS=python $(BIN)/python -m pytest -n 2 tests/extract
 endif
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(TEST)
 
 lint: $(STAMP) ## check style and types
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import get_ident
 from typing import BinaryIO
 
 
@@ -20,12 +21,16 @@ def open_private(path: Path) -> BinaryIO:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place, sync it and rename it; raises OSError, and then what stood there stays."""
-    with open_private(part_of(path)) as file:
+    """Write a file beside its place, sync it and rename it; raises OSError, and then what stood there stays.
+
+    Jobs share a state folder: each writer has a part of its own, or one would rename that of another.
+    """
+    part = part_of(path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}"))
+    with open_private(part) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    part_of(path).replace(path)
+    part.replace(path)
     sync(path.parent)
 
 

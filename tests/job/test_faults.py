@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from pipeline.config.problems import REQUIRED, SECTIONS, keys_of
 from pipeline.errors import Problem
+from pipeline.model.job import Load
 from tests.support.job import SMALLEST
 
 
@@ -130,8 +131,7 @@ def test_api_parameters_and_secrets_are_refused_by_name_wherever_they_stand(prob
         ("chunkRows: 1", "did you mean chunk_rows?"),
         ("skip_lines: 1", "skip_lines stands under `source:`"),
         ("ignore: []", "ignore stands at the top"),
-        ("zzz: 1", "remove it; known here are mode, send, full_every, gone_after, chunk_rows, chunk_bytes, "
-                   "max_row_bytes, in_flight, workers, max_calls_per_s, poll, settle_after_s, max_settle_calls, verify_sample"),
+        ("zzz: 1", f"remove it; known here are {', '.join(Load.model_fields)}"),
     ],
 )  # fmt: skip
 def test_an_unknown_key_is_answered_with_what_was_meant(problems, written, do):

@@ -101,6 +101,7 @@ def test_a_small_job_has_the_defaults_of_the_design(write):
         "poll": {"first_s": "auto", "factor": 1.6, "most_s": 60, "give_up_s": 14_400},
         "settle_after_s": 3600,
         "max_settle_calls": 2000,
+        "wait_s": 14_400,
         "verify_sample": 10,
     }
     assert job.http.model_dump() == {"connect_s": 10, "read_s": 60, "import_read_s": 300, "retry_budget_s": 900}
