@@ -89,11 +89,18 @@ class RowRecords:
         self._write("", ())
 
     def reopen(self) -> None:
-        """Let rows whose outcome is unknown be looked up, and sent, again."""
-        self._db.execute(
-            "UPDATE operation SET state = ? WHERE run = ? AND ordinal = ? AND kind = ? AND state = ?",
-            (RowState.SENDING, self._run, self._ordinal, ROW, RowState.UNKNOWN),
-        )
+        """Let rows whose outcome is unknown be looked up, and sent, again: their POSTs cannot arrive any more."""
+        lost = (self._run, self._ordinal)
+        with self._db.transaction():
+            self._db.execute(
+                "DELETE FROM operation WHERE run = ? AND ordinal = ? AND kind <> ? AND state = ? AND position IN (SELECT position"
+                " FROM operation WHERE run = ? AND ordinal = ? AND kind = ? AND state = ?)",
+                (*lost, ROW, SENDING, *lost, ROW, RowState.UNKNOWN),
+            )
+            self._db.execute(
+                "UPDATE operation SET state = ? WHERE run = ? AND ordinal = ? AND kind = ? AND state = ?",
+                (RowState.SENDING, *lost, ROW, RowState.UNKNOWN),
+            )
 
     def has_posted_profiles(self) -> bool:
         """Return whether a profile was, or may have been, POSTed for any row of the run."""

@@ -117,3 +117,46 @@ def test_a_night_that_stops_is_healed_by_the_next(open_shop: OpenShop, name: str
         assert (ran.exit_code, ran.document["open"]) == (0, False), ran.stderr
     assert cities(shop) == expected(dump)
     assert shop.ledger("SELECT count(*) FROM run WHERE is_open") == [(0,)]
+
+
+# On the per-profile method, by action: what goes wrong with a request, once.
+REQUESTS = {
+    "update or add": {"method": "PUT", "path": "*/profiles"},
+    "ignore or add": {"method": "POST", "path": "*/profiles"},
+    "update": {"method": "PUT", "path": "*/profile/*"},
+}
+
+
+@pytest.mark.parametrize("kind", ["empty", "cut", "502", "503", "html", "429"])
+@pytest.mark.parametrize("action", REQUESTS)
+def test_single_requests_are_healed_in_the_same_night(open_shop: OpenShop, action: str, kind: str) -> None:
+    """A request that may be repeated is; one that may not is looked up once it cannot arrive any more."""
+    shop = shop_of(open_shop, "profiles", "full", action)
+    if action == "update":
+        shop.dump(*(f"{number},Old" for number in range(CUSTOMERS)))
+        shop.done("target.action=update or add")
+    ran = night(shop, 0, "full", [wrong(kind, nth=3, **REQUESTS[action])])
+    assert (ran.exit_code, ran.document["open"]) == (0, False), ran.stderr
+    ran = night(shop, 1, "full", [])
+    assert ran.exit_code == 0, ran.stderr
+    last = CITIES[0] if action == "ignore or add" else CITIES[1]
+    assert cities(shop) == {str(number): last for number in range(CUSTOMERS)}
+
+
+@pytest.mark.parametrize("faults", [[wrong("empty", nth=1, **POST)], [wrong("cut", nth=1, **POST)]])
+def test_a_lost_delete_is_settled_in_the_same_night(open_shop: OpenShop, faults: list[dict[str, Any]]) -> None:
+    """Data rule 28: absent is confirmed, what is left goes with a chunk of its own."""
+    shop = shop_of(open_shop, "imports", "full")
+    night(shop, 0, "full", [])
+    shop.dump(*(f"{number}" for number in range(6)), header="Nr")
+    shop.sandbox.set_faults(faults)
+    words = ("target.action=delete", "target.delete_target=profile", "guards.max_deletes=100%", "schema=schema.py:Shop")
+    with leaping(shop.sandbox):
+        ran = shop.run(*words, "job=gone", "ignore=[]")
+    if ran.exit_code == 4:  # the schema wants a city
+        shop.dump(*(f"{number},x" for number in range(6)))
+        shop.sandbox.set_faults(faults)
+        with leaping(shop.sandbox):
+            ran = shop.run(*words, "job=gone")
+    assert (ran.exit_code, ran.document["open"]) == (0, False), ran.stderr
+    assert sorted(cities(shop), key=int) == [str(number) for number in range(6, CUSTOMERS)]

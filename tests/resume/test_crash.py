@@ -42,11 +42,11 @@ def start(here: Journey, *words: str) -> subprocess.Popen[bytes]:
 
 
 def finish(here: Journey, job: Path) -> Ran:
-    """Resume until nothing is left, an hour apart; a run that was killed before it stood in the ledger is run again."""
+    """Resume until nothing is open, an hour apart; a run that was killed before its rows were staged is run again."""
     for _ in range(6):
         here.sandbox.settle(10)
         ran = resume(here)
-        if ran.exit_code == 3:
+        if ran.exit_code == 3 or ran.document["status"] == "interrupted":
             ran = here.call("run", job)
         if ran.exit_code == 0:
             break
