@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.load.by_row import send_by_row
 from pipeline.load.cut import pieces_of
+from pipeline.load.judge import judge
 from pipeline.model.chunk import ChunkState, Reason
 from pipeline.model.outcome import Stop, StopCode, StoppedError
 from pipeline.model.row_state import Why
@@ -57,15 +59,15 @@ class Search:
         loop, target = self._loop, self._loop.loading.job.target
         if target.action == "add" or target.followups:
             once = item.row.reason is Reason.ONCE
-            loop.judge(item, Reason.ONCE, unsendable=once, failed=once)
+            judge(loop, item, Reason.ONCE, unsendable=once, failed=once)
             return True
-        rows = loop.chunk_of(item).rows
+        rows = loop.parting.chunk_of(item).rows
         if rows.height > FEW_ROWS:
             self._pieces(item, PIECES)
         elif loop.loading.falls_back:
-            loop.per_profile(item)
+            send_by_row(loop, item)
         elif rows.height == 1 and item.row.reason is Reason.PIECE:
-            loop.refuse(item, Why("refused_by_api", "", item.row.words or item.row.message or ""))
+            loop.parting.refuse(item, Why("refused_by_api", "", item.row.words or item.row.message or ""))
         else:
             self._pieces(item, rows.height)
         return True
@@ -77,7 +79,7 @@ class Search:
         """
         loop = self._loop
         whole = item.row.reason is not Reason.PIECE
-        pieces = loop.set_apart(item, pieces_of(loop.chunk_of(item).rows, most), Reason.PIECE)
+        pieces = loop.parting.set_apart(item, pieces_of(loop.parting.chunk_of(item).rows, most), Reason.PIECE)
         for piece in pieces:
             loop.check()
             loop.send(piece)

@@ -14,17 +14,18 @@ from typing import TypeVar
 
 import polars as pl
 
-from pipeline.copernica import ApiError
 from pipeline.errors import Problem, RunDamagedError
-from pipeline.load.choice import HARM, refuses_imports
+from pipeline.load.by_row import send_by_row
+from pipeline.load.choice import refuses_imports
 from pipeline.load.cut import Shape
 from pipeline.load.failures import Search
-from pipeline.load.imports import Imports, stop_of
-from pipeline.load.pending import NO_KEYS, Item, Pending
+from pipeline.load.imports import Imports
+from pipeline.load.judge import judge
+from pipeline.load.parting import Parting
+from pipeline.load.pending import NO_KEYS, Item, Pending, log_chunk
 from pipeline.load.profiles.method import Profiles
 from pipeline.load.settle import Reader
 from pipeline.load.waiting import Waiting
-from pipeline.log import get_logger
 from pipeline.model.chunk import Chunk, ChunkState, Reason
 from pipeline.model.job import Job
 from pipeline.model.outcome import Outcome, Stop, StopCode, StoppedError
@@ -100,8 +101,8 @@ class Loop:
         self._method = loading.method
         self._rows = loading.book.rows()
         self._next = max((row.ordinal for row in self._rows), default=0) + 1
-        self._sent = any(row.sending_at is not None for row in self._rows)
-        self._search = Search(self)
+        self.sent = any(row.sending_at is not None for row in self._rows)
+        self._search, self.parting = Search(self), Parting(self)
         self._lost = 0
         self._whole = False  # all cut chunks were taken up
 
@@ -131,9 +132,9 @@ class Loop:
         """Take up the chunks of their own that an earlier process left; base chunks come with their rows."""
         for row in self._rows:
             if row.reason is not Reason.CUT and not row.state.final:
-                self._keep(Item(row, self.loading.parts.read(row.ordinal)["_key"].unique()))
+                self.keep(Item(row, self.loading.parts.read(row.ordinal)["_key"].unique()))
 
-    def _keep(self, item: Item) -> None:
+    def keep(self, item: Item) -> None:
         """Hold a chunk that is not final: the keys of its rows wait."""
         item.keys = item.keys.filter(item.keys != 0)
         if item.row.state is ChunkState.UNKNOWN:
@@ -164,7 +165,7 @@ class Loop:
 
     def _begin(self, chunk: Chunk) -> None:
         """Record a chunk that is new to the ledger, and send it."""
-        chunk = replace(chunk, ordinal=self._number())
+        chunk = replace(chunk, ordinal=self.number())
         row = ChunkRow.of(chunk, self._method)
         self.book.add(row)
         last_of_several = self._whole and self.pending and self.rebuilds
@@ -178,7 +179,8 @@ class Loop:
                 raise
         self.send(Item(row, chunk.keys, chunk))
 
-    def _number(self) -> int:
+    def number(self) -> int:
+        """Return the next free number of a chunk."""
         self._next += 1
         return self._next - 1
 
@@ -187,19 +189,19 @@ class Loop:
         row = item.row
         if row.state is ChunkState.SENDING and row.method == "imports":
             item.row = self.book.unknown(row, "the process ended while the import was sent")
-            self._keep(item)
+            self.keep(item)
             return True
         if row.state is ChunkState.SUBMITTED:
             self._poll(item)
             return True
         if row.state is ChunkState.UNKNOWN:
-            self._keep(item)
+            self.keep(item)
             if item.until is None or self.loading.now() < item.until:
                 return False
             self._read_back(item)
             return True
         if row.state is ChunkState.FAILED:
-            self._keep(item)
+            self.keep(item)
             return self._whole and self.loading.sends and self._search.search(item)
         return self.send(item)
 
@@ -212,114 +214,19 @@ class Loop:
 
     def send(self, item: Item) -> bool:
         """Send what may go of a chunk by the run's method; returns False where all of it has to wait."""
-        chunk = self.chunk_of(item)
+        chunk = self.parting.chunk_of(item)
         if not self.loading.sends or self._lost >= MOST_LOST:
-            self._keep(item)
+            self.keep(item)
             return False
-        waits = self._waits(item, chunk)
+        waits = self.parting.waits(item, chunk)
         if waits.all():
-            return self._hold_all(item, chunk)
+            return self.parting.hold_all(item, chunk)
         if self._method == "profiles" or item.row.method == "profiles":
-            return self.per_profile(item, frozenset(chunk.rows.filter(waits)["_key"]))
-        chunk = self._without_overtaken(item, self._without(item, chunk, waits))
+            return send_by_row(self, item, frozenset(chunk.rows.filter(waits)["_key"]))
+        chunk = self.parting.without_overtaken(item, self.parting.without(item, chunk, waits))
         if chunk.rows.height:
             self._import(item, chunk)
         return True
-
-    def chunk_of(self, item: Item) -> Chunk:
-        """Return the rows of a chunk; those of one of its own are read from disk."""
-        if item.chunk is None:
-            row = item.row
-            made = self.loading.shape.chunk(row.lane, self.loading.parts.read(row.ordinal))
-            if made.digest != row.digest:
-                what = f"the rows of chunk {row.ordinal} are not those that the ledger knows: they have changed on disk"
-                raise RunDamagedError(Problem(what, "the run's folder"))
-            item.chunk = replace(made, ordinal=row.ordinal, cut=row.cut, start=row.start, reason=row.reason)
-        return item.chunk
-
-    def _waits(self, item: Item, chunk: Chunk) -> pl.Series:
-        """Return which rows wait: for earlier rows of their keys, or for an import of another run (data rules 23, 38)."""
-        keys = chunk.rows["_key"]
-        before = self.pending.keys_before(item)
-        held = self.loading.register.held(keys, self.loading.now())
-        item.until = held.until if held.rows.any() else None
-        earlier: pl.Series = keys.is_in(before.implode()) | keys.is_in(self.loading.older.implode())
-        return earlier & (keys != 0) | held.rows
-
-    def _hold_all(self, item: Item, chunk: Chunk) -> bool:
-        """Let a whole chunk wait; one that was cut becomes a chunk of its own, so that its rows need not stay in memory."""
-        if item.row.reason is Reason.CUT and item.row.method != "profiles":
-            self.set_apart(item, [chunk.rows], Reason.HELD)
-            return False
-        self._keep(item)
-        return False
-
-    def _without(self, item: Item, chunk: Chunk, waits: pl.Series) -> Chunk:
-        """Take the rows that have to wait out of a chunk."""
-        if not waits.any():
-            return chunk
-        until = item.until
-        (held,) = self.set_apart(item, [chunk.rows.filter(waits)], Reason.HELD)
-        held.until = until
-        return self.chunk_of(item)
-
-    def _without_overtaken(self, item: Item, chunk: Chunk) -> Chunk:
-        """Take the rows out that another run has overtaken meanwhile: they are not sent any more (data rule 40)."""
-        overtaken = self._overtaken(chunk)
-        if not overtaken.any():
-            return chunk
-        (part,) = self.set_apart(item, [chunk.rows.filter(overtaken)], Reason.HELD)
-        self._set_aside(part, RowState.ASIDE, Why("overtaken", "", "another run has sent this key since"))
-        return self.chunk_of(item)
-
-    def _overtaken(self, chunk: Chunk) -> pl.Series:
-        keys = chunk.rows["_key"]
-        if not (self.loading.again or self.loading.waiting.waited):
-            return pl.repeat(False, keys.len(), eager=True)
-        found: pl.Series = self.loading.register.overtaken(keys, self._columns(chunk))
-        return found & (keys != 0)
-
-    def _columns(self, chunk: Chunk) -> tuple[str, ...] | None:
-        """Return the columns that a chunk writes; None for a delete, which takes the whole record."""
-        if self.loading.job.target.action == "delete":
-            return None
-        return tuple(name for name in chunk.columns if name not in self.loading.shape.keys.profile)
-
-    def _set_aside(self, item: Item, state: RowState, why: Why, **counts: int) -> None:
-        """End a chunk none of whose rows is sent any more."""
-        chunk = self.chunk_of(item)
-        self.loading.records(item.row.ordinal).set_aside(chunk.rows["_seq"], state, why)
-        item.row = self.book.ended(item.row, None, **counts)
-        self._done(item, chunk)
-
-    def refuse(self, item: Item, why: Why) -> None:
-        """End a chunk whose rows Copernica refused for good; they hold nothing any more (data rule 23)."""
-        self._set_aside(item, RowState.FAILED, why, failed=item.row.rows)
-
-    def set_apart(
-        self, item: Item, parts: Iterable[pl.DataFrame], reason: Reason, confirmed: int | None = None
-    ) -> list[Item]:
-        """Make chunks of their own of some rows of a chunk; they are pending, and it is left with the others.
-
-        `confirmed` counts those that are confirmed, in a chunk that was read back.
-        """
-        chunk, items, start = self.chunk_of(item), [], item.row.start
-        seqs = chunk.rows["_seq"]
-        for rows in parts:
-            made = self.loading.shape.chunk(chunk.lane, rows)
-            at = start + int(seqs.index_of(rows["_seq"][0]) or 0)
-            made = replace(made, ordinal=self._number(), cut=chunk.cut, start=at, reason=reason)
-            self.loading.parts.write(made.ordinal, rows)
-            items.append(Item(ChunkRow.of(made, "imports"), made.keys))
-        row = self.book.set_apart(item.row, [one.row for one in items], confirmed)
-        gone = pl.concat([part["_seq"] for part in parts])
-        item.row, item.chunk = row, self.loading.shape.reduced(chunk, chunk.rows.filter(~seqs.is_in(gone.implode())))
-        item.keys = item.chunk.keys
-        if row.state.final:
-            self.pending.remove(item)
-        for one in items:
-            self._keep(one)
-        return items
 
     # imports
 
@@ -328,18 +235,20 @@ class Loop:
         rebuild = self.rebuilds and self._whole and all(one is item for one in self.pending)
         item.row = self.book.sending(item.row, "imports", rebuild=rebuild)
         sent_at = item.row.sent_at
-        loading.register.sending(chunk.ordinal, chunk.keys, self._columns(chunk), sent_at, sent_at + self._settle_after)
+        loading.register.sending(
+            chunk.ordinal, chunk.keys, self.parting.columns(chunk), sent_at, sent_at + self._settle_after
+        )
         loading.hooks.before(chunk)
         sent = loading.imports.send(chunk, rebuild=rebuild)
         if isinstance(sent, int):
-            self._sent = True
+            self.sent = True
             item.row = self.book.submitted(item.row, sent)
             until = sent_at + max(self._settle_after, timedelta(seconds=loading.job.load.poll.give_up_s))
-            loading.register.sending(chunk.ordinal, chunk.keys, self._columns(chunk), sent_at, until)
+            loading.register.sending(chunk.ordinal, chunk.keys, self.parting.columns(chunk), sent_at, until)
             self._lost = 0
             self._poll(item)
         elif sent.state is ChunkState.UNKNOWN:
-            self._sent = True
+            self.sent = True
             self._lose(item, sent)
         else:
             self._not_sent(item, sent)
@@ -348,20 +257,20 @@ class Loop:
         """Poll an import that was accepted until it is final."""
         row = item.row
         outcome = self.loading.imports.settle(row.import_id or 0, row.rows, row.sent_at)
-        _log(row, outcome)
+        log_chunk(row, outcome)
         if outcome.state is ChunkState.CONFIRMED:
-            chunk = self.chunk_of(item)
+            chunk = self.parting.chunk_of(item)
             item.row = self.book.confirmed(row)
-            self._done(item, chunk, chunk.rows)
+            self.done(item, chunk, chunk.rows)
             self._search.succeeded(item)
         elif outcome.state is ChunkState.FAILED:
             self._fail(item, outcome)
         elif outcome.state is ChunkState.UNKNOWN:
             item.row = self.book.unknown(row, outcome.message, outcome.words)
-            self._keep(item)
+            self.keep(item)
         else:
             item.row = self.book.so_far(row, outcome.message)
-            self._keep(item)
+            self.keep(item)
             if outcome.stop is not None:
                 raise StoppedError(outcome.stop)
 
@@ -374,9 +283,9 @@ class Loop:
     def _lose(self, item: Item, outcome: Outcome) -> None:
         """Record a lost answer; nothing more is sent before a GET is answered (data rule 28)."""
         item.row = self.book.unknown(item.row, outcome.message, outcome.words)
-        _log(item.row, outcome)
+        log_chunk(item.row, outcome)
         self._lost += 1
-        self._keep(item)
+        self.keep(item)
         self.loading.waiting.answer()
         if self._lost >= MOST_LOST and not self._whole:
             self._settle()
@@ -388,20 +297,20 @@ class Loop:
         """
         self.loading.register.withdrawn(item.row.ordinal)
         refused = outcome.stop is not None and outcome.stop.code is StopCode.REFUSED
-        _log(item.row, outcome)
+        log_chunk(item.row, outcome)
         item.row = self.book.unsent(item.row, outcome.message, outcome.words)
         if refused and self.loading.closes:
-            self._set_aside(item, RowState.ASIDE, Why("refused_by_api", "", outcome.words))
+            self.parting.set_aside(item, RowState.ASIDE, Why("refused_by_api", "", outcome.words))
             return
-        if refused and not self._sent and self.loading.falls_back and refuses_imports(outcome.words):
+        if refused and not self.sent and self.loading.falls_back and refuses_imports(outcome.words):
             self.loading.fall_back(outcome.message)
             self._method = "profiles"
-            self.per_profile(item)
+            send_by_row(self, item)
             return
-        self._keep(item)
+        self.keep(item)
         raise StoppedError(outcome.stop or Stop(StopCode.AWAY, outcome.message))
 
-    def _done(self, item: Item, chunk: Chunk, confirmed: pl.DataFrame | None = None) -> None:
+    def done(self, item: Item, chunk: Chunk, confirmed: pl.DataFrame | None = None) -> None:
         """Let a chunk go that is final; `confirmed` are its rows that are."""
         self.loading.register.final(item.row.ordinal)
         self.pending.remove(item)
@@ -414,54 +323,6 @@ class Loop:
         if self._watched.len():
             keys = self._watched.filter(self._watched.is_in(rows["_key"].implode()))
             self.final_at |= dict.fromkeys(keys, at)
-
-    # row by row
-
-    def per_profile(self, item: Item, blocked: frozenset[int] = frozenset()) -> bool:
-        """Send a chunk profile by profile, or what is left of it; rows of `blocked` keys wait."""
-        loading, chunk = self.loading, self.chunk_of(item)
-        records = loading.records(chunk.ordinal)
-        if item.row.state is ChunkState.FAILED:
-            reason = item.row.message or ""
-            get_logger().warning("chunk.per_profile", chunk=chunk.ordinal, reason=reason, warning=HARM)
-        loading.profiles.prepare()
-        overtaken = chunk.rows.filter(self._overtaken(chunk))["_seq"]
-        untouched = [seq for seq in overtaken if seq not in records.entries()] if overtaken.len() else []
-        records.set_aside(untouched, RowState.ASIDE, Why("overtaken", "", "another run has sent this key since"))
-        item.row = self.book.sending(item.row, "profiles")
-        loading.register.sending(chunk.ordinal, chunk.keys, self._columns(chunk), item.row.sent_at, None)
-        loading.hooks.before(chunk)
-        self._sent = True
-        tried = loading.profiles.send(chunk.ordinal, chunk.rows, records, blocked)
-        counts: dict[str, int | None] = {
-            "confirmed": tried.confirmed,
-            "failed": tried.failed,
-            "unmatched": tried.unmatched,
-        }
-        if tried.stop is not None or (tried.rest and blocked):
-            item.row = self.book.so_far(item.row, tried.message, unknown=tried.unknown, **counts)
-            self._keep(item)
-            if tried.stop is not None:
-                raise StoppedError(tried.stop)
-        elif tried.unknown and loading.job.target.action != "add":
-            item.row = self.book.unknown(item.row, tried.message, "", rows=tried.unknown, **counts)
-            self._keep(item)
-        else:
-            self._end_rows(item, chunk, records, tried.unknown, counts)
-        return True
-
-    def _end_rows(
-        self, item: Item, chunk: Chunk, records: RowRecords, unknown: int, counts: dict[str, int | None]
-    ) -> None:
-        """End a chunk whose rows all have an outcome; what follows a lost POST of an `add` is set aside."""
-        entries = records.entries()
-        left = [seq for seq in chunk.rows["_seq"] if seq not in entries or entries[seq].state is RowState.SENDING]
-        records.set_aside(left, RowState.ASIDE, Why("not_sent", "", "its profile's own row got no answer"))
-        item.row = self.book.ended(item.row, None, unknown=unknown, **counts)
-        done = [seq for seq, entry in entries.items() if entry.state.confirmed]
-        confirmed = chunk.rows.filter(pl.col("_seq").is_in(done))
-        _log(item.row, Outcome(item.row.state, item.row.message or ""))
-        self._done(item, replace(chunk, rows=chunk.rows.clear()), confirmed)
 
     # what is pending
 
@@ -514,45 +375,7 @@ class Loop:
                 item.until = None
             return
         self.loading.hooks.doubtful(item.keys)
-        self.judge(item, Reason.AGAIN, unsendable=self.loading.job.target.action == "add")
-
-    def judge(self, item: Item, reason: Reason, *, unsendable: bool, failed: bool = False) -> None:
-        """Read a chunk back and record what became of its rows; missing ones become a chunk of their own.
-
-        Where they are `unsendable` they are unknown, or `failed`.
-        """
-        chunk, row = self.chunk_of(item), item.row
-        records = self.loading.records(row.ordinal)
-        try:
-            found = self.loading.reader.read(chunk, row.sent_at)
-        except ApiError as error:
-            raise StoppedError(stop_of(error)) from None
-        if found.unread:
-            self._set_aside(item, RowState.UNKNOWN, Why("answer_lost", "", found.unread), unknown=row.rows)
-            get_logger().warning("chunk.not_read_back", chunk=row.ordinal, rows=row.rows, why=found.unread)
-            return
-        records.set_aside(
-            found.contested, RowState.ASIDE, Why("changed_since", "", "somebody else has changed it since")
-        )
-        gone = pl.concat([found.missing, found.contested])
-        confirmed = chunk.rows.filter(~pl.col("_seq").is_in(gone.implode()))
-        missing = chunk.rows.filter(pl.col("_seq").is_in(found.missing.implode()))
-        log = get_logger().info
-        log("chunk.read_back", chunk=row.ordinal, confirmed=confirmed.height, missing=missing.height,
-            changed_by_others=found.contested.len())  # fmt: skip
-        if unsendable or not missing.height:
-            state, code = (RowState.FAILED, "refused_by_api") if failed else (RowState.UNKNOWN, "answer_lost")
-            records.set_aside(found.missing, state, Why(code, "", row.words or row.message or ""))
-            counts = {"failed" if failed else "unknown": missing.height}
-            item.row = self.book.ended(row, None, confirmed=confirmed.height, **counts)
-        else:
-            self.set_apart(item, [missing], reason, confirmed.height)
-        self._done(item, replace(chunk, rows=gone_rows(chunk, confirmed)), confirmed)
-
-
-def gone_rows(chunk: Chunk, confirmed: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows that a progress bar moves on by."""
-    return confirmed if confirmed.height else chunk.rows.clear()
+        judge(self, item, Reason.AGAIN, unsendable=self.loading.job.target.action == "add")
 
 
 def with_last(items: Iterable[T]) -> Iterator[tuple[T, bool]]:
@@ -563,11 +386,3 @@ def with_last(items: Iterable[T]) -> Iterator[tuple[T, bool]]:
             yield item, False
             item = following
         yield item, True
-
-
-def _log(row: ChunkRow, outcome: Outcome) -> None:
-    log = get_logger()
-    say = log.info if outcome.state is ChunkState.CONFIRMED else log.warning
-    why = {"message": outcome.message} if outcome.message else {}
-    word = row.word if outcome.state is ChunkState.ENDED else outcome.state
-    say(f"chunk.{word}", chunk=row.ordinal, rows=row.rows, phase=row.phase, **why)

@@ -8,7 +8,9 @@ from datetime import datetime
 
 import polars as pl
 
-from pipeline.model.chunk import Chunk
+from pipeline.log import get_logger
+from pipeline.model.chunk import Chunk, ChunkState
+from pipeline.model.outcome import Outcome
 from pipeline.state.chunk_records import ChunkRow
 
 NO_KEYS = pl.Series("_key", [], dtype=pl.UInt64)
@@ -69,3 +71,12 @@ class Pending:
         """Return the keys of the items that come before one in the order of sending."""
         before = [one.keys for one in self._items if one.row.order < item.row.order]
         return pl.concat([NO_KEYS, *before]).unique()
+
+
+def log_chunk(row: ChunkRow, outcome: Outcome) -> None:
+    """Log what became of a chunk, without what the API said."""
+    log = get_logger()
+    say = log.info if outcome.state is ChunkState.CONFIRMED else log.warning
+    why = {"message": outcome.message} if outcome.message else {}
+    word = row.word if outcome.state is ChunkState.ENDED else outcome.state
+    say(f"chunk.{word}", chunk=row.ordinal, rows=row.rows, phase=row.phase, **why)

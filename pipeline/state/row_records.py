@@ -93,8 +93,8 @@ class RowRecords:
         lost = (self._run, self._ordinal)
         with self._db.transaction():
             self._db.execute(
-                "DELETE FROM operation WHERE run = ? AND ordinal = ? AND kind <> ? AND state = ? AND position IN (SELECT position"
-                " FROM operation WHERE run = ? AND ordinal = ? AND kind = ? AND state = ?)",
+                "DELETE FROM operation WHERE run = ? AND ordinal = ? AND kind <> ? AND state = ? AND position IN"
+                " (SELECT position FROM operation WHERE run = ? AND ordinal = ? AND kind = ? AND state = ?)",
                 (*lost, ROW, SENDING, *lost, ROW, RowState.UNKNOWN),
             )
             self._db.execute(

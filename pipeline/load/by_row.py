@@ -1,0 +1,67 @@
+"""Send a chunk profile by profile, with an outcome for each of its rows (wiring)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from pipeline.load.choice import HARM
+from pipeline.load.pending import Item, log_chunk
+from pipeline.log import get_logger
+from pipeline.model.chunk import Chunk, ChunkState
+from pipeline.model.outcome import Outcome, StoppedError
+from pipeline.model.row_state import RowState, Why
+from pipeline.state.row_records import RowRecords
+
+if TYPE_CHECKING:
+    from pipeline.load.loop import Loop
+
+
+def send_by_row(loop: Loop, item: Item, blocked: frozenset[int] = frozenset()) -> bool:
+    """Send a chunk profile by profile, or what is left of it; rows of `blocked` keys wait."""
+    loading, chunk = loop.loading, loop.parting.chunk_of(item)
+    records = loading.records(chunk.ordinal)
+    if item.row.state is ChunkState.FAILED:
+        reason = item.row.message or ""
+        get_logger().warning("chunk.per_profile", chunk=chunk.ordinal, reason=reason, warning=HARM)
+    loading.profiles.prepare()
+    overtaken = chunk.rows.filter(loop.parting.overtaken(chunk))["_seq"]
+    untouched = [seq for seq in overtaken if seq not in records.entries()] if overtaken.len() else []
+    records.set_aside(untouched, RowState.ASIDE, Why("overtaken", "", "another run has sent this key since"))
+    item.row = loop.book.sending(item.row, "profiles")
+    loading.register.sending(chunk.ordinal, chunk.keys, loop.parting.columns(chunk), item.row.sent_at, None)
+    loading.hooks.before(chunk)
+    loop.sent = True
+    tried = loading.profiles.send(chunk.ordinal, chunk.rows, records, blocked)
+    counts: dict[str, int | None] = {
+        "confirmed": tried.confirmed,
+        "failed": tried.failed,
+        "unmatched": tried.unmatched,
+    }
+    if tried.stop is not None or (tried.rest and blocked):
+        item.row = loop.book.so_far(item.row, tried.message, unknown=tried.unknown, **counts)
+        loop.keep(item)
+        if tried.stop is not None:
+            raise StoppedError(tried.stop)
+    elif tried.unknown and loading.job.target.action != "add":
+        item.row = loop.book.unknown(item.row, tried.message, "", rows=tried.unknown, **counts)
+        loop.keep(item)
+    else:
+        _end_rows(loop, item, chunk, records, tried.unknown, counts)
+    return True
+
+
+def _end_rows(
+    loop: Loop, item: Item, chunk: Chunk, records: RowRecords, unknown: int, counts: dict[str, int | None]
+) -> None:
+    """End a chunk whose rows all have an outcome; what follows a lost POST of an `add` is set aside."""
+    entries = records.entries()
+    left = [seq for seq in chunk.rows["_seq"] if seq not in entries or entries[seq].state is RowState.SENDING]
+    records.set_aside(left, RowState.ASIDE, Why("not_sent", "", "its profile's own row got no answer"))
+    item.row = loop.book.ended(item.row, None, unknown=unknown, **counts)
+    done = [seq for seq, entry in entries.items() if entry.state.confirmed]
+    confirmed = chunk.rows.filter(pl.col("_seq").is_in(done))
+    log_chunk(item.row, Outcome(item.row.state, item.row.message or ""))
+    loop.done(item, replace(chunk, rows=chunk.rows.clear()), confirmed)
