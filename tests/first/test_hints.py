@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.editor import editor_schema
-from pipeline.config.problems import MUST_BE_SAID, SECTIONS
+from pipeline.config.problems import REQUIRED, SECTIONS
 from tests.first.test_check import JOB, SCHEMA
 from tests.support.command import Ran, call
 
@@ -62,7 +62,7 @@ def test_the_editor_schema_has_every_key_of_the_job_file() -> None:
         names = {field.alias or name for name, field in model.model_fields.items()} - {"path"}
         assert set(node["properties"]) == names, path
         assert node["additionalProperties"] is False
-        required = {key[-1] for key in MUST_BE_SAID if key[:-1] == path}
+        required = {key[-1] for key in REQUIRED if key[:-1] == path}
         assert required <= set(node.get("required", ())), path
 
 
