@@ -32,6 +32,7 @@ def _changes_file(ctx: click.Context, parameter: click.Parameter, path: Path | N
 )
 @click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit with 10 where there are changes.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N rows.")
+@click.option("--full", is_flag=True, help="As for run; a plan compares every row with the database anyway.")
 @options.force
 @options.wait
 @options.settings
@@ -45,6 +46,7 @@ def command(
     out: Path | None,
     detailed: bool,
     limit: int | None,
+    full: bool,
     forced: tuple[str, ...],
     wait_s: float,
     settings: tuple[str, ...],
@@ -68,6 +70,7 @@ def command(
         job=read,
         files=files,
         limit=limit,
+        full=full,
         forced=frozenset(forced),
         state_dir=folder,
         wait_s=wait_s,
