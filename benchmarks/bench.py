@@ -37,6 +37,7 @@ class Result:
     rows: int
     runs: list[Measured] = field(default_factory=list)
     sink_cpu_s: list[float] = field(default_factory=list)
+    state_bytes: int = 0
     error: str = ""
 
     @property
@@ -85,6 +86,7 @@ class Result:
             "cpu_s": round(self.cpu_s, 3),
             "rows_per_s": round(self.rows / self.best_s),
             "peak_mb": round(self.peak_mb, 1),
+            **({"state_bytes": self.state_bytes} if self.state_bytes else {}),
             "runs": runs,
         }
 
@@ -189,9 +191,16 @@ def _measure_once(result: Result, path: Path, setting: Setting, sink: SinkAt) ->
         "COPERNICA_API_URL": sink.url,
         "COPERNICA_AUTH_URL": f"{sink.url}/authenticate",
     }
+    before = None if case.before is None else dump(setting.data, "adjacent", rows)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         inside = Path(folder) / "state"
-        call = Call(setting.python, setting.other_python, path, sink.url, inside)
+        host = Path(folder) / "host"
+        environment["COPERNICA_HOST_DIR"] = str(host)
+        call = Call(setting.python, setting.other_python, path, sink.url, inside, before)
+        if case.before is not None:
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            subprocess.run(case.before(call), env=environment, check=True, **quiet)
+            os.sync()
         sink.reset()
         cpu_s = sink.counts()["cpu_s"]
         limit_s = max(_LEAST_LIMIT_S, rows / _SLOWEST_ROWS_PER_S)
@@ -201,6 +210,7 @@ def _measure_once(result: Result, path: Path, setting: Setting, sink: SinkAt) ->
             result.error = f"could not be started: {error}"
             return
         counts = sink.counts()
+        result.state_bytes = sum(path.stat().st_size for path in (host / "confirmed").glob("*/*") if path.is_file())
     result.error = _fault_of(case, rows, run, counts["rows"])
     result.runs.append(run)
     result.sink_cpu_s.append(counts["cpu_s"] - cpu_s)
@@ -212,6 +222,8 @@ def _fault_of(case: Case, rows: int, run: Measured, arrived: int) -> str:
         last_words = (run.stderr_tail.strip() or run.stdout.strip())[-_LAST_WORDS_CHARS:]
         return f"exit code {run.exit_code}: {last_words.replace(str(ROOT), '.')}"
     wanted = case.accepted(rows) if case.checks else rows
+    if case.arrives is not None:
+        wanted = case.arrives(rows)
     if case.sends and arrived != wanted:
         return f"{arrived} rows arrived, not {wanted}"
     if not case.sends:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.data import damaged
+from benchmarks.data import changed, damaged
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -15,18 +15,26 @@ SMALL_ROWS = 1_000
 
 @dataclass(frozen=True)
 class Call:
-    """What a command is made from. `python` is the project's, `other_python` the one that has the other tools."""
+    """What a command is made from. `python` is the project's, `other_python` the one that has the other tools.
+
+    `night_before` is the dump that was loaded before.
+    """
 
     python: str
     other_python: str
     dump: Path
     url: str
     scratch: Path
+    night_before: Path | None = None
 
 
 @dataclass(frozen=True)
 class Case:
-    """One section. `scale` multiplies the rows, `rows` replaces them; `sends` is False where nothing reaches the sink."""
+    """One section. `scale` multiplies the rows, `rows` replaces them; `sends` is False where nothing reaches the sink.
+
+    `before` is run first and not measured, on the dump of the variant `adjacent`; `arrives` counts the rows that the measured
+    command then sends.
+    """
 
     name: str
     about: str
@@ -35,6 +43,8 @@ class Case:
     scale: int = 1
     rows: int | None = None
     sends: bool = True
+    before: Callable[[Call], list[str]] | None = None
+    arrives: Callable[[int], int] | None = None
 
     def rows_of(self, rows: int) -> int:
         """Give the rows of its dump when `rows` are asked for."""
@@ -47,7 +57,7 @@ class Case:
     @property
     def checks(self) -> bool:
         """Say whether the rows of a damaged dump are told apart: the product does, the others send what they get."""
-        return self.command in (_run_csv, _run_json, _validate)
+        return self.command in (_run_csv, _run_changed, _run_json, _validate)
 
 
 def _limit(call: Call) -> list[str]:
@@ -68,6 +78,14 @@ def _dlt(way: str) -> Callable[[Call], list[str]]:
 
 def _run_csv(call: Call) -> list[str]:
     return _product(call, "run", "csv.yaml")
+
+
+def _run_changed(call: Call) -> list[str]:
+    return [*_run_csv(call), "--set", "load.send=changed"]
+
+
+def _night_before(call: Call) -> list[str]:
+    return _run_changed(replace(call, dump=call.night_before or call.dump))
 
 
 def _run_json(call: Call) -> list[str]:
@@ -93,10 +111,36 @@ CASES = (
     Case("ndjson", "run, NDJSON", "ndjson", _run_json),
     Case("json", "run, one JSON array", "json", _run_json),
     Case("small", "run, a dump of 1,000 rows", "adjacent", _run_csv, rows=SMALL_ROWS),
+    Case("changed-first", "send: changed, first night", "adjacent", _run_changed),
+    Case(
+        "changed-same",
+        "send: changed, second night, nothing changed",
+        "adjacent",
+        _run_changed,
+        before=_night_before,
+        arrives=lambda _: 0,
+    ),
+    Case(
+        "changed-2%",
+        "send: changed, second night, 2 % changed",
+        "changed",
+        _run_changed,
+        before=_night_before,
+        arrives=changed,
+    ),
     Case("plain", "csv + json + requests, one regex", "adjacent", _plain),
     Case("dlt-arrow", "dlt custom destination, Arrow", "adjacent", _dlt("arrow")),
     Case("dlt-dicts", "dlt custom destination, dicts", "adjacent", _dlt("dicts")),
     Case("run-10x", "ten times the rows: run, adjacent", "adjacent", _run_csv, scale=10),
+    Case(
+        "changed-2%-10x",
+        "ten times the rows: send: changed, second night",
+        "changed",
+        _run_changed,
+        scale=10,
+        before=_night_before,
+        arrives=changed,
+    ),
     Case("scattered-10x", "ten times the rows: run, scattered", "scattered", _run_csv, scale=10),
     Case("unparsed-10x", "ten times the rows: run, bad values", "unparsed", _run_csv, scale=10),
     Case("ndjson-10x", "ten times the rows: run, NDJSON", "ndjson", _run_json, scale=10),

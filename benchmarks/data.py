@@ -15,10 +15,11 @@ from typing import BinaryIO, Literal
 
 import polars as pl
 
-Variant = Literal["adjacent", "scattered", "blank", "unparsed", "ndjson", "json"]
+Variant = Literal["adjacent", "changed", "scattered", "blank", "unparsed", "ndjson", "json"]
 
 SUFFIX: dict[str, str] = {
     "adjacent": "csv",
+    "changed": "csv",
     "scattered": "csv",
     "blank": "csv",
     "unparsed": "csv",
@@ -41,6 +42,8 @@ NUMBERS = ("Points", "Order.Total")
 
 # One row in five is damaged, in the variants that have damage.
 DAMAGE_EVERY, DAMAGE_AT = 5, 2
+# One order in fifty has another status than in `adjacent`, scattered over the whole dump, in the variant `changed`.
+CHANGE_EVERY, CHANGE_AT, CHANGE_STEP = 50, 3, 7_919
 
 _BATCH_ROWS = 250_000
 _FIRST_NAMES = ("anna", "bram", "cees", "daan", "eva", "fien", "gijs", "hugo")
@@ -54,6 +57,11 @@ _STATES = ("open", "paid", "shipped")
 def damaged(variant: str, rows: int) -> int:
     """Count the rows of a variant that must be rejected."""
     return len(range(DAMAGE_AT, rows, DAMAGE_EVERY)) if variant in ("blank", "unparsed") else 0
+
+
+def changed(rows: int) -> int:
+    """Count the rows of the variant `changed` that differ from those of `adjacent`."""
+    return sum(row * CHANGE_STEP % CHANGE_EVERY == CHANGE_AT for row in range(rows))
 
 
 def generate(variant: str, rows: int, path: Path) -> None:
@@ -112,6 +120,11 @@ def _damage(variant: str, frame: pl.DataFrame) -> pl.DataFrame:
             ("Order.Placed", "2023-06-01 25:00:00"),
         )
     row = pl.col("row")
+    if variant == "changed":
+        status = pl.col("Order.Status")
+        other = pl.when(status == "open").then(pl.lit("paid")).otherwise(pl.lit("open"))
+        hit = row * CHANGE_STEP % CHANGE_EVERY == CHANGE_AT
+        frame = frame.with_columns(pl.when(hit).then(other).otherwise(status).alias("Order.Status"))
     for turn, (column, text) in enumerate(spoils):
         hit = (row % DAMAGE_EVERY == DAMAGE_AT) & (row // DAMAGE_EVERY % len(spoils) == turn)
         frame = frame.with_columns(pl.when(hit).then(pl.lit(text)).otherwise(pl.col(column)).alias(column))
