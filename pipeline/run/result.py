@@ -116,9 +116,14 @@ class Tally:
             return Exit.INTERRUPTED
         if stop is not None and not sent and stop.code is not StopCode.WAITING:
             return Exit.API
-        if not self.all_confirmed or self.verified.different or self.rebuild is Rebuild.NOT_DONE:
+        if not self.all_confirmed or self.verified.different or self.rebuild is Rebuild.NOT_DONE or self._passed:
             return Exit.INCOMPLETE
         return Exit.OK
+
+    @property
+    def _passed(self) -> bool:
+        """Return whether a limit was passed with the last rows, so that nothing was left to be stopped (data rule 35)."""
+        return any(problem.guard in ("max_unmatched", "max_deletes") for problem in self.problems)
 
     @property
     def status(self) -> Status:

@@ -66,24 +66,12 @@ def test_asking_how_an_import_stands_uses_no_calls_up(shop: Shop) -> None:
 
 
 def test_the_limit_holds_for_reading_back_too(shop: Shop) -> None:
-    """All is confirmed, but not verified: exit 6, and the message names the guard."""
+    """All is confirmed; that the sample could not be read is a warning, which names the limit."""
     before = calls_before_sending(shop) - 1  # the lookup of one key
     shop.dump("1,Ede", "2,Ede", "3,Ede")
     ran = shop.run(f"guards.max_calls={before + 3}", "guards.unique_keys=off")
-    assert (ran.exit_code, ran.records["confirmed"]) == (6, 3)
-    assert "at: guards.max_calls" in ran.stderr
-
-
-def test_a_failed_import_has_room_to_go_per_profile(shop: Shop) -> None:
-    """More than 1,000 calls, though three were planned; a job that names its limit keeps it (data rule 25 d)."""
-    shop.dump(*(f"{number},Delft" for number in range(520)))
-    shop.sandbox.set_faults([{"kind": "fail", "after_rows": 0}])
-    ran = shop.run("load.mode=auto", "guards.max_calls=200")
-    assert ran.exit_code == 6
-    assert "200 calls were made and no more may be" in ran.stderr
-    ran = shop.run("load.mode=auto", words=("--force", "unfinished_run"))
-    assert (ran.exit_code, ran.records["confirmed"]) == (0, 520), ran.stderr
-    assert ran.document["api_calls"] > 1_000
+    assert (ran.exit_code, ran.records["confirmed"]) == (0, 3)
+    assert "the sample could not be read back: the limit of" in ran.stderr
 
 
 def test_forced_the_limit_never_stops_a_run(shop: Shop) -> None:
@@ -130,8 +118,8 @@ def test_rows_that_find_no_record_are_exit_6_though_all_was_sent(shop: Shop) -> 
     shop.dump("1,Delft")
     ran = shop.run(*UPDATE, "guards.max_unmatched=0")
     assert (ran.exit_code, ran.records["unmatched"], ran.records["confirmed"]) == (6, 1, 1)
-    assert ran.stderr.splitlines()[-1].endswith("with --force max_unmatched --force unfinished_run")
-    shop.done(*UPDATE, "guards.max_unmatched=100%", words=("--force", "unfinished_run"))
+    assert "run again with --force max_unmatched" in ran.stderr
+    shop.done(*UPDATE, "guards.max_unmatched=100%")
 
 
 def test_the_rest_of_a_chunk_is_not_sent_once_too_many_found_no_record(shop: Shop) -> None:

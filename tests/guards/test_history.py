@@ -9,8 +9,6 @@ from collections.abc import Callable
 import pytest
 import zstandard
 
-from pipeline.state.ledger import Ledger, RunEntry
-from tests.support.command import Ran, call
 from tests.support.shop import Shop
 
 ADD = "target.action=add"
@@ -89,82 +87,6 @@ def test_a_part_that_was_sent_counts_and_a_run_that_sent_nothing_does_not(shop: 
     shop.done(ADD, "guards.max_rejects=1", words=("--limit", "1"))
     shop.refused("already_loaded", 5, ADD, "guards.max_rejects=1")
     assert shop.numbers() == ["1"]
-
-
-@pytest.fixture
-def stuck(shop: Shop) -> Ran:
-    """Leave a run unfinished: its second import got no answer and starts in an hour."""
-    shop.dump(*(f"{number},Delft" for number in range(5)))
-    shop.sandbox.set_faults([
-        {"kind": "cut", "method": "POST", "path": "/v4/imports", "nth": 2},
-        {"kind": "delay", "method": "POST", "path": "/v4/imports", "nth": 2, "seconds": 3600},
-    ])  # fmt: skip
-    ran = shop.run("load.chunk_rows=2")
-    assert (ran.exit_code, ran.document["status"]) == (6, "incomplete"), ran.stderr
-    shop.sandbox.set_faults([])
-    return ran
-
-
-def test_a_new_run_is_refused_while_one_that_has_sent_rows_is_unfinished(shop: Shop, stuck: Ran) -> None:
-    """The message names the run and the command that finishes it."""
-    shop.dump("1,Ede")
-    error = shop.refused("unfinished_run", 5)
-    run = stuck.document["run"]
-    assert error["where"] == f"run {run}"
-    assert error["do"].startswith(f"copernica-import resume {run};")
-    assert "3 of 5 rows are confirmed" in error["what"]
-
-
-def test_forced_it_closes_that_run_and_lists_what_was_not_confirmed(shop: Shop, stuck: Ran) -> None:
-    """The list is of positions: chunk, file and lines; the next run needs no force."""
-    shop.dump("1,Ede")
-    ran = shop.forced("unfinished_run")
-    closed = next(event for line in ran.stderr.splitlines() if (event := _event(line)).get("event") == "run.closed")
-    assert closed["run"] == stuck.document["run"]
-    assert closed["places"] == ["chunk 2 (unknown, 2 rows): dump.csv line 4 to dump.csv line 5"]
-    assert (closed["chunks_not_confirmed"], closed["rows_never_sent"]) == (1, 0)
-    assert shop.ledger("SELECT state FROM run WHERE id = ?", stuck.document["run"]) == [("closed",)]
-    assert list((shop.folder / ".copernica-import" / "runs").glob("*/staged")) == []
-    state = ("--state-dir", shop.folder / ".copernica-import")
-    again = call("resume", stuck.document["run"], *state, environment=shop.environment())
-    assert again.exit_code == 5
-    assert again.document["errors"][0]["where"] == f"run {stuck.document['run']}"
-    shop.dump("1,Urk")
-    shop.done()
-
-
-def test_forcing_does_not_close_a_run_when_another_guard_refuses(shop: Shop, stuck: Ran) -> None:
-    """A run is given up for one that sends something, not for one that does not."""
-    shop.dump("1,Ede")
-    ran = shop.run("guards.max_calls=2", words=("--force", "unfinished_run"))
-    assert ran.exit_code == 5
-    assert [error["where"] for error in ran.document["errors"]] == ["guards.max_calls"]
-    assert shop.ledger("SELECT state FROM run WHERE id = ?", stuck.document["run"]) == [("incomplete",)]
-
-
-def test_a_run_that_died_before_it_sent_anything_is_in_nobodys_way(shop: Shop) -> None:
-    """A run that was killed while it read leaves nothing in Copernica."""
-    shop.dump("1,Delft")
-    ledger = Ledger(shop.folder / ".copernica-import")
-    ledger.begin(
-        RunEntry(
-            run="shop-dead",
-            job="shop",
-            job_file="job.yaml",
-            job_copy="{}",
-            limit=None,
-            own_files=True,
-            forced=(),
-            api_host="localhost",
-            account="1",
-            database_id=1,
-            structure={},
-            way="imports",
-        ),
-        (),
-    )
-    ledger.close()
-    shop.done()
 
 
 def test_only_new_skips_files_whose_content_is_confirmed(shop: Shop) -> None:

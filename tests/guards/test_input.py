@@ -204,7 +204,7 @@ def test_nothing_else_can_be_forced(shop: Shop, name: str) -> None:
 def test_forcing_every_guard_sends_no_blank_key(shop: Shop) -> None:
     """What is no guard stands, whatever is forced."""
     shop.dump(*BAD)
-    guards = ("max_rejects", "min_records", "unique_keys", "key_without_index", "max_calls", "unfinished_run")
+    guards = ("max_rejects", "min_records", "unique_keys", "key_without_index", "max_calls")
     ran = shop.run(words=tuple(word for guard in guards for word in ("--force", guard)))
     assert (ran.exit_code, ran.records["rejected"], shop.numbers()) == (0, 1, ["1", "2"])
     assert shop.sandbox.hazards() == []

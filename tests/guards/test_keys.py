@@ -136,7 +136,7 @@ def test_the_per_profile_way_names_doubles_row_by_row(doubled: Shop) -> None:
     doubled.refused("unique_keys", 5, profiles, ALL)
     ran = doubled.run(profiles)
     assert (ran.exit_code, ran.records["confirmed"], ran.records["failed"]) == (6, 1, 1)
-    doubled.done(profiles, ALL, "target.on_several_matches=all", words=("--force", "unfinished_run"))
+    doubled.done(profiles, ALL, "target.on_several_matches=all")
 
 
 def test_lookups_that_cannot_be_trusted_are_refused(journey: Callable[..., Journey]) -> None:
