@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import InputError, Problem
+from pipeline.extract.archives import KINDS
 from pipeline.extract.refusal import Refused, grouped
 from pipeline.model.files import SourceFile
 from pipeline.model.job import Format, format_of
-
-_ARCHIVES = (".gz", ".zst")
 
 
 def find_files(patterns: Sequence[str], folder: Path) -> tuple[SourceFile, ...]:
@@ -81,9 +80,9 @@ def _problem(path: Path, name: str) -> Problem | None:
 
 
 def archive_of(name: str) -> str:
-    """Give the extension of the compression that a file's name promises: `.gz`, `.zst`, or nothing."""
+    """Give the extension of the compression that a file's name promises, such as `.gz`, or nothing."""
     suffix = Path(name).suffix.lower()
-    return suffix if suffix in _ARCHIVES else ""
+    return suffix if suffix in KINDS else ""
 
 
 def known_format(name: str, said: Format | None) -> Format:

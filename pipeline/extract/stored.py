@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
-import zstandard
-
 from pipeline.errors import Problem
+from pipeline.extract.archives import KINDS, BrokenArchiveError, unpacked
 from pipeline.extract.files import archive_of
 from pipeline.extract.refusal import Refused
 from pipeline.model.files import SourceFile
 
 BLOCK_BYTES = 1 << 20
-# Stored bytes of zstd that are decompressed at a time; the number follows what they give, since that is not bounded.
-_LEAST_SLICE, _MOST_SLICE = 64, 1 << 16
-_GZIP_SLICE = 1 << 14
 
 # How files begin that are not text; what they are and what to do with them.
 _NOT_TEXT = (
-    (b"PK\x03\x04", "a zip archive or a workbook", "unpack it, or save the sheet as CSV"),
+    (b"PK\x03\x04", "a zip archive or a workbook", "name an archive of one file .zip, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old office document", "save the sheet as CSV"),
     (b"\x1f\x8b", "gzip data", "name the file .gz"),
     (b"\x28\xb5\x2f\xfd", "zstd data", "name the file .zst"),
-    (b"BZh", "bzip2 data", "unpack it, or compress with gzip or zstd"),
-    (b"\xfd7zXZ\x00", "xz data", "unpack it, or compress with gzip or zstd"),
+    (b"BZh", "bzip2 data", "name the file .bz2"),
+    (b"\xfd7zXZ\x00", "xz data", "name the file .xz"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it"),
     (b"Rar!\x1a\x07", "a rar archive", "unpack it"),
     (b"PAR1", "a parquet file", "export it as CSV or NDJSON"),
@@ -65,7 +60,7 @@ class StoredFile:
         """Give the bytes, decompressed; Refused for an archive that is broken and for data that is no text at all."""
         archive = archive_of(self.file.name)
         stored = self._stored()
-        self._unpacked = {"": _plain, ".gz": self._gunzip, ".zst": self._unzst}[archive](stored)
+        self._unpacked = self._unpack(archive, stored) if archive else stored
         head = b""
         for block in self._unpacked:
             if archive:
@@ -114,64 +109,15 @@ class StoredFile:
         except OSError as error:
             raise Refused(Problem(f"reading failed: {error.strerror}", self.file.name)) from error
 
-    def _gunzip(self, stored: Iterator[bytes]) -> Iterator[bytes]:
-        """Decompress gzip, several members too; zeros behind the last one are padding."""
-        inflate, inside, members = zlib.decompressobj(wbits=31), False, 0
-        for block in _sliced(stored):
-            while block:
-                if not inside:
-                    block = block.lstrip(b"\0") if members else block
-                    if not block:
-                        break
-                    inflate, inside, members = zlib.decompressobj(wbits=31), True, members + 1
-                try:
-                    piece = inflate.decompress(block, BLOCK_BYTES)
-                except zlib.error as error:
-                    raise self._broken("gzip", str(error)) from error
-                if piece:
-                    yield piece
-                inside = not inflate.eof
-                block = inflate.unconsumed_tail if inside else inflate.unused_data
-        if inside:
-            raise self._broken("gzip", "it breaks off")
-
-    def _unzst(self, stored: Iterator[bytes]) -> Iterator[bytes]:
-        """Decompress zstd, several frames too."""
-        make = zstandard.ZstdDecompressor().decompressobj
-        frame, inside, size = make(), False, _LEAST_SLICE
-        for block in stored:
-            at = 0
-            while at < len(block):
-                part = block[at : at + size]
-                try:
-                    piece = frame.decompress(part)
-                except zstandard.ZstdError as error:
-                    raise self._broken("zstd", str(error)) from error
-                at += len(part) - len(frame.unused_data)
-                inside = not frame.eof
-                frame = frame if inside else make()
-                size = max(size // 4, _LEAST_SLICE) if len(piece) > BLOCK_BYTES else min(size * 2, _MOST_SLICE)
-                if piece:
-                    yield piece
-        if inside:
-            raise self._broken("zstd", "it breaks off")
-
-    def _broken(self, kind: str, why: str) -> Refused:
-        what = f"the {kind} archive is broken after about {self.bytes_read:,} stored bytes: {why}"
-        return Refused(Problem(what, self.file.name, "copy or export it again"))
+    def _unpack(self, kind: str, stored: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from unpacked(kind, stored)
+        except BrokenArchiveError as error:
+            what = f"the {KINDS[kind]} archive is broken after about {self.bytes_read:,} stored bytes: {error.why}"
+            what = what if error.damaged else f"the {KINDS[kind]} archive cannot be read: {error.why}"
+            raise Refused(Problem(what, self.file.name, error.do)) from error
 
     def _refuse_not_text(self, head: bytes) -> None:
         for begin, what, do in _NOT_TEXT:
             if head.startswith(begin):
                 raise Refused(Problem(f"is {what}", self.file.name, do))
-
-
-def _sliced(stored: Iterator[bytes]) -> Iterator[bytes]:
-    """Cut blocks into slices: what is left behind a member is copied, so that many small members make many copies."""
-    for block in stored:
-        for at in range(0, len(block), _GZIP_SLICE):
-            yield block[at : at + _GZIP_SLICE]
-
-
-def _plain(stored: Iterator[bytes]) -> Iterator[bytes]:
-    return stored

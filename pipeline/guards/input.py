@@ -101,7 +101,7 @@ def min_share_of_last(guards: Guards, dumps: Dumps) -> Iterator[Problem]:
 
 def _stem(name: str) -> str:
     """Return the name of a file without its folder and compression, with `#` for digits: that of its day changes."""
-    return re.sub(r"[0-9]+", "#", re.sub(r"\.(gz|zst)$", "", name.rpartition("/")[2], flags=re.IGNORECASE))
+    return re.sub(r"[0-9]+", "#", re.sub(r"\.(gz|zst|bz2|xz|zip)$", "", name.rpartition("/")[2], flags=re.IGNORECASE))
 
 
 def _last_of(earlier: Sequence[EarlierFile], stem: str) -> list[int]:

@@ -171,8 +171,8 @@ _FORMATS: dict[str, Format] = {
 
 
 def format_of(name: str) -> Format | None:
-    """Return the format of a dump by the extension of its name, before .gz or .zst; None where it has none that is known."""
-    stem = re.sub(r"\.(gz|zst)$", "", name.lower())
+    """Return the format of a dump by the extension of its name, before that of an archive; None where none is known."""
+    stem = re.sub(r"\.(gz|zst|bz2|xz|zip)$", "", name.lower())
     return _FORMATS.get(re.sub(r"^.*(?=\.[^./\\]*$)", "", stem, flags=re.DOTALL))
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
+import lzma
 import os
 import tracemalloc
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -114,7 +118,12 @@ def test_an_unknown_extension_needs_a_format(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "data", "what", "do"),
     [
-        ("z.zip", b"PK\x03\x04 and more", "is a zip archive or a workbook", "unpack it, or save the sheet as CSV"),
+        (
+            "z.xlsx",
+            b"PK\x03\x04 and more",
+            "is a zip archive or a workbook",
+            "name an archive of one file .zip, or save the sheet as CSV",
+        ),
         ("img.png", b"\x89PNG\r\n\x1a\n", "is an image", "see whether this is the right file"),
         ("z.rar", b"Rar!\x1a\x07\0", "is a rar archive", "unpack it"),
         ("z", b"SQLite format 3\0", "is an SQLite database", "export it as CSV or NDJSON"),
@@ -133,6 +142,47 @@ def test_an_unknown_extension_of_what_is_no_text_is_said_to_be_that(
 DATA = b"a,b\n" + b"".join(b"%d,%d\n" % (number, number * 7919 % 1000003) for number in range(30_000))
 
 
+def _zip(*members: tuple[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def test_a_zip_of_several_files_is_refused(tmp_path: Path):
+    """Which one would be the dump? Also one that begins with a folder, and one whose data is stored as it is."""
+    stored = io.BytesIO()
+    with zipfile.ZipFile(stored, "w") as archive:
+        archive.writestr("x.csv", DATA)
+    for data, why in (
+        (_zip(("x.csv", DATA), ("y.csv", DATA)), "several files"),
+        (_zip(("in/", b"")), "begins with a folder"),
+        (stored.getvalue(), "not deflated"),
+    ):
+        (tmp_path / "x.csv.zip").write_bytes(data)
+        with pytest.raises(InputError, match=why):
+            extract(tmp_path / "x.csv.zip", AB)
+
+
+def test_a_zip_that_was_written_to_a_pipe_is_read(tmp_path: Path):
+    """Sizes and checksum stand behind the data there."""
+
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def seek(self, *_: object) -> int:
+            raise io.UnsupportedOperation
+
+    out = Pipe()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.csv", DATA)
+    (tmp_path / "x.csv.zip").write_bytes(out.getvalue())
+    batches, _ = extract(tmp_path / "x.csv.zip", AB)
+    assert sum(batch.frame.height for batch in batches) == 30_000
+
+
 def _archives() -> dict[str, bytes]:
     half = len(DATA) // 2
     zst = zstandard.ZstdCompressor().compress
@@ -143,6 +193,10 @@ def _archives() -> dict[str, bytes]:
         "padded.csv.gz": gzip.compress(DATA) + b"\0" * 1000,
         "x.csv.zst": zst(DATA),
         "frames.csv.zst": zst(DATA[:half]) + skippable + zst(DATA[half:]),
+        "x.csv.bz2": bz2.compress(DATA),
+        "streams.csv.bz2": bz2.compress(DATA[:half]) + bz2.compress(DATA[half:]),
+        "x.csv.xz": lzma.compress(DATA),
+        "x.csv.zip": _zip(("x.csv", DATA)),
     }
 
 

@@ -160,7 +160,7 @@ def _unused(name: str, taken: Collection[str]) -> str:
 
 def job_name(file: str) -> str:
     """Return a job's name from a dump's: without its folder, extension and date."""
-    stem = re.sub(r"(\.(gz|zst))?$", "", Path(file).name, flags=re.IGNORECASE)
+    stem = re.sub(r"(\.(gz|zst|bz2|xz|zip))?$", "", Path(file).name, flags=re.IGNORECASE)
     stem = re.sub(r"\.[A-Za-z]+$", "", stem)
     bare = re.sub(r"[-_. ]*(?:19|20)[0-9]{2}[-_.]?[0-9]{2}[-_.]?[0-9]{2}.*$", "", stem)
     bare = bare or Path(file).absolute().parent.name

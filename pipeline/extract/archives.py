@@ -1,0 +1,234 @@
+"""Unpack gzip, zstd, bzip2, xz and zip as a stream (pure)."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+
+import zstandard
+
+Blocks = Iterator[bytes]
+
+# The extensions, and the word for each in messages.
+KINDS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz", ".zip": "zip"}
+
+_MOST_PIECE = 1 << 20
+# Stored bytes of zstd that are decompressed at a time; the number follows what they give, since that is not bounded.
+_LEAST_SLICE, _MOST_SLICE = 64, 1 << 16
+# What is left behind a member is copied, so that many small members make many copies: slices keep them short.
+_SLICE = 1 << 14
+
+
+class BrokenArchiveError(Exception):
+    """Why an archive cannot be read; `damaged` is false where it is whole, but not one that is read."""
+
+    def __init__(self, why: str, do: str = "copy or export it again", *, damaged: bool = True) -> None:
+        super().__init__(why)
+        self.why, self.do, self.damaged = why, do, damaged
+
+
+def unpacked(kind: str, stored: Blocks) -> Blocks:
+    """Yield what is packed in the blocks; `kind` is an extension of KINDS. Raises BrokenArchiveError."""
+    yield from {".gz": _gunzip, ".zst": _unzst, ".bz2": _unbz2, ".xz": _unxz, ".zip": _unzip}[kind](stored)
+
+
+def _sliced(stored: Blocks) -> Blocks:
+    for block in stored:
+        for at in range(0, len(block), _SLICE):
+            yield block[at : at + _SLICE]
+
+
+def _gunzip(stored: Blocks) -> Blocks:
+    """Decompress gzip, several members too; zeros behind the last one are padding."""
+    inflate, inside, members = zlib.decompressobj(wbits=31), False, 0
+    for block in _sliced(stored):
+        while block:
+            if not inside:
+                block = block.lstrip(b"\0") if members else block
+                if not block:
+                    break
+                inflate, inside, members = zlib.decompressobj(wbits=31), True, members + 1
+            try:
+                piece = inflate.decompress(block, _MOST_PIECE)
+            except zlib.error as error:
+                raise BrokenArchiveError(str(error)) from error
+            if piece:
+                yield piece
+            inside = not inflate.eof
+            block = inflate.unconsumed_tail if inside else inflate.unused_data
+    if inside:
+        raise BrokenArchiveError("it breaks off")
+
+
+def _unzst(stored: Blocks) -> Blocks:
+    """Decompress zstd, several frames too; long windows up to 2 GiB, as `zstd --long=31` makes them."""
+    make = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj
+    frame, inside, size = make(), False, _LEAST_SLICE
+    for block in stored:
+        at = 0
+        while at < len(block):
+            part = block[at : at + size]
+            try:
+                piece = frame.decompress(part)
+            except zstandard.ZstdError as error:
+                raise BrokenArchiveError(str(error)) from error
+            at += len(part) - len(frame.unused_data)
+            inside = not frame.eof
+            frame = frame if inside else make()
+            size = max(size // 4, _LEAST_SLICE) if len(piece) > _MOST_PIECE else min(size * 2, _MOST_SLICE)
+            if piece:
+                yield piece
+    if inside:
+        raise BrokenArchiveError("it breaks off")
+
+
+def _unbz2(stored: Blocks) -> Blocks:
+    """Decompress bzip2, several streams too."""
+    yield from _streams(stored, bz2.BZ2Decompressor, (OSError, ValueError))
+
+
+def _unxz(stored: Blocks) -> Blocks:
+    """Decompress xz, several streams too; zeros behind one are padding."""
+    yield from _streams(stored, lzma.LZMADecompressor, (lzma.LZMAError,))
+
+
+def _streams(
+    stored: Blocks,
+    make: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor],
+    errors: tuple[type[Exception], ...],
+) -> Blocks:
+    unpack, inside, members = make(), False, 0
+    for block in _sliced(stored):
+        while block:
+            if not inside:
+                block = block.lstrip(b"\0") if members else block
+                if not block:
+                    break
+                unpack, inside, members = make(), True, members + 1
+            try:
+                piece = unpack.decompress(block, _MOST_PIECE)
+                while piece:
+                    yield piece
+                    piece = b"" if unpack.eof or unpack.needs_input else unpack.decompress(b"", _MOST_PIECE)
+            except errors as error:
+                raise BrokenArchiveError(str(error)) from error
+            inside = not unpack.eof
+            block = b"" if inside else unpack.unused_data
+    if inside or not members:
+        raise BrokenArchiveError("it breaks off")
+
+
+_LOCAL, _CENTRAL, _DESCRIPTOR = b"PK\x03\x04", b"PK\x01\x02", b"PK\x07\x08"
+_HEADER = struct.Struct("<4sHHHHHIIIHH")
+_END, _END_RECORD, _ZIP64 = b"PK\x05\x06", struct.Struct("<4sHHHHIIH"), 0xFFFFFFFF
+# The directory of one file, with its longest name, extra field and comment, is shorter.
+_MOST_REST = 1 << 18
+_ENCRYPTED, _HAS_DESCRIPTOR = 1, 8
+_DEFLATED = 8
+
+
+def _unzip(stored: Blocks) -> Blocks:
+    """Decompress the one member of a zip archive as it comes; its checksum is compared."""
+    source = _Source(stored)
+    header = source.take(_HEADER.size)
+    if not header.startswith(_LOCAL):
+        raise BrokenArchiveError("it holds no file")
+    _, _, flags, method, _, _, crc, _, _, name_length, extra_length = _HEADER.unpack(header)
+    name = source.take(name_length)
+    source.take(extra_length)
+    if name.endswith(b"/"):
+        raise BrokenArchiveError("it begins with a folder", "pack the dump alone", damaged=False)
+    if flags & _ENCRYPTED or method != _DEFLATED:
+        raise BrokenArchiveError(
+            "its member is encrypted, or not deflated", "pack the dump with gzip or zstd", damaged=False
+        )
+    inflate, checked = zlib.decompressobj(wbits=-15), 0
+    while not inflate.eof:
+        block = inflate.unconsumed_tail or source.some()
+        try:
+            piece = inflate.decompress(block, _MOST_PIECE)
+        except zlib.error as error:
+            raise BrokenArchiveError(str(error)) from error
+        checked = zlib.crc32(piece, checked)
+        if piece:
+            yield piece
+    source.put_back(inflate.unused_data)
+    if flags & _HAS_DESCRIPTOR:
+        first = source.take(4)
+        (crc,) = struct.unpack("<I", source.take(4) if first == _DESCRIPTOR else first)
+        source.skip_to(_CENTRAL, _LOCAL)
+    if crc != checked:
+        raise BrokenArchiveError("its checksum is another one")
+    _check_end(source)
+
+
+def _check_end(source: _Source) -> None:
+    """See that the directory of the archive follows, names one file, and is whole."""
+    at = source.taken
+    if source.take(4) != _CENTRAL:
+        raise BrokenArchiveError("it holds several files", "pack each dump alone, or unpack it", damaged=False)
+    rest = source.rest()
+    end = rest.find(_END)
+    if end < 0 or len(rest) - end < _END_RECORD.size:
+        raise BrokenArchiveError("it breaks off")
+    _, _, _, _, entries, _, offset, comment = _END_RECORD.unpack_from(rest, end)
+    whole = len(rest) - end == _END_RECORD.size + comment and offset in (at, _ZIP64)
+    if not whole or entries != 1:
+        raise BrokenArchiveError("its directory does not fit")
+
+
+class _Source:
+    """Take bytes off the blocks of a file."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self._blocks = blocks
+        self._rest = b""
+        self._read = 0
+
+    @property
+    def taken(self) -> int:
+        """Return the bytes that were taken so far."""
+        return self._read - len(self._rest)
+
+    def rest(self) -> bytes:
+        """Return all that is left."""
+        pieces = [self._rest]
+        for block in self._blocks:
+            pieces.append(block)
+            if sum(map(len, pieces)) > _MOST_REST:
+                raise BrokenArchiveError("its directory does not fit")
+        return b"".join(pieces)
+
+    def some(self) -> bytes:
+        """Return the next bytes, whatever their number."""
+        found, self._rest = self._rest, b""
+        if not found:
+            found = next(self._blocks, b"")
+            self._read += len(found)
+        if not found:
+            raise BrokenArchiveError("it breaks off")
+        return found
+
+    def take(self, count: int) -> bytes:
+        """Return so many bytes."""
+        while len(self._rest) < count:
+            rest, self._rest = self._rest, b""
+            self._rest = rest + self.some()
+        found, self._rest = self._rest[:count], self._rest[count:]
+        return found
+
+    def put_back(self, data: bytes) -> None:
+        """Return bytes that were taken."""
+        self._rest = data + self._rest
+
+    def skip_to(self, *marks: bytes) -> None:
+        """Pass the sizes of a data descriptor: 8 bytes, or 16 in a large archive."""
+        for _ in range(5):
+            found = self.take(4)
+            self.put_back(found)
+            if found in marks:
+                return
+            self.take(4)
