@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.errors import InputError, Problem
 from pipeline.extract.archives import KINDS
 from pipeline.extract.refusal import Refused, grouped
+from pipeline.extract.remote import Remote, RemoteError, is_url
 from pipeline.model.files import SourceFile
 from pipeline.model.job import Format, format_of
 
@@ -34,6 +35,9 @@ def look_for(patterns: Sequence[str], folder: Path) -> tuple[tuple[SourceFile, .
     problems: list[Problem] = []
     found: dict[str, SourceFile] = {}
     for pattern in patterns:
+        if is_url(pattern):
+            problems += _look_behind(pattern, found)
+            continue
         names = _matches(pattern, folder)
         if not names:
             problems.append(Problem("no file of that name", pattern, "mend the name, or see whether the dump arrived"))
@@ -47,6 +51,31 @@ def look_for(patterns: Sequence[str], folder: Path) -> tuple[tuple[SourceFile, .
             real = os.path.realpath(path)
             found.setdefault(real, SourceFile(path, name, len(found), facts.st_size, facts.st_mtime_ns))
     return tuple(found.values()), tuple(problems)
+
+
+def _look_behind(pattern: str, found: dict[str, SourceFile]) -> list[Problem]:
+    """Add the remote files that a URL or a glob of one names to `found`; returns what is wrong with them."""
+    try:
+        names = sorted(Remote(pattern).names(), key=_natural)
+        if not names:
+            return [Problem("no file of that name", pattern, "correct the name, or see whether the dump arrived")]
+        problems = []
+        for name in names:
+            version = Remote(name).version()
+            if version.size_bytes == 0:
+                problems.append(_empty(name))
+                continue
+            size = version.size_bytes or 0
+            found.setdefault(name, SourceFile(Path(name), name, len(found), size, version.mtime_ns))
+        return problems
+    except RemoteError as error:
+        return [
+            Problem(f"cannot be read: {error}", pattern, "see that it exists and that your credentials may read it")
+        ]
+
+
+def _empty(name: str) -> Problem:
+    return Problem("is empty (0 bytes)", name, "see whether the export went wrong; a header alone is fine")
 
 
 def _matches(pattern: str, folder: Path) -> list[str]:
@@ -69,7 +98,7 @@ def _problem(path: Path, name: str) -> Problem | None:
         if not stat.S_ISREG(facts.st_mode):
             return Problem("is no regular file", name, "write the dump to a file first")
         if facts.st_size == 0:
-            return Problem("is empty (0 bytes)", name, "see whether the export went wrong; a header alone is fine")
+            return _empty(name)
         with path.open("rb"):
             return None
     except UnicodeEncodeError:

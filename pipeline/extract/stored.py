@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import BinaryIO
 
-from pipeline.errors import Problem
+from pipeline.errors import InputError, Problem
 from pipeline.extract.archives import KINDS, BrokenArchiveError, unpacked
 from pipeline.extract.files import archive_of
 from pipeline.extract.refusal import Refused
+from pipeline.extract.remote import RemoteError, RemoteHandle, is_url
 from pipeline.model.files import SourceFile
 
 BLOCK_BYTES = 1 << 20
@@ -37,6 +38,72 @@ _NOT_TEXT = (
 )
 
 
+class _Local:
+    """A file of this machine that is open."""
+
+    def __init__(self, file: SourceFile) -> None:
+        self._file = file
+        self._handle: BinaryIO = file.path.open("rb", buffering=0)
+
+    def read(self, count: int) -> bytes:
+        return self._handle.read(count)
+
+    def unchanged(self, bytes_read: int) -> bool:
+        """Return whether the file is the one that was found, as it was then, and was read to its end."""
+        file, now = self._file, os.fstat(self._handle.fileno())
+        try:
+            named = file.path.stat()
+        except OSError:
+            return False
+        same = named.st_ino == now.st_ino and (file.size_bytes, file.mtime_ns) == (now.st_size, now.st_mtime_ns)
+        return same and bytes_read == now.st_size
+
+    def close(self) -> None:
+        self._handle.close()
+
+
+class _Behind:
+    """A file behind a URL that is open."""
+
+    def __init__(self, file: SourceFile) -> None:
+        self._file = file
+        self._handle = RemoteHandle(file.name)
+        found = (file.size_bytes, file.mtime_ns)
+        self._as_found = found == (self._handle.before.size_bytes or 0, self._handle.before.mtime_ns)
+
+    def read(self, count: int) -> bytes:
+        return self._handle.read(count)
+
+    def unchanged(self, bytes_read: int) -> bool:
+        """Return whether the file is the one that was found, and was read to its end."""
+        size = self._handle.before.size_bytes
+        return self._as_found and self._handle.unchanged() and size in (None, bytes_read)
+
+    def close(self) -> None:
+        self._handle.close()
+
+
+def opened(file: SourceFile) -> _Local | _Behind:
+    """Open a dump; Refused where it cannot be read."""
+    try:
+        return _Behind(file) if is_url(file.name) else _Local(file)
+    except OSError as error:
+        raise Refused(Problem(f"cannot be read: {error.strerror}", file.name)) from error
+    except RemoteError as error:
+        raise Refused(Problem(f"cannot be read: {error}", file.name)) from error
+
+
+def digest_of(file: SourceFile) -> str:
+    """Return the SHA-256 of the stored bytes of a dump; raises InputError where it cannot be read."""
+    try:
+        stored = StoredFile(file)
+        with closing(stored):
+            stored.finish()
+    except Refused as refused:
+        raise InputError(*refused.problems) from None
+    return stored.digest
+
+
 class StoredFile:
     """One file while it is read: `bytes_read` of its stored bytes so far.
 
@@ -51,10 +118,7 @@ class StoredFile:
         self._content_sha256 = hashlib.sha256() if archive_of(file.name) else self._sha256
         self._unpacked: Iterator[bytes] = iter(())
         self._block_bytes = block_bytes
-        try:
-            self._handle: BinaryIO = file.path.open("rb", buffering=0)
-        except OSError as error:
-            raise Refused(Problem(f"cannot be read: {error.strerror}", file.name)) from error
+        self._handle = opened(file)
 
     def blocks(self) -> Iterator[bytes]:
         """Give the bytes, decompressed; Refused for an archive that is broken and for data that is no text at all."""
@@ -78,21 +142,13 @@ class StoredFile:
                     self._content_sha256.update(block)
         for _ in self._stored():
             pass
-        now = os.fstat(self._handle.fileno())
-        self._handle.close()
-        file = self.file
         try:
-            named = file.path.stat()
-        except OSError:
-            named = None
-        before = (file.size_bytes, file.mtime_ns)
-        if (
-            named is None
-            or named.st_ino != now.st_ino
-            or before != (now.st_size, now.st_mtime_ns)
-            or self.bytes_read != now.st_size
-        ):
-            raise Refused(Problem("changed while it was read", file.name, "run again when the export has ended"))
+            unchanged = self._handle.unchanged(self.bytes_read)
+        except RemoteError as error:
+            raise Refused(Problem(f"reading failed: {error}", self.file.name)) from error
+        self._handle.close()
+        if not unchanged:
+            raise Refused(Problem("changed while it was read", self.file.name, "run again when the export has ended"))
         self.digest = self._sha256.hexdigest()
         self.content_digest = self._content_sha256.hexdigest()
 
@@ -108,6 +164,8 @@ class StoredFile:
                 yield block
         except OSError as error:
             raise Refused(Problem(f"reading failed: {error.strerror}", self.file.name)) from error
+        except RemoteError as error:
+            raise Refused(Problem(f"reading failed: {error}", self.file.name)) from error
 
     def _unpack(self, kind: str, stored: Iterator[bytes]) -> Iterator[bytes]:
         try:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.errors import InputError, Problem
+from pipeline.extract.stored import digest_of
 from pipeline.log import get_logger
 from pipeline.model.files import SourceFile
 from pipeline.model.job import Job
@@ -22,18 +21,9 @@ def only_new(job: Job, files: Sequence[SourceFile], ledger: Ledger) -> tuple[Sou
         return tuple(files)
     kept: list[SourceFile] = []
     for file in files:
-        run = ledger.loaded(job.job, _digest(file), confirmed=True)
+        run = ledger.loaded(job.job, digest_of(file), confirmed=True)
         if run is None:
             kept.append(replace(file, index=len(kept)))
         else:
             get_logger().info("file.skipped", file=file.name, confirmed_by=run)
     return tuple(kept)
-
-
-def _digest(file: SourceFile) -> str:
-    try:
-        with file.path.open("rb") as stored:
-            return hashlib.file_digest(stored, "sha256").hexdigest()
-    except OSError as error:
-        problem = Problem(f"cannot be read: {error.strerror}", file.name, "see that it exists and may be read")
-        raise InputError(problem) from None

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import InputError, JobError
@@ -18,6 +23,9 @@ from pipeline.validate.fit import check_schema_for_job
 from pipeline.validate.link import Link
 from pipeline.validate.schema import load_schema
 from pipeline.validate.spec import TargetSchema
+
+# The name of a dump that comes by stdin.
+STDIN = "-"
 
 
 @dataclass(frozen=True)
@@ -61,12 +69,13 @@ class PreparedJob:
         return Validator(self.job, self.link, self.schema.specs, checks, live)
 
 
-def prepare(job: Job, files: Sequence[str] | None) -> PreparedJob:
+def prepare(job: Job, files: Sequence[str] | None, spool: Path | None = None) -> PreparedJob:
     """Load the schema, link it to the job and find the files; `files` as written on the command line, or the job's own.
 
     Raises JobError for a schema that does not fit the job and InputError for files that cannot be read. With `files` None
     the plan is made without any (`check`). Where some are refused at first sight, the start of the others is read, too, so
-    that all such files are named at once (data rule 7).
+    that all such files are named at once (data rule 7). `-` is stdin: it is copied into the folder `spool` first, or into a
+    private one that goes with this process.
     """
     schema = load_schema(job.schema_path, job.folder)
     problems = check_schema_for_job(job, schema)
@@ -75,8 +84,24 @@ def prepare(job: Job, files: Sequence[str] | None) -> PreparedJob:
     link = Link.compile(job, schema.specs)
     if files is None:
         return PreparedJob(job, schema, link, ())
-    found, problems = look_for(files, Path.cwd()) if files else look_for(job.source.files, job.folder)
+    wanted = list(files or job.source.files)
+    stdin = _spooled(spool) if STDIN in wanted else None
+    names = [str(stdin) if name == STDIN else name for name in wanted]
+    found, problems = look_for(names, Path.cwd() if files else job.folder)
+    found = tuple(replace(file, name=STDIN) if file.path == stdin else file for file in found)
     plan = PreparedJob(job, schema, link, found)
     if problems:
         raise InputError(*grouped((*problems, *plan.extraction(batch_rows=1).refusals_at_start())))
     return plan
+
+
+def _spooled(folder: Path | None) -> Path:
+    """Copy stdin into a private file, so that it can be read again by `resume`."""
+    if folder is None:
+        folder = Path(tempfile.mkdtemp(prefix="copernica-import-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / "stdin"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+    return path

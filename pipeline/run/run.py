@@ -99,7 +99,7 @@ def prepared(
 ) -> tuple[Stages, PreparedJob]:
     """Find the files, meet the database and return the run's stages; what is opened is closed with `stack`."""
     job = request.job
-    found = prepare(job, request.files)
+    found = prepare(job, request.files, folder.staged)
     plan = replace(found, files=only_new(job, found.files, ledger))
     ledger.found(folder.run, plan.files)
     client = stack.enter_context(connected(job, environment, stop))
