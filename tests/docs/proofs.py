@@ -227,7 +227,7 @@ PROOFS: dict[int, tuple[str, ...]] = {
     35: (
         "guards/test_input.py::test_all_guards_that_refuse_are_named_and_each_is_forced_by_its_own_name",
         "guards/test_history.py::test_an_add_of_content_that_was_sent_before_is_refused",
-        "guards/test_history.py::test_a_new_run_is_refused_while_one_that_has_sent_rows_is_unfinished",
+        "guards/test_history.py::test_neither_packing_nor_a_new_state_folder_makes_content_new",
         "guards/test_input.py::test_files_on_the_command_line_are_measured_but_a_run_with_a_limit_is_not",
         "guards/test_input.py::test_each_file_is_compared_with_those_of_its_name",
         "guards/test_input.py::test_fewer_new_files_than_expected_are_refused",
