@@ -158,3 +158,16 @@ def test_an_add_asks_nothing_and_makes_every_row(journey: Callable[..., Journey]
     assert (counts(plan), plan.document["plan"]["calls_made"]) == ({"create": 2}, 0)
     assert applied(here, plan).exit_code == 0
     assert len(here.profiles("Shop")) == 3
+
+
+def test_the_last_row_of_a_key_ends_last_also_where_it_changes_nothing(journey: Callable[..., Journey]) -> None:
+    """Only the first row has a new order total; sent alone it would put its older city on top."""
+    here = opened(journey, "C1,Ede,,,,,O1,1\nC1,Delft,,,,,O2,2\n")
+    assert call(here, "run").exit_code == 0
+    here.write("dump.csv", HEADER + "C1,Ede,,,,,O1,5\nC1,Delft,,,,,O2,2\n")
+    plan = call(here, "plan")
+    assert plan.document["plan"]["records"] == {"profile": {"unchanged": 1}, "Order": {"update": 1, "unchanged": 1}}
+    assert counts(plan) == {"update": 2}
+    assert applied(here, plan).exit_code == 0
+    assert [one["fields"]["City"] for one in here.profiles("Shop")] == ["Delft"]
+    assert counts(call(here, "plan")) == {"unchanged": 2}

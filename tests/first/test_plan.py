@@ -170,12 +170,10 @@ def test_several_matches_and_doubtful_keys_are_told_apart(journey: Callable[...,
     narrow = ("--set", "target.key_fields=[CustomerID]", "--set", "schema=profile.py:Shop",
               "--set", "ignore=[Order.OrderID, Order.Total]")  # fmt: skip
     assert call(here, "run", *narrow, "--set", "target.action=add").exit_code == 0
-    here.write("dump.csv", HEADER + "C1,Goes,1,1,,,,\nÇ1,Goes,1,1,,,,\nC2,Ede,,,,,,\n")
-    ran = call(here, "plan", *narrow, "--force", "unique_keys")
-    assert counts(ran) == {"create": 1, "several": 1, "not_checked": 1} or counts(ran) == {
-        "create": 1,
-        "not_checked": 2,
-    }
+    here.write("dump.csv", HEADER + "C1,Goes,1,1,,,,\nC2,Ede,,,,,,\n")
+    assert counts(call(here, "plan", *narrow, "--force", "unique_keys")) == {"create": 1, "several": 1}
+    here.write("dump.csv", HEADER + "Ç1,Goes,1,1,,,,\n")
+    assert counts(call(here, "plan", *narrow, "--force", "unique_keys")) == {"not_checked": 1}
 
 
 def test_lookups_are_taken_where_they_are_cheaper(journey: Callable[..., Journey]) -> None:
