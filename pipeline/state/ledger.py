@@ -156,6 +156,7 @@ class Ledger:
         refuse_network(state_dir, "the ledger")
         path = state_dir / "ledger.sqlite"
         self.state_dir = state_dir
+        connection = None
         try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
@@ -163,6 +164,8 @@ class Ledger:
             self._db = Database(connection, RLock())
             self._prepare(path)
         except (OSError, sqlite3.Error) as error:
+            if connection is not None:
+                connection.close()
             raise JobError(Problem(f"the ledger cannot be opened: {error}", str(path), _way_on(error))) from None
 
     def _prepare(self, path: Path) -> None:
