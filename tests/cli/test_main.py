@@ -146,7 +146,7 @@ def test_force_takes_the_names_of_guards_only(call, guard):
     known = re.findall(r"'(\w+)'", called.document["errors"][0]["what"])
     assert set(known) >= {
         "max_rejects", "min_records", "min_share_of_last", "max_deletes", "already_loaded", "unique_keys",
-        "key_without_index", "unfinished_run", "max_unmatched", "max_calls",
+        "key_without_index", "max_unmatched", "max_calls",
     }  # fmt: skip
 
 
