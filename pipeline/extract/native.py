@@ -32,6 +32,8 @@ def _plain(name: str, reason: str) -> ModuleType:
 
 @cache
 def _warn(reason: str) -> None:
-    what = "the compiled readers are not there, so that CSV is read about ten times slower and JSON about forty times"
+    what = (
+        "the compiled readers are not there, so that CSV is read about twenty times slower and JSON about ninety times"
+    )
     do = "install a C compiler and run pip install --force-reinstall copernica-import, or use its wheel"
     get_logger().warning("readers.in_python", what=what, reason=reason, do=do)

@@ -1,6 +1,6 @@
 """Split CSV bytes into records in plain Python, for installations without the compiled scanner (pure).
 
-The same automaton, events and results as `_csv`, some ten times slower: where a line holds nothing odd it is split as it
+The same automaton, events and results as `_csv`, some twenty times slower: where a line holds nothing odd it is split as it
 stands, a line of whole quoted fields goes through the csv module, and all else is walked field by field.
 """
 
