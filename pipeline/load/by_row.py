@@ -33,13 +33,19 @@ def send_by_row(loop: Loop, item: Item, blocked: frozenset[int] = frozenset()) -
     item.row = loop.book.sending(item.row, "profiles")
     loading.register.sending(chunk.ordinal, chunk.keys, loop.parting.columns(chunk), item.row.sent_at, None)
     loading.hooks.before(chunk)
-    loop.sent = True
+    writes = loop.loading.writes()
     tried = loading.profiles.send(chunk.ordinal, chunk.rows, records, blocked)
     counts: dict[str, int | None] = {
         "confirmed": tried.confirmed,
         "failed": tried.failed,
         "unmatched": tried.unmatched,
     }
+    if tried.stop is not None and tried.rest == chunk.rows.height and writes == loop.loading.writes():
+        item.row = loop.book.unsent(item.row, tried.message)
+        loading.register.withdrawn(chunk.ordinal)
+        loop.keep(item)
+        raise StoppedError(tried.stop)
+    loop.sent = True
     if tried.stop is not None or (tried.rest and blocked):
         item.row = loop.book.so_far(item.row, tried.message, unknown=tried.unknown, **counts)
         loop.keep(item)

@@ -61,7 +61,8 @@ class Loading:
     `cut` yields the chunks, the same ones each time. `method` is how the run sends; `falls_back` says that rows may go per
     profile where imports do not serve, after `fall_back` was called with the reason. `older` are the keys of open runs that
     are older: their rows come first. `again` says that others may have sent something since the rows were staged. With
-    `sends` False nothing is sent, what is on its way is settled. `closes` gives up chunks that Copernica refuses.
+    `sends` False nothing is sent, what is on its way is settled. `closes` gives up chunks that Copernica refuses. `writes`
+    counts the changing calls that were answered with success.
     """
 
     job: Job
@@ -77,6 +78,7 @@ class Loading:
     waiting: Waiting
     interrupted: Event
     now: Callable[[], datetime]
+    writes: Callable[[], int]
     method: str
     falls_back: bool
     fall_back: Callable[[str], None]

@@ -164,6 +164,7 @@ class Loader:
             waiting=context.waiting,
             interrupted=context.stop,
             now=client.server_now,
+            writes=lambda: client.writes,
             method=self.choice.way,
             falls_back=self.choice.falls_back and job.target.action != "add",
             fall_back=self._fall_back,

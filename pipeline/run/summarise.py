@@ -122,7 +122,8 @@ def problems(stages: Stages) -> Iterator[Problem]:
     tally, load = stages.tally, stages.tally.load
     if tally.refusal is not None:
         yield from tally.refusal.problems
-    troubles = [row for row in load.rows if row.word not in ("confirmed", "held", "split")]
+    why = None if load.stop is None else load.stop.message
+    troubles = [row for row in load.rows if row.word not in ("confirmed", "held", "split") and row.message != why]
     for row in troubles[:MOST_TROUBLES]:
         yield _trouble(row, stages)
     if len(troubles) > MOST_TROUBLES:

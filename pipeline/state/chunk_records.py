@@ -160,7 +160,13 @@ class ChunkBook:
     def sending(self, row: ChunkRow, method: str, *, rebuild: bool = False) -> ChunkRow:
         """Record that it may be on the wire from now on."""
         legal = LEGAL_BY_ROW if method == "profiles" else LEGAL[ChunkState.SENDING]
-        changes = {"sending_at": self._now(), "method": method, "attempts": row.attempts + 1, "rebuild": rebuild}
+        changes = {
+            "sending_at": self._now(),
+            "method": method,
+            "attempts": row.attempts + 1,
+            "rebuild": rebuild,
+            "ended_at": None,
+        }
         return self._move(row, ChunkState.SENDING, legal, **changes)
 
     def submitted(self, row: ChunkRow, import_id: int) -> ChunkRow:
@@ -201,7 +207,7 @@ class ChunkBook:
 
     def so_far(self, row: ChunkRow, message: str, **counts: int | None) -> ChunkRow:
         """Record how far a chunk came that stays in its state."""
-        return self._move(row, row.state, (row.state,), message=message, **counts)
+        return self._move(row, row.state, (row.state,), message=message, ended_at=self._now(), **counts)
 
     def set_apart(self, row: ChunkRow, parts: Sequence[ChunkRow], confirmed: int | None = None) -> ChunkRow:
         """Record chunks whose rows leave `row`, at once; with none left of its own it is split.

@@ -396,10 +396,13 @@ class Ledger:
     def chunks(self, run: str) -> tuple[ChunkRow, ...]:
         """List the chunks of a run that are recorded, by ordinal.
 
-        One that is being sent per profile is counted by its rows; those that may be on the wire are unknown.
+        One that is being sent per profile is counted by its rows; those that may be on the wire are unknown. One that stopped
+        has its counts.
         """
         return tuple(
-            self._counted(run, one) if one.state is ChunkState.SENDING and one.method == "profiles" else one
+            self._counted(run, one)
+            if one.state is ChunkState.SENDING and one.method == "profiles" and one.ended_at is None
+            else one
             for one in ChunkBook(self._db, run).rows()
         )
 
