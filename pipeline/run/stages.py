@@ -102,7 +102,7 @@ class Stages:
     def _stopped_by(self, error: PipelineError) -> None:
         """Keep why the run stopped; where it broke off while rows went out, now or before, the ledger says how far it came."""
         self.tally.refusal = error
-        if not self.tally.load.accepted and self.tally.to_send:
+        if self.tally.to_send:
             with suppress(OSError, sqlite3.Error):
                 self.tally.load = LoadReport(self.tally.to_send, self.context.ledger.chunks(self.id.run))
 
