@@ -108,6 +108,7 @@ def run_and_settle(here: Journey, job: Path) -> Ran:
     ran = here.call("run", job)
     if ran.exit_code == 6:
         here.sandbox.settle(10)
+        here.sandbox.advance(3700)
         ran = resume(here)
     return ran
 
