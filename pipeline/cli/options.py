@@ -17,6 +17,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 job: Decorator = click.argument("job", type=click.Path(path_type=Path))
 files: Decorator = click.argument("files", nargs=-1, metavar="[FILE]...")
+limit: Decorator = click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N rows.")
 settings: Decorator = click.option(
     "--set",
     "settings",

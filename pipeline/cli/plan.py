@@ -31,7 +31,7 @@ def _changes_file(ctx: click.Context, parameter: click.Parameter, path: Path | N
     help="List every change in FILE.csv or FILE.ndjson.",
 )
 @click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit with 10 where there are changes.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N rows.")
+@options.limit
 @click.option("--full", is_flag=True, help="As for run; a plan compares every row with the database anyway.")
 @options.force
 @options.wait

@@ -14,7 +14,7 @@ from pipeline.run.request import RunRequest
 @click.command("run")
 @options.job
 @options.files
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take only the first N rows.")
+@options.limit
 @click.option("--full", is_flag=True, help="With load.send: changed, send what is unchanged, too.")
 @options.force
 @options.wait

@@ -22,6 +22,7 @@ def _table(ctx: click.Context, parameter: click.Parameter, path: Path | None) ->
 @click.command("validate")
 @options.job
 @options.files
+@options.limit
 @click.option(
     "--accepted",
     type=click.Path(path_type=Path),
@@ -43,6 +44,7 @@ def _table(ctx: click.Context, parameter: click.Parameter, path: Path | None) ->
 def command(
     job: Path,
     files: tuple[str, ...],
+    limit: int | None,
     accepted: Path | None,
     rejects: Path | None,
     origin: bool,
@@ -70,5 +72,6 @@ def command(
         accepted=accepted,
         rejects=rejects,
         origin=origin,
+        limit=limit,
     )
     return show(validate(request, Reporter()), as_json=as_json)

@@ -57,7 +57,7 @@ class RunRequest:
 class ValidateRequest:
     """Extract and validate without network; `accepted` and `rejects` are .csv or .ndjson files to write.
 
-    `origin` adds `_file, _line, _record` to the accepted rows.
+    `origin` adds `_file, _line, _record` to the accepted rows; `limit` takes the first rows only, None takes all.
     """
 
     job: Job
@@ -65,6 +65,7 @@ class ValidateRequest:
     accepted: Path | None
     rejects: Path | None
     origin: bool
+    limit: int | None = None
 
 
 @dataclass(frozen=True)

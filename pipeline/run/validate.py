@@ -35,9 +35,9 @@ def validate(request: ValidateRequest, reporter: Reporter) -> Summary:
     try:
         with accepted_writer(request, plan) as keep:
             with rejects:
-                tally.intake = take_in(plan, None, rejects, keep, limit=None, reporter=reporter)
+                tally.intake = take_in(plan, None, rejects, keep, limit=request.limit, reporter=reporter)
             tally.staged.accepted = tally.intake.valid
-            check_guards(plan.job, tally, frozenset(), Dumps())
+            check_guards(plan.job, tally, frozenset(), Dumps(limited=request.limit is not None))
     except InputError as error:
         tally.refusal = error
     return summarise_validation(plan.job, tally, rejects.path, time.monotonic() - started_s)
