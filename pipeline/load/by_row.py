@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def send_by_row(loop: Loop, item: Item, blocked: frozenset[int] = frozenset()) -> bool:
-    """Send a chunk profile by profile, or what is left of it; rows of `blocked` keys wait."""
+    """Send a chunk profile by profile, or what is left of it; rows of `blocked` keys wait.
+
+    Returns whether anything was done: where all that is left has to wait, asking again at once would change nothing.
+    """
     loading, chunk = loop.loading, loop.parting.chunk_of(item)
     records = loading.records(chunk.ordinal)
     if item.row.state is ChunkState.FAILED:
@@ -29,6 +32,7 @@ def send_by_row(loop: Loop, item: Item, blocked: frozenset[int] = frozenset()) -
     loading.profiles.prepare()
     overtaken = chunk.rows.filter(loop.parting.overtaken(chunk))["_seq"]
     untouched = [seq for seq in overtaken if seq not in records.entries()] if overtaken.len() else []
+    known = (item.row.confirmed, item.row.failed, item.row.unknown)
     records.set_aside(untouched, RowState.ASIDE, Why("overtaken", "", "another run has sent this key since"))
     item.row = loop.book.sending(item.row, "profiles")
     loading.register.sending(chunk.ordinal, chunk.keys, loop.parting.columns(chunk), item.row.sent_at, None)
@@ -51,7 +55,8 @@ def send_by_row(loop: Loop, item: Item, blocked: frozenset[int] = frozenset()) -
         loop.keep(item)
         if tried.stop is not None:
             raise StoppedError(tried.stop)
-    elif tried.unknown and loading.job.target.action != "add":
+        return known != (item.row.confirmed, item.row.failed, item.row.unknown)
+    if tried.unknown and loading.job.target.action != "add":
         item.row = loop.book.unknown(item.row, tried.message, "", rows=tried.unknown, **counts)
         loop.keep(item)
     else:

@@ -131,9 +131,14 @@ class Loop:
     # what the ledger has
 
     def _take_up_parts(self) -> None:
-        """Take up the chunks of their own that an earlier process left; base chunks come with their rows."""
+        """Take up the chunks of their own that an earlier process left; base chunks come with their rows.
+
+        The register learns of those that are final.
+        """
         for row in self._rows:
-            if row.reason is not Reason.CUT and not row.state.final:
+            if row.state.final:  # it may have been killed between the ledger and the register
+                self.loading.register.final(row.ordinal)
+            elif row.reason is not Reason.CUT:
                 self.keep(Item(row, self.loading.parts.read(row.ordinal)["_key"].unique()))
 
     def keep(self, item: Item) -> None:

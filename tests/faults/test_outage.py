@@ -125,7 +125,7 @@ target:
   ignore_empty_fields: true
   followups: false
   rebuild: false
-load: {{mode: {mode}, workers: 4, chunk_rows: 2, poll: {{first_s: 0, most_s: 0.05, give_up_s: 5}}}}
+load: {{mode: {mode}, workers: 4, chunk_rows: 2, wait_s: 0, poll: {{first_s: 0, most_s: 0.05, give_up_s: 5}}}}
 http: {{retry_budget_s: 1, read_s: 10, import_read_s: 10}}
 """
 ROWS = 40

@@ -59,7 +59,7 @@ ignore: [{ignored}]
 schema: schema.py:{schema}
 target: {{api: {api}, database: Hostile, action: {action}, key_fields: [{keys}],
   ignore_empty_fields: {ignore}, followups: false, rebuild: false}}
-load: {{mode: {mode}, chunk_rows: {chunk}}}
+load: {{mode: {mode}, chunk_rows: {chunk}, wait_s: 0}}
 guards: {{max_rejects: 100%, min_records: 0, max_calls: 100000}}
 """
 COLUMNS = ("CustomerID", "Name", "Remarks", "Order.OrderID", "Order.Note")

@@ -56,15 +56,16 @@ def test_an_accepted_value_is_in_no_log_no_error_and_no_ledger(shop: Makes, api:
 
 @pytest.mark.parametrize("way", ["imports", "profiles"])
 def test_a_key_that_has_several_profiles_is_named_by_their_ids(shop: Makes, way: str) -> None:
-    """By the guard before the imports, by the row's failure on the other way; `failed.csv` has the row."""
+    """By the guard before the imports, by the row's failure on the other way, in `failed.csv`, which has the row."""
     traces, job = shop(HEADER + ACCEPTED, mode=way)
     world = traces.here.sandbox
     for _ in range(2):
         make_profile(traces)
     assert traces.call("run", job, "--json") == (5 if way == "imports" else 6)
-    assert "1 and 2" in "".join(traces.said) or "1, 2" in "".join(traces.said)
-    holds_none(said(traces), PRIVATE, LONG, PRIVATE.partition("@")[0])
     failed = [path for path in traces.files() if path.name == "failed.csv"]
+    named = "".join([*traces.said, *(path.read_text() for path in failed)])
+    assert "1 and 2" in named or "1, 2" in named
+    holds_none(said(traces), PRIVATE, LONG, PRIVATE.partition("@")[0])
     assert len(failed) == (way == "profiles")
     assert all(LONG in path.read_text() and PRIVATE in path.read_text() for path in failed)
     assert len(world.contents("Shop")["profiles"]) == 2

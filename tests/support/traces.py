@@ -74,7 +74,7 @@ target:
   ignore_empty_fields: true
   followups: false
   rebuild: false
-load: {{mode: {mode}, workers: 2, chunk_rows: 2, poll: {{first_s: 0, most_s: 0.05, give_up_s: 0.5}}}}
+load: {{mode: {mode}, workers: 2, chunk_rows: 2, wait_s: 0, poll: {{first_s: 0, most_s: 0.05, give_up_s: 0.5}}}}
 guards: {{max_rejects: 3}}
 http: {{retry_budget_s: 1, read_s: {read_s}, import_read_s: {read_s}}}
 """
