@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from pipeline import __version__
+from pipeline.errors import JobError, Problem
 
 # Name and one line for the help. The module of each is `pipeline.cli.NAME`, its command is called `command`.
 COMMANDS = {
@@ -30,6 +31,11 @@ COMMANDS = {
     "sandbox": "Serve a local Copernica to try things on.",
 }
 
+# Commands that the pipeline cannot do yet, with what to do instead.
+NOT_YET = {
+    "undo": "mend the dump and run it again; `copernica-import explain JOB KEY` shows what was sent for a customer"
+}
+
 
 class Commands(click.Group):
     """The commands of `COMMANDS`, in that order."""
@@ -39,7 +45,9 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Import a command."""
+        """Import a command; raises JobError for one that is not built yet."""
+        if cmd_name in NOT_YET:
+            raise JobError(Problem(f"{cmd_name} is not built yet", "copernica-import", NOT_YET[cmd_name]))
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"pipeline.cli.{cmd_name}").command

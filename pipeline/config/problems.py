@@ -12,7 +12,20 @@ from pydantic_core import ErrorDetails
 
 from pipeline.config.yaml import Fault, KeyPath, Node, written_path
 from pipeline.errors import shown
-from pipeline.model.job import ColumnTarget, Guards, Http, Job, Load, Metrics, Notify, Poll, Source, State, Target
+from pipeline.model.job import (
+    ColumnTarget,
+    Engine,
+    Guards,
+    Http,
+    Job,
+    Load,
+    Metrics,
+    Notify,
+    Poll,
+    Source,
+    State,
+    Target,
+)
 
 # The mappings of the job file whose keys are fixed.
 SECTIONS: Mapping[KeyPath, type[BaseModel]] = {
@@ -23,6 +36,7 @@ SECTIONS: Mapping[KeyPath, type[BaseModel]] = {
     ("load", "poll"): Poll,
     ("http",): Http,
     ("guards",): Guards,
+    ("engine",): Engine,
     ("notify",): Notify,
     ("metrics",): Metrics,
     ("state",): State,

@@ -16,6 +16,9 @@ from pipeline.model.job import ColumnTarget, Job, Source, format_of
 # Keys that the pipeline cannot honour yet, with what to write instead.
 NOT_YET: tuple[tuple[KeyPath, Callable[[Any], bool], str], ...] = (
     (("load", "in_flight"), lambda said: said != 1, "leave it at 1"),
+    (("load", "before"), lambda said: said is not False, "leave it at false"),
+    (("engine", "processes"), lambda said: said != 1, "leave it at 1"),
+    (("engine", "dask"), lambda said: said is not None, "leave it out"),
 )
 
 _KEYS: KeyPath = ("target", "key_fields")

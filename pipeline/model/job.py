@@ -268,6 +268,7 @@ class Load(Frozen):
     settle_after_s: Seconds = 3600
     max_settle_calls: Annotated[int, Field(ge=0)] = 2000
     wait_s: Seconds = 14400
+    before: bool = False
     verify_sample: Annotated[int, Field(ge=0)] = 10
 
 
@@ -305,6 +306,13 @@ class State(Frozen):
     keep_rejects: Days = 30
     keep_before: Days = 30
     keep_runs: Days = 400
+
+
+class Engine(Frozen):
+    """Where several files are read: in processes of this machine, or by the scheduler of a cluster."""
+
+    processes: Annotated[int, Field(ge=1)] = 1
+    dask: Text | None = None
 
 
 def _one_or_several(value: Any) -> Any:
@@ -349,6 +357,7 @@ class Job(Frozen):
     load: Load
     http: Http = Http()
     guards: Guards = Guards()
+    engine: Engine = Engine()
     notify: Notify = Notify()
     metrics: Metrics = Metrics()
     state: State = State()

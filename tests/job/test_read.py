@@ -102,6 +102,7 @@ def test_a_small_job_has_the_defaults_of_the_design(write):
         "settle_after_s": 3600,
         "max_settle_calls": 2000,
         "wait_s": 14_400,
+        "before": False,
         "verify_sample": 10,
     }
     assert job.http.model_dump() == {"connect_s": 10, "read_s": 60, "import_read_s": 300, "retry_budget_s": 900}

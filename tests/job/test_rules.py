@@ -10,7 +10,12 @@ from pipeline.errors import Problem
 from pipeline.model.job import Limit
 from tests.support.job import SMALLEST
 
-NOT_YET_SAID = {"load.in_flight": "2"}
+NOT_YET_SAID = {
+    "load.in_flight": "2",
+    "load.before": "true",
+    "engine.processes": "2",
+    "engine.dask": "tcp://scheduler:8786",
+}
 
 
 def test_the_tests_below_know_all_that_is_not_built_yet():
@@ -33,6 +38,9 @@ def test_what_is_not_built_yet_is_refused_with_a_clear_word(problems, key, value
         ("target.api", "v1", "v1"),
         ("load.mode", "profiles", "profiles"),
         ("load.in_flight", "1", 1),
+        ("load.before", "false", False),
+        ("engine.processes", "1", 1),
+        ("engine.dask", "null", None),
         ("guards.min_share_of_last", "80%", 0.8),
         ("guards.min_new_files", "2", 2),
         ("guards.max_age", "26h", 26 * 3600),
