@@ -180,7 +180,7 @@ def go_on(stages: Stages) -> str:
         finish = command("resume", stages.id.run, state_dir=state_dir)
         return f"The run is open: the next run of the job deals with it; to finish it now: {finish}"
     if tally.aside:
-        return "The run is closed. " + " ".join(_of_file(name, count, stages) for name, count in tally.aside.items())
+        return "The run is closed. " + "; ".join(_of_file(name, count, stages) for name, count in tally.aside.items())
     if code is Exit.OK and tally.skipped_files and not tally.intake.facts:
         return f"Nothing is new: all {len(tally.skipped_files)} files were confirmed by earlier runs; nothing was sent."
     if code is Exit.OK and (tally.intake.malformed or tally.intake.rejected):
@@ -202,7 +202,8 @@ def _of_file(name: str, count: int, stages: Stages) -> str:
         "unknown.csv": "see in Copernica whether they are there" if _adds(stages) else f"run them again: {again}",
         "open.csv": f"those that are still right can be run: {again}",
     }[name]
-    return f"{counted(count, 'row')} in {path}: {advice}."
+    # No full stop: it would become part of the last path when the command is pasted.
+    return f"{counted(count, 'row')} in {path}: {advice}"
 
 
 def _adds(stages: Stages) -> bool:
