@@ -80,5 +80,6 @@ def command(
     if planned is None or summary.exit_code:
         return show(summary, as_json=as_json, quiet=quiet)
     text = "" if quiet and not planned.changes else screen(planned, summary.line(), summary.go_on)
-    tell(summary.to_dict(), text, as_json=as_json)
-    return CHANGES if detailed and planned.changes else 0
+    exit_code = CHANGES if detailed and planned.changes else 0
+    tell(summary.to_dict() | {"exit_code": exit_code}, text, as_json=as_json)
+    return exit_code
