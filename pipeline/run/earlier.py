@@ -63,7 +63,7 @@ def finish(
     row: RunRow,
     *,
     older: pl.Series = NO_KEYS,
-    superseded_by: pl.Series | None = None,
+    superseded_by: pl.DataFrame | None = None,
     max_settle_calls: int | None = None,
     closes: bool = True,
 ) -> Summary:
@@ -113,10 +113,11 @@ def run_id(context: Context, row: RunRow, max_settle_calls: int | None = None) -
     return RunId(row.id, job, files, row.limit, forced, folder, choice, row.way, row.own_files, resumed=True)
 
 
-def keys_of(stages: Stages) -> pl.Series:
-    """Return the keys of all staged rows of a run."""
-    frames = Lanes(stages.id.folder.staged / "lanes").partitions(("_key",))
-    return pl.concat([NO_KEYS, *(frame["_key"].unique() for frame in frames)]).unique()
+def keys_of(stages: Stages) -> pl.DataFrame:
+    """Return `_key` and `_full` of all staged rows of a run."""
+    schema = {"_key": pl.UInt64, "_full": pl.UInt64}
+    frames = Lanes(stages.id.folder.staged / "lanes").partitions(tuple(schema))
+    return pl.concat([pl.DataFrame(schema=schema), *(frame.unique() for frame in frames)])
 
 
 def open_keys(context: Context, row: RunRow) -> pl.Series:

@@ -37,6 +37,8 @@ from pipeline.state.chunk_records import ChunkRow
 # A chunk of the per-profile method takes three or more calls a row, so it is smaller than an import: progress shows by
 # chunks.
 PROFILE_CHUNK_ROWS = 1000
+# What is asked of rows that are open.
+OPEN = dict.fromkeys(("_seq", "_set", "_key", "_full"), pl.UInt64)
 
 
 @dataclass
@@ -108,13 +110,13 @@ class Loader:
         return KeyIndex(self.id.folder.path).noting(chunks)
 
     def open_rows(self) -> pl.DataFrame:
-        """Return `_seq` and `_key` of the rows whose outcome can still change."""
+        """Return number, keys and set (`OPEN`) of the rows whose outcome can still change."""
         rows = self.context.ledger.chunks(self.id.run)
         cuts = {row.cut: row for row in rows if row.reason is Reason.CUT}
         parts = [row for row in rows if row.reason is not Reason.CUT]
-        found = [pl.DataFrame(schema={"_seq": pl.UInt64, "_key": pl.UInt64})]
+        found = [pl.DataFrame(schema=OPEN)]
         for chunk in self.chunks():
-            row, frame = cuts.get(chunk.cut), chunk.rows.select("_seq", "_key")
+            row, frame = cuts.get(chunk.cut), chunk.rows.select(*OPEN)
             if row is not None and not row.state.final:
                 apart = self.parts.positions(one.ordinal for one in parts if one.cut == row.cut)
                 frame = self._undecided(row, frame.filter(~pl.col("_seq").is_in(apart.implode())))
@@ -122,7 +124,7 @@ class Loader:
                 found.append(frame)
         for row in parts:
             if not row.state.final:
-                found.append(self._undecided(row, self.parts.read(row.ordinal).select("_seq", "_key")))
+                found.append(self._undecided(row, self.parts.read(row.ordinal).select(*OPEN)))
         return pl.concat(found)
 
     def _undecided(self, row: ChunkRow, frame: pl.DataFrame) -> pl.DataFrame:

@@ -301,12 +301,12 @@ class Stages:
 
     # the end
 
-    def close(self, *, superseded_by: pl.Series | None = None) -> None:
-        """Close the run: what it did not confirm is written to its files, but for rows of keys that a newer dump has."""
+    def close(self, *, superseded_by: pl.DataFrame | None = None) -> None:
+        """Close the run: what it did not confirm is written to its files, but for rows whose key a newer dump has."""
         self.tally.closed = True
         self._write_aside(superseded_by)
 
-    def _write_aside(self, superseded_by: pl.Series | None = None) -> None:
+    def _write_aside(self, superseded_by: pl.DataFrame | None = None) -> None:
         """Write failed.csv, unknown.csv and open.csv; in the last stands what is open once the run is closed."""
         if self.manifest is None or self.tally.plan is not None:
             return
@@ -317,7 +317,7 @@ class Stages:
         still_open = frozenset(unsent["_seq"])
         rows = [row for row in self.context.ledger.not_confirmed(self.id.run) if row[0] not in still_open]
         if self.tally.closed and still_open:
-            left = unsent if superseded_by is None else unsent.filter(~pl.col("_key").is_in(superseded_by.implode()))
+            left = unsent if superseded_by is None else _not_in(superseded_by, unsent, self.manifest.sets)
             rows += [(at, RowState.ASIDE, NOT_SENT) for at in left["_seq"]]
         if rows or any(self.id.folder.path.glob("*.csv")):
             files = SetAsideFiles(
@@ -381,3 +381,10 @@ def check_guards(job: Job, tally: Tally, forced: frozenset[str], dumps: Dumps) -
     problems = unforced(check_input(job.guards, tally.intake, good, dumps), forced)
     if problems:
         raise InputError(*problems, *tally.intake.hints)
+
+
+def _not_in(newer: pl.DataFrame, rows: pl.DataFrame, sets: Sets) -> pl.DataFrame:
+    """Leave out the rows whose key a newer dump has; of one that carries a collection the key of the subprofile counts too."""
+    of_profile = pl.col("_set") & pl.lit((1 << len(sets.collections)) - 1, pl.UInt64) == 0
+    same = pl.col("_full").is_in(newer["_full"].implode())
+    return rows.filter(~(same | of_profile & pl.col("_key").is_in(newer["_key"].implode())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from typing import Any
 
@@ -117,6 +118,24 @@ def test_a_night_that_stops_is_healed_by_the_next(open_shop: OpenShop, name: str
         assert (ran.exit_code, ran.document["open"]) == (0, False), ran.stderr
     assert cities(shop) == expected(dump)
     assert shop.ledger("SELECT count(*) FROM run WHERE is_open") == [(0,)]
+
+
+def test_an_order_that_a_full_dump_no_longer_has_is_set_aside(open_shop: OpenShop) -> None:
+    """A newer dump that has the customer has not the order: what was not sent of it is written to open.csv."""
+    orders = {"schema": "schema.py:Orders", "target.key_fields": ["Nr", "Order.No"], "source.dump": "full"}
+    shop = open_shop(changes={"load.chunk_rows": 1, "http.retry_budget_s": 1, **orders})
+    shop.dump("1,Ede,A", "2,Ede,A", "2,Ede,B", header="Nr,City,Order.No")
+    shop.sandbox.set_faults(STOPPED["everything is down"])
+    with leaping(shop.sandbox):
+        first = shop.run()
+    assert (first.exit_code, first.document["open"]) == (6, True), first.stderr
+    shop.sandbox.set_faults([])
+    shop.dump("1,Delft,A", "2,Delft,B", header="Nr,City,Order.No")
+    with leaping(shop.sandbox):
+        ran = shop.run()
+    assert ran.exit_code == 0, ran.stderr
+    with (shop.state / "runs" / first.document["run"] / "open.csv").open(encoding="utf-8") as file:
+        assert [(row["Nr"], row["Order.No"]) for row in csv.DictReader(file)] == [("2", "A")]
 
 
 # On the per-profile method, by action: what goes wrong with a request, once.
