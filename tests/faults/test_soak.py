@@ -1,0 +1,251 @@
+"""Sequences of nights with random faults and kills: nothing lost, doubled or old, and no run open at the end."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.support.nights import leaping
+from tests.support.places import ROOT
+from tests.support.shop import Shop
+from tests.support.soak import SOAK
+
+pytestmark = pytest.mark.usefixtures("sockets")
+
+CRASH = [sys.executable, "-m", "tests.resume.crash"]
+CUSTOMERS = 12
+# The seeds of a plain run: two short sequences, each with a kill, one of each method.
+PLAIN = (3, 8)
+# Of the state beside the job: what a run in a fresh folder must not find.
+STATE = (".copernica-import", "host", "user-state")
+# How a run ends that has taken nothing of its dump, which has to be brought again.
+NOT_TAKEN = ("refused", "interrupted")
+
+REQUESTS: list[dict[str, str]] = [
+    {},
+    {"method": "GET"},
+    {"method": "POST", "path": "*/imports"},
+    {"method": "GET", "path": "*/import/*"},
+    {"method": "PUT", "path": "*/profiles"},
+    {"method": "PUT"},
+    {"method": "GET", "path": "*/profiles"},
+    {"method": "GET", "path": "*/identity"},
+]
+LOST: list[dict[str, Any]] = [
+    *({"kind": kind} for kind in ("refuse", "empty", "cut", "502", "503", "504", "429", "html", "expire")),
+    *({"kind": kind, "done": True} for kind in ("502", "503", "504", "html")),
+]
+# A refusal for good, and an import that fails: the only two that may set rows of a delta aside.
+REFUSED: list[dict[str, Any]] = [
+    {"kind": "400", "message": "Not this one", "method": "POST", "path": "*/imports"},
+    {"kind": "400", "message": "Not this one", "method": "PUT", "path": "*/profiles"},
+    {"kind": "fail", "after_rows": 0},
+    {"kind": "fail", "after_rows": 2},
+]
+IMPORTS: list[dict[str, Any]] = [
+    {"kind": "hang"},
+    {"kind": "delay", "seconds": 600},
+    {"kind": "delay", "seconds": 3000},
+    {"kind": "polls", "polls": 3},
+    {"kind": "false_counters"},
+    {"kind": "late_counters"},
+    {"kind": "extra_lines"},
+]
+
+
+@dataclass(frozen=True, order=True)
+class Row:
+    """A row of a dump; its city names the night, so that an older one is known by it."""
+
+    number: str
+    city: str
+    order: str = ""
+
+
+@dataclass
+class Night:
+    """What happens in one night: its dump, its faults, and where the process is killed."""
+
+    rows: list[Row]
+    faults: list[dict[str, Any]]
+    kill: tuple[str, int] | None
+
+
+@dataclass
+class Sequence:
+    """Nights of one job."""
+
+    changes: dict[str, Any]
+    orders: bool
+    nights: list[Night]
+
+    @property
+    def may_refuse(self) -> bool:
+        """Return whether a fault refuses a row or an import for good."""
+        return any(fault["kind"] in ("400", "fail") for night in self.nights for fault in night.faults)
+
+
+def fault_of(chance: random.Random) -> dict[str, Any]:
+    """Draw a fault, and which requests it hits: one, a few in a row, or all from one on."""
+    first = chance.randint(1, 8)
+    hits = list(range(first, first + chance.choice((1, 1, 2, 4, 2000))))
+    kinds = chance.choices((LOST, IMPORTS, REFUSED), (6, 3, 1))[0]
+    where = chance.choice(REQUESTS) if kinds is LOST else {}
+    return {**chance.choice(kinds), **where, "nth": hits if kinds is LOST else hits[:2]}
+
+
+def night_of(chance: random.Random, number: int, full: bool, orders: bool, healthy: bool) -> Night:
+    """Draw a night. A full dump has all customers but for a few who have left, a delta has some of them."""
+    share = 0.9 if full else 0.5
+    customers = [str(one) for one in range(CUSTOMERS + number) if chance.random() < share] or ["0"]
+    rows = [Row(one, f"night {number}", f"O{number}" if orders else "") for one in customers]
+    if orders:
+        rows += [Row(one, f"night {number} again", f"P{number}") for one in customers[:3]]
+    if healthy:
+        return Night(rows, [], None)
+    faults = [fault_of(chance) for _ in range(chance.randint(0, 3))]
+    where = "-".join((chance.choice(("ledger", "wire")), chance.choice(("before", "after"))))
+    return Night(rows, faults, (where, chance.randint(1, 40)) if chance.random() < 0.5 else None)
+
+
+def sequence_of(seed: int) -> Sequence:
+    """Draw three to five nights, the last of them healthy."""
+    chance = random.Random(20_261_121 + seed)
+    mode, full, orders = ("imports", "auto")[seed % 2], chance.random() < 0.5, chance.random() < 0.5
+    changes: dict[str, Any] = {
+        "load.mode": mode,
+        "load.chunk_rows": chance.choice((1, 3, 4)),
+        "source.dump": "full" if full else "delta",
+        "http.retry_budget_s": 1,
+    }
+    if orders:
+        changes |= {"schema": "schema.py:Orders", "target.key_fields": ["Nr", "Order.No"]}
+    many = chance.randint(3, 5)
+    nights = [night_of(chance, number, full, orders, number == many - 1) for number in range(many)]
+    return Sequence(changes, orders, nights)
+
+
+def dump(shop: Shop, rows: list[Row], orders: bool) -> None:
+    """Write the dump of a night."""
+    if orders:
+        shop.dump(*(f"{row.number},{row.city},{row.order}" for row in rows), header="Nr,City,Order.No")
+    else:
+        shop.dump(*(f"{row.number},{row.city}" for row in rows))
+
+
+def kill(shop: Shop, where: str, step: int) -> None:
+    """Run the job in a process of its own that dies at a step, if it comes to that."""
+    process = subprocess.Popen(
+        [*CRASH, where, str(step), "run", str(shop.job), "--json"],
+        cwd=ROOT,
+        env={**os.environ, **shop.environment()},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.wait(120)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def last_run(shop: Shop) -> dict[str, Any] | None:
+    """Return the newest run, if there is one."""
+    if not (shop.state / "ledger.sqlite").exists():
+        return None
+    runs = shop.ask("runs").document["runs"]
+    return runs[0] if runs else None
+
+
+def bring(shop: Shop, night: Night, orders: bool) -> None:
+    """Run a night with its faults; a dump that no run has taken is brought again, as its error asks for."""
+    dump(shop, night.rows, orders)
+    before = last_run(shop)
+    shop.sandbox.set_faults(night.faults)
+    with leaping(shop.sandbox):
+        if night.kill is None:
+            ran = shop.run()
+            assert ran.exit_code in (0, 5, 6), ran.stderr
+        else:
+            kill(shop, *night.kill)
+    after = last_run(shop)
+    if after is None or after == before or (after["status"] in NOT_TAKEN and not after["open"]):
+        shop.sandbox.set_faults([])
+        with leaping(shop.sandbox):
+            shop.run()
+
+
+def set_aside(shop: Shop) -> set[Row]:
+    """Read the rows that runs have put into files for a person."""
+    found = set()
+    for name in ("open", "failed", "unknown"):
+        for path in (shop.state / "runs").glob(f"*/{name}.csv"):
+            with path.open(encoding="utf-8") as file:
+                found |= {Row(row["Nr"], row["City"], row.get("Order.No") or "") for row in csv.DictReader(file)}
+    return found
+
+
+def standing(rows: list[Row], aside: set[Row]) -> Iterator[str | None]:
+    """Yield the cities that a customer may have: the newest, or an older one where all newer ones were set aside."""
+    for row in reversed(rows):
+        yield row.city
+        if row not in aside:
+            return
+    yield None
+
+
+def demand_whole(shop: Shop, sequence: Sequence, quiet: list[dict[str, Any]]) -> None:
+    """Demand the database of quiet nights, but for newest rows that a file for a person has and no later night brought."""
+    aside = set_aside(shop)
+    found = shop.contents()
+    if not aside:
+        assert found == quiet
+    numbers = [one["fields"]["Nr"] for one in found]
+    assert len(numbers) == len(set(numbers))  # nobody is there twice
+    cities = {one["fields"]["Nr"]: one["fields"]["City"] for one in found}
+    rows = [row for night in sequence.nights for row in night.rows]
+    for number in {row.number for row in rows}:
+        theirs = [row for row in rows if row.number == number]
+        assert cities.get(number) in list(standing(theirs, aside)), (number, theirs, aside)
+    assert set(numbers) <= {row.number for row in rows}
+    for one in found if sequence.orders else []:
+        bought = [order["No"] for order in one["orders"]]
+        assert len(bought) == len(set(bought))  # no order is there twice
+        wanted = {row for row in rows if row.number == one["fields"]["Nr"]}
+        assert {row.order for row in wanted - aside} <= set(bought) <= {row.order for row in wanted}
+    assert not aside & set(sequence.nights[-1].rows)
+    if sequence.changes["source.dump"] == "delta" and not sequence.may_refuse:
+        assert aside == set()
+
+
+@pytest.mark.parametrize("seed", range(4 * SOAK) or PLAIN)
+def test_nights_of_faults_and_kills_end_as_quiet_ones(open_shop: Callable[..., Shop], seed: int) -> None:
+    """Two sequences, or four times SOAK; the seed makes the sequence."""
+    sequence = sequence_of(seed)
+    shop = open_shop(changes=sequence.changes)
+    for night in sequence.nights:
+        dump(shop, night.rows, sequence.orders)
+        shop.done()
+    quiet = shop.contents()
+    shop.sandbox.reset()
+    for name in STATE:
+        shutil.rmtree(shop.folder / name, ignore_errors=True)
+    for night in sequence.nights:
+        bring(shop, night, sequence.orders)
+        shop.sandbox.advance(20 * 3600)  # the night after
+    last = last_run(shop)
+    assert last is not None
+    assert last["status"] == "done"
+    assert [run["run"] for run in shop.ask("runs").document["runs"] if run["open"]] == []
+    demand_whole(shop, sequence, quiet)
+    shop.sandbox.settle(10)
+    demand_whole(shop, sequence, quiet)  # nothing comes late
