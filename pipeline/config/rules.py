@@ -151,8 +151,9 @@ def _delete(job: Job, _: Node) -> Iterator[Fault]:
 def _changed(job: Job, _: Node) -> Iterator[Fault]:
     """Check what sending only changes, and reporting what is gone, need (data rules 42, 44)."""
     path: KeyPath = ("load", "send")
-    if job.load.send == "changed" and job.target.action not in ("update", "update or add"):
-        what = f"send: changed goes with update and update or add, not with {job.target.action}"
+    if job.load.send == "changed" and job.target.action != "update or add":
+        # A record that an `update` did not find may be there tomorrow: its row must go out again.
+        what = f"send: changed works only with `update or add`, not with {job.target.action}"
         yield Fault(path, what, "remove it", about=(_ACTION,))
     if job.target.gone != "report":
         return

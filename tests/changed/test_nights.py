@@ -72,7 +72,6 @@ def test_full_every_sends_everything_that_is_old(shop: Shop) -> None:
     [
         (("constants={Points: '5'}", "schema=schema.py:Pointed"), "columns"),
         (("target.ignore_empty_fields=false",), "ignore_empty_fields"),
-        (("target.action=update",), "action"),
     ],
 )
 def test_another_job_sends_everything_and_says_why(shop: Shop, settings: tuple[str, ...], why: str) -> None:
@@ -148,3 +147,10 @@ def test_a_state_that_is_torn_sends_everything(shop: Shop) -> None:
     assert ran.document["records"]["confirmed"] == 2
     assert [line for line in ran.stderr.splitlines() if "torn" in line]
     assert night(shop)["unchanged"] == 2
+
+
+def test_an_update_cannot_send_only_what_changed(shop: Shop) -> None:
+    """Data rule 42: a record that an update did not find may be there tomorrow."""
+    ran = shop.run(*CHANGED, "target.action=update")
+    assert ran.exit_code == 3
+    assert "update or add" in ran.stderr
