@@ -75,7 +75,7 @@ def test_of_two_jobs_on_one_database_with_state_folders_of_their_own_one_runs(sh
     words = (shop.folder / "job.yaml").read_text().replace("job: shop", "job: other")
     (other / "job.yaml").write_text(words)
     shop.sandbox.set_faults(LATE)
-    found = raced(shop, [start(shop, folder / "job.yaml", folder) for folder in (shop.folder, other)])
+    found = raced(shop, [start(shop, folder / "job.yaml", folder, "--wait", "0") for folder in (shop.folder, other)])
     assert sorted(code for code, _, _ in found) == [0, 7], [err for _, _, err in found]
     assert "another run holds the lock of database 1 of 127.0.0.1 (pid " in "".join(err for _, _, err in found)
     assert len(shop.posted()) == 1
@@ -92,7 +92,7 @@ def test_a_run_that_meets_a_lock_sends_nothing_and_names_the_holder(shop: Shop) 
     assert f"job shop (pid {os.getpid()} on {socket.gethostname()} since " in ran.document["errors"][0]["what"]
     assert shop.sandbox.journal() == []
     with database_lock(shop.sandbox.api_url, 1, Patience(), shop.environment()):
-        ran = shop.run()
+        ran = shop.run(words=("--wait", "0"))
         assert ran.exit_code == 7
         assert shop.run(words=("--wait", "0.2")).exit_code == 7
     assert shop.posted() == []
@@ -118,14 +118,14 @@ def test_a_resume_meets_the_same_locks(shop: Shop) -> None:
     shop.dump("1,Delft")
     lost = {"method": "POST", "path": "/v4/imports", "times": 1}
     shop.sandbox.set_faults([{"kind": "cut", **lost}, {"kind": "delay", "seconds": 3600, **lost}])
-    assert shop.run().exit_code == 6
+    assert shop.run("load.wait_s=0").exit_code == 6
     state = shop.folder / ".copernica-import"
     words = ("resume", "--state-dir", state)
     with job_lock(state, "shop", Patience()):
         assert call(*words, environment=shop.environment()).exit_code == 7
     lock = database_lock(shop.sandbox.api_url, 1, Patience(), shop.environment())
     lock.__enter__()
-    assert call(*words, environment=shop.environment()).exit_code == 7
+    assert call(*words, "--wait", "0", environment=shop.environment()).exit_code == 7
     Timer(0.3, lock.__exit__, (None, None, None)).start()
     shop.sandbox.advance(3600)
     assert shop.sandbox.settle()
