@@ -31,8 +31,9 @@ class LoadReport:
 
     @property
     def unknown(self) -> int:
-        """Return the rows of which nobody knows whether they arrived."""
-        return sum(row.unknown for row in self.rows)
+        """Return the rows of which nobody knows whether they arrived: those of an import on the wire, too."""
+        on_wire = (row.rows for row in self.rows if row.state is ChunkState.SENDING and row.method == "imports")
+        return sum(row.unknown for row in self.rows) + sum(on_wire)
 
     @property
     def unsent(self) -> int:

@@ -26,11 +26,15 @@ def write_whole(path: Path, content: bytes) -> None:
     Jobs share a state folder: each writer has a part of its own, or one would rename that of another.
     """
     part = part_of(path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}"))
-    with open_private(part) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with open_private(part) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
     sync(path.parent)
 
 

@@ -236,14 +236,14 @@ class Dump:
 DUMPS = {
     "0 bytes": Dump(b"", "is empty (0 bytes)", do="see whether the export went wrong"),
     "an image": Dump(PNG, "is an image", do="see whether this is the right file"),
-    "a zip": Dump(zipped(), "is a zip archive", do="unpack it"),
+    "a zip": Dump(zipped(), "is a zip archive", do="name an archive of one file .zip"),
     "a header of 10 MB": Dump(
         b",".join(b"column%07d" % number for number in range(750_000)) + b"\n1\n",
         "the header is longer than 1 MiB",
         do="mend the header, or see source.delimiter",
     ),
     "10 MB without a line end": Dump(b"x" * 10_000_000, "the header is longer than 1 MiB"),
-    "a column is missing": Dump(b"CustomerID\n1\n", "column missing: City", do="see whether the delimiter is right"),
+    "a column is missing": Dump(b"CustomerID\n1\n", "column missing: City", do="it has target columns"),
     "an unknown column": Dump(
         b"CustomerID,City,Shoe\n1,Ede,42\n", "column not known to the job: Shoe", do="name it under columns or ignore"
     ),
@@ -290,7 +290,7 @@ def test_another_delimiter_than_the_job_names(shop: Journey) -> None:
     assert ran.exit_code == 4
     first = ran.document["errors"][0]
     assert first["what"] == "column missing: CustomerID, City; there are CustomerID;City"
-    assert first["do"].startswith("see whether the delimiter is right")
+    assert first["do"].startswith("its columns fit with ';' between them: set source.delimiter")
     assert shop.posted() == []
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.load.cut import Limits, cut
+from pipeline.load.cut import Limits, Shape, cut
 from pipeline.model.columns import Keys, Sets
 from pipeline.model.rows import STAGED
 from pipeline.stage.sample import Sampler
@@ -139,7 +139,9 @@ def chunks_of(
             stager.add(frame.slice(start, 4))
         stager.finish()
         assert stager.staged.accepted + stager.staged.collapsed == frame.height
-        return [(chunk.lane.folder_name, json.loads(chunk.body)) for chunk in cut(stager.lanes, SETS, KEYS, limits)]
+        return [
+            (chunk.lane.folder_name, json.loads(chunk.body)) for chunk in cut(stager.lanes, Shape(SETS, KEYS), limits)
+        ]
 
 
 def apply(database: dict, row: dict[str, str]) -> None:
