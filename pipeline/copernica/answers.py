@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -203,15 +203,6 @@ def page_of(response: Response) -> Page:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UnexpectedResponseError("the answer is no list", status=response.status)
     return Page(tuple(rows), _count(wrapper.get("limit")), _count(wrapper.get("total")))
-
-
-def ids_of(response: Response) -> Sequence[int]:
-    """Read a bare array of ids, strings or numbers, or a list wrapper around one (API sheet 9, ⚠C14)."""
-    answer = json_of(response)
-    try:
-        return [whole(value) for value in (answer["data"] if isinstance(answer, dict) else answer)]
-    except (KeyError, TypeError, ValueError):
-        raise UnexpectedResponseError("the answer is no list of ids", status=response.status) from None
 
 
 def _count(value: object) -> int | None:

@@ -8,19 +8,17 @@ made Copernica do something else than they say; nothing was sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
 from pipeline.copernica import endpoints, imports
 from pipeline.copernica.answers import (
     created_id,
-    ids_of,
     is_already_removed,
     is_unknown_id,
-    json_of,
     made,
     named_of,
     object_of,
@@ -37,16 +35,14 @@ from pipeline.copernica.records import (
     Profile,
     Subprofile,
     identity_of,
-    names_of,
     profile_of,
     subprofile_of,
-    values_of,
 )
 from pipeline.copernica.selector import Selector
 from pipeline.copernica.setup import SetUp
-from pipeline.copernica.structure import Collection, Database, Field, Interest, by_name, field_of, interest_of, whole
+from pipeline.copernica.structure import Collection, Database, Field, Interest, by_name, field_of, interest_of
 from pipeline.copernica.versions import API_URL, AUTH_URL, VERSIONS, safe_url
-from pipeline.copernica.wire import Request, path
+from pipeline.copernica.wire import Request
 from pipeline.copernica.words import public
 
 
@@ -141,18 +137,6 @@ class Client:
         """Read whose token it is (GET `identity`)."""
         return identity_of(object_of(self._send(endpoints.get("identity"))))
 
-    def consumption(self, begin: date, end: date) -> Mapping[str, int]:
-        """Count what was used from `begin` to `end` (v2 and later; whether `end` belongs to it is not documented)."""
-        self._version.require(self._version.has_consumption, "consumption")
-        query = (("begin", begin.isoformat()), ("end", end.isoformat()))
-        answer = object_of(self._send(Request("GET", path("consumption"), query)))
-        return {name: whole(count) for name, count in answer.items()}
-
-    def databases(self) -> Iterator[tuple[int, str]]:
-        """Yield id and name of every database (GET `databases`, a heavy call: each comes with all its fields)."""
-        for row in self._listed("databases"):
-            yield named_of(row, "database")
-
     def database_id(self, database: str | int) -> int:
         """Find a database by its name (in any case), or by its id where it is all digits, with one call.
 
@@ -185,13 +169,6 @@ class Client:
         if wanted != str(number) if wanted.isdecimal() else wanted.casefold() != name.casefold():
             raise UnexpectedResponseError(f"asked for database {wanted!r}, got {name!r} ({number})")
         return number, name
-
-    def collection(self, collection_id: int) -> Collection:
-        """Read one collection with all its fields; raises RefusedError for an unknown id, else as `database_id`."""
-        number, name = named_of(object_of(self._send(endpoints.get("collection", collection_id))), "collection")
-        if number != collection_id:
-            raise UnexpectedResponseError(f"asked for collection {collection_id}, got another one")
-        return Collection(number, name, self.collection_fields(number))
 
     def database_fields(self, database_id: int) -> Mapping[str, Field]:
         """Read the fields of a database."""
@@ -235,19 +212,17 @@ class Client:
         comes must still be compared with what was asked for: see data rule 31.
         """
         request = self._data_only(endpoints.list_profiles(database, selectors), data_only)
-        return map(profile_of, by_id(self._send, request, self._version.page_rows, limit))
+        rows = by_id(self._send, request, self._version.page_rows, limit)
+        return (read_row(profile_of, row, "profile") for row in rows)
 
     def count(self, database: Database, *selectors: Selector) -> int:
         """Count the profiles that match all selectors, with one call."""
         return self._total(endpoints.list_profiles(database, selectors))
 
-    def profile_ids(self, database_id: int) -> Sequence[int]:
-        """List the ids of a database; whether it is all of them is not documented (API sheet ?U10)."""
-        return ids_of(self._send(endpoints.get("database", database_id, "profileids")))
-
     def profile(self, profile_id: int) -> Profile:
         """Read one profile, also a removed one; raises RefusedError for an unknown id, UnexpectedResponseError for another."""
-        found = profile_of(object_of(self._send(endpoints.get("profile", profile_id))))
+        answer = object_of(self._send(endpoints.get("profile", profile_id)))
+        found = read_row(profile_of, answer, "profile")
         if found.id != profile_id:
             raise UnexpectedResponseError(f"asked for profile {profile_id}, got {found.id}")
         return found
@@ -277,39 +252,15 @@ class Client:
         """
         return self._delete("profile", profile_id)
 
-    def delete_profiles(self, database_id: int, profile_ids: Sequence[int]) -> None:
-        """Remove profiles of one database by their ids with one call (v2 and later); those already removed stay so.
-
-        Where the ids belong is documented in two ways, and what happens to ids of another database is not (API sheet 9,
-        ⚠C3): give only ids that were read from this database, and read them back. `delete_profile` has neither doubt.
-        """
-        self._version.require(self._version.deletes_many, "DELETE of several profiles")
-        self._send(endpoints.delete_profiles(database_id, profile_ids))
-
-    def profile_fields(self, profile_id: int) -> Mapping[str, str]:
-        """Read the fields of one profile (GET `profile/$id/fields`)."""
-        return self._fields("profile", profile_id)
-
-    def update_profile_fields(self, profile_id: int, fields: Mapping[str, str]) -> None:
-        """Change fields of one profile (PUT `profile/$id/fields`)."""
-        self._send(endpoints.update_fields("profile", profile_id, fields))
-
-    def interests(self, profile_id: int) -> tuple[str, ...]:
-        """Read which interests of a profile are on."""
-        return names_of(json_of(self._send(endpoints.get("profile", profile_id, "interests"))))
-
     def set_interests(self, profile_id: int, switches: Mapping[str, bool]) -> None:
         """Switch these interests on or off and leave the others (POST with an explicit map, data rule 33)."""
         self._send(endpoints.switch_interests(profile_id, switches))
 
-    def replace_all_interests(self, profile_id: int, names: Sequence[str]) -> None:
-        """Switch these interests on and **every other one off** (PUT). It may withdraw or invent consent."""
-        self._send(endpoints.replace_interests(profile_id, names))
-
     def subprofiles(self, profile_id: int, collection: Collection) -> Iterator[Subprofile]:
         """Yield the subprofiles of one profile in one collection."""
         request = endpoints.list_subprofiles(profile_id, collection)
-        for found in map(subprofile_of, by_offset(self._send, request, self._version.page_rows)):
+        for row in by_offset(self._send, request, self._version.page_rows):
+            found = read_row(subprofile_of, row, "subprofile")
             if found.profile not in (None, profile_id):
                 raise UnexpectedResponseError(
                     f"asked for subprofiles of profile {profile_id}, got one of {found.profile}"
@@ -321,19 +272,17 @@ class Client:
     ) -> Iterator[Subprofile]:
         """Yield the subprofiles of a collection that match all selectors, whosever they are, by id."""
         request = self._data_only(endpoints.list_collection(collection, selectors), data_only)
-        return map(subprofile_of, by_id(self._send, request, self._version.page_rows, limit))
+        rows = by_id(self._send, request, self._version.page_rows, limit)
+        return (read_row(subprofile_of, row, "subprofile") for row in rows)
 
     def count_subprofiles(self, collection: Collection, *selectors: Selector) -> int:
         """Count the subprofiles of a collection that match all selectors, with one call."""
         return self._total(endpoints.list_collection(collection, selectors))
 
-    def subprofile_ids(self, collection_id: int) -> Sequence[int]:
-        """List the ids of a collection."""
-        return ids_of(self._send(endpoints.get("collection", collection_id, "subprofileids")))
-
     def subprofile(self, subprofile_id: int) -> Subprofile:
         """Read one subprofile, also a removed one; raises as `profile`."""
-        found = subprofile_of(object_of(self._send(endpoints.get("subprofile", subprofile_id))))
+        answer = object_of(self._send(endpoints.get("subprofile", subprofile_id)))
+        found = read_row(subprofile_of, answer, "subprofile")
         if found.id != subprofile_id:
             raise UnexpectedResponseError(f"asked for subprofile {subprofile_id}, got {found.id}")
         return found
@@ -347,26 +296,9 @@ class Client:
         """Change fields of one subprofile (PUT `subprofile/$id/fields`, the one form that every version has)."""
         self._send(endpoints.update_fields("subprofile", subprofile_id, fields))
 
-    def put_subprofile(self, subprofile_id: int, fields: Mapping[str, str]) -> None:
-        """Change fields of one subprofile (PUT `subprofile/$id`, v2 and later)."""
-        self._version.require(self._version.puts_subprofiles, "PUT of one subprofile")
-        self._send(endpoints.update("subprofile", subprofile_id, fields))
-
-    def put_subprofiles(self, profile_id: int, collection: Collection, change: Change) -> int | None:
-        """Change all subprofiles of one profile that match (v2 and later); return the id where `create` made one.
-
-        None may also mean that one was made: v2 does not name it (API sheet 4.1).
-        """
-        self._version.require(self._version.puts_subprofiles, "PUT of subprofiles")
-        return created_id(self._send(endpoints.put_subprofiles(profile_id, collection, change)), "subprofile")
-
     def delete_subprofile(self, subprofile_id: int) -> bool:
         """Remove a subprofile; its profile stays. Returns as `delete_profile`."""
         return self._delete("subprofile", subprofile_id)
-
-    def subprofile_fields(self, subprofile_id: int) -> Mapping[str, str]:
-        """Read the fields of one subprofile (GET `subprofile/$id/fields`)."""
-        return self._fields("subprofile", subprofile_id)
 
     def _listed(self, *elements: str | int) -> Iterator[Mapping[str, Any]]:
         return by_offset(self._send, endpoints.get(*elements), self._version.page_rows)
@@ -382,9 +314,6 @@ class Client:
         if total is None:
             raise UnexpectedResponseError(f"{request.path} was asked for its total and has none")
         return total
-
-    def _fields(self, noun: str, number: int) -> Mapping[str, str]:
-        return values_of(json_of(self._send(endpoints.get(noun, number, "fields"))))
 
     def _delete(self, noun: str, number: int) -> bool:
         try:

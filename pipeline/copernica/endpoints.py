@@ -15,15 +15,14 @@ from pipeline.copernica.wire import Connection, Kind, Request, json_body, path
 class Change:
     """What a PUT with a selector does to the records that match all of `selectors`.
 
-    `create` makes a record where none matches, from `fields` only; `unseen` (async=1) answers before it is done and
-    reports no error. Raises ValueError without a selector, and for `create` where `fields` does not write the values
-    that are selected by: each repetition would make another record (API sheet 9).
+    `create` makes a record where none matches, from `fields` only. Raises ValueError without a selector, and for
+    `create` where `fields` does not write the values that are selected by: each repetition would make another record
+    (API sheet 9).
     """
 
     selectors: tuple[Selector, ...]
     fields: Mapping[str, str]
     create: bool = False
-    unseen: bool = False
 
     def __post_init__(self) -> None:
         if not self.selectors:
@@ -38,8 +37,6 @@ class Change:
     @property
     def kind(self) -> Kind:
         """Return what may be done when it fails: see `retry.decide`."""
-        if self.unseen:
-            return Kind.ASYNC
         if self.create:
             return Kind.UPSERT
         return Kind.UPDATE_MANY if survives(self.selectors, self.fields) else Kind.UPDATE_MOVING
@@ -47,7 +44,7 @@ class Change:
     @property
     def options(self) -> tuple[tuple[str, str], ...]:
         """Return the query beside the selectors."""
-        return (("create", "1"),) * self.create + (("async", "1"),) * self.unseen
+        return (("create", "1"),) * self.create
 
 
 def checked(fields: Mapping[str, str], known: Mapping[str, Field] | None = None) -> dict[str, str]:
@@ -113,25 +110,12 @@ def delete(noun: str, number: int) -> Request:
     return Request("DELETE", path(noun, number), kind=Kind.DELETE)
 
 
-def delete_profiles(database_id: int, profile_ids: Sequence[int]) -> Request:
-    """Build DELETE `database/$id/profiles` with the ids in its JSON body, as v3 and v4 document it (API sheet 9, ⚠C3)."""
-    if not profile_ids or any(type(number) is not int or number < 1 for number in profile_ids):
-        raise ValueError("profiles are deleted by their ids: whole numbers above zero, at least one")
-    body = json_body({"profiles": list(profile_ids)})
-    return Request("DELETE", path("database", database_id, "profiles"), (), body, Kind.DELETE)
-
-
 def switch_interests(profile_id: int, switches: Mapping[str, bool]) -> Request:
     """Build POST `profile/$id/interests` with an explicit map; those not named stay as they are (data rule 33)."""
     if not switches or any(type(on) is not bool for on in switches.values()):
         raise ValueError("interests are switched by a map from name to True or False")
     body = json_body(dict(switches))
     return Request("POST", path("profile", profile_id, "interests"), (), body, Kind.SAME_STATE)
-
-
-def replace_interests(profile_id: int, names: Sequence[str]) -> Request:
-    """Build PUT `profile/$id/interests`: these are on, **all others go off**."""
-    return Request("PUT", path("profile", profile_id, "interests"), (), json_body(list(names)), Kind.SAME_STATE)
 
 
 def list_subprofiles(profile_id: int, collection: Collection) -> Request:
@@ -147,15 +131,6 @@ def list_collection(collection: Collection, selectors: Sequence[Selector]) -> Re
 def create_subprofile(profile_id: int, collection: Collection, fields: Mapping[str, str]) -> Request:
     """Build POST `profile/$id/subprofiles/$collection`, flat in every version."""
     return _create(path("profile", profile_id, "subprofiles", collection.id), checked(fields, collection.fields))
-
-
-def put_subprofiles(profile_id: int, collection: Collection, change: Change) -> Request:
-    """Build PUT `profile/$id/subprofiles/$collection`, flat in every version; it has no `async` (API sheet 10)."""
-    if change.unseen:
-        raise ValueError("async is not supported for subprofiles")
-    body = json_body(checked(change.fields, collection.fields))
-    query = query_of(change.selectors, collection.fields) + change.options
-    return Request("PUT", path("profile", profile_id, "subprofiles", collection.id), query, body, change.kind)
 
 
 def _create(where: str, body: object) -> Request:

@@ -57,35 +57,29 @@ class Identity:
 
 
 def profile_of(row: Mapping[str, Any]) -> Profile:
-    """Read one profile; raises UnexpectedResponseError where the row is none."""
-    try:
-        return Profile(
-            whole(row["ID"]),
-            values_of(row["fields"]),
-            names_of(row.get("interests")),
-            _removed(row),
-            _maybe(row.get("database")),
-            _text(row.get("created")),
-            _text(row.get("modified")),
-        )
-    except (KeyError, TypeError, ValueError):
-        raise UnexpectedResponseError("the answer holds something that is no profile") from None
+    """Read one profile; raises KeyError, TypeError or ValueError where the row is none (see `answers.read_row`)."""
+    return Profile(
+        whole(row["ID"]),
+        values_of(row["fields"]),
+        names_of(row.get("interests")),
+        _removed(row),
+        _maybe(row.get("database")),
+        _text(row.get("created")),
+        _text(row.get("modified")),
+    )
 
 
 def subprofile_of(row: Mapping[str, Any]) -> Subprofile:
-    """Read one subprofile; raises UnexpectedResponseError where the row is none."""
-    try:
-        return Subprofile(
-            whole(row["ID"]),
-            values_of(row["fields"]),
-            _maybe(row.get("profile")),
-            _maybe(row.get("collection")),
-            _removed(row),
-            _text(row.get("created")),
-            _text(row.get("modified")),
-        )
-    except (KeyError, TypeError, ValueError):
-        raise UnexpectedResponseError("the answer holds something that is no subprofile") from None
+    """Read one subprofile; raises as `profile_of`."""
+    return Subprofile(
+        whole(row["ID"]),
+        values_of(row["fields"]),
+        _maybe(row.get("profile")),
+        _maybe(row.get("collection")),
+        _removed(row),
+        _text(row.get("created")),
+        _text(row.get("modified")),
+    )
 
 
 def identity_of(answer: Mapping[str, Any]) -> Identity:

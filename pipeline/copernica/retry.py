@@ -63,7 +63,6 @@ RULES: Mapping[Kind, tuple[str, str, str]] = {
     Kind.CREATE: (_AGAIN, _LOOK, _LOOK),
     Kind.DELETE: (_AGAIN, _AGAIN, _AGAIN),
     Kind.IMPORT: (_AGAIN, _NO, _NO),
-    Kind.ASYNC: (_AGAIN, _NO, _NO),
     Kind.SET_UP: (_LOOK, _LOOK, _LOOK),
 }
 

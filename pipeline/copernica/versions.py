@@ -29,9 +29,6 @@ class Version:
     page_rows: int = 1000
     has_imports: bool = False
     has_data_only: bool = True
-    has_consumption: bool = True
-    puts_subprofiles: bool = True
-    deletes_many: bool = True
 
     def profile_body(self, fields: Mapping[str, str], interests: Mapping[str, bool] | None = None) -> object:
         """Return the body of POST and PUT `database/$id/profiles`; interests only where they are not None.
@@ -53,15 +50,7 @@ class Version:
 VERSIONS: Mapping[str, Version] = {
     version.name: version
     for version in (
-        Version(
-            "v1",
-            flat_profiles=True,
-            page_rows=100,
-            has_data_only=False,
-            has_consumption=False,
-            puts_subprofiles=False,
-            deletes_many=False,
-        ),
+        Version("v1", flat_profiles=True, page_rows=100, has_data_only=False),
         Version("v2"),
         Version("v3", has_imports=True),
         Version("v4", has_imports=True, jwt=True),

@@ -24,7 +24,6 @@ class Kind(Enum):
     CREATE = "create"  # POST of a profile or subprofile
     DELETE = "delete"
     IMPORT = "import"
-    ASYNC = "async"  # anything with async=1: works on unseen
     SET_UP = "set-up"  # POST of a database, collection, field or interest
 
 

@@ -52,12 +52,11 @@ def test_updating_is_answered(api: Api, learn: Learn) -> None:
 
 
 def test_only_what_is_named_changes(api: Api) -> None:
-    """Both forms of the update of one profile."""
+    """PUT of one profile."""
     number = api.made(City="Delft", Points="1")
     api.client.update_profile(number, {"City": "Gouda"})
-    api.client.update_profile_fields(number, {"Points": "2"})
-    fields = api.client.profile_fields(number)
-    assert (fields["City"], fields["Points"]) == ("Gouda", "2")
+    fields = api.client.profile(number).fields
+    assert (fields["City"], fields["Points"]) == ("Gouda", "1")
 
 
 def test_modified_moves_only_with_a_value(api: Api) -> None:
@@ -183,16 +182,16 @@ def test_interests_are_switched_by_name_and_the_others_stay(api: Api) -> None:
     """API sheet 9: POST with a map; this is what the pipeline relies on for consent."""
     number = api.made({"news": True, "offers": True})
     api.client.set_interests(number, {"offers": False})
-    assert api.client.interests(number) == ("news",)
+    assert api.client.profile(number).interests == ("news",)
     api.client.set_interests(number, {"offers": True})
-    assert sorted(api.client.interests(number)) == ["news", "offers"]
+    assert sorted(api.client.profile(number).interests) == ["news", "offers"]
 
 
 def test_put_of_interests_switches_the_others_off(api: Api) -> None:
     """API sheet 9: the complete new state."""
     number = api.made({"news": True})
-    api.client.replace_all_interests(number, ["offers"])
-    assert api.client.interests(number) == ("offers",)
+    api.raw("PUT", f"profile/{number}/interests", ["offers"])
+    assert api.client.profile(number).interests == ("offers",)
 
 
 @pytest.mark.parametrize("form", ["list", "map"])
@@ -201,7 +200,7 @@ def test_interests_in_the_body_of_a_put(api: Api, learn: Learn, form: str) -> No
     number = api.made({"news": True})
     asked = ["offers"] if form == "list" else {"offers": True}
     api.raw("PUT", f"profile/{number}", {"fields": {"City": "Ede"}, "interests": asked})
-    on = api.client.interests(number)
+    on = api.client.profile(number).interests
     learn("U12", f"PUT profile, interests as a {form}", "adds" if "news" in on else "replaces", sandbox="replaces",
           possible=("adds",))  # fmt: skip
     assert "offers" in on
@@ -211,7 +210,7 @@ def test_interests_in_the_body_of_a_put(api: Api, learn: Learn, form: str) -> No
 def test_a_profile_is_made_with_interests(api: Api) -> None:
     """In the body of the POST, on and off."""
     number = api.client.create_profile(api.database, {"Nr": api.key()}, {"news": True, "offers": False})
-    assert api.client.interests(number) == ("news",)
+    assert api.client.profile(number).interests == ("news",)
 
 
 def test_an_unknown_interest(api: Api, learn: Learn) -> None:

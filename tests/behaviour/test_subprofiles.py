@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.copernica import Change, Collection, Selector
+from pipeline.copernica import Collection, Selector
 from tests.behaviour.api import Api, Learn
 
 
 def orders_of(api: Api) -> Collection:
     return api.database.collections["Orders"]
-
-
-def change(api: Api, number: str, **words: object) -> Change:
-    """Select an order by its number and write its total."""
-    selector = Selector.equals(orders_of(api).fields["Nr"], number)
-    return Change((selector,), {"Nr": number, "Total": "9"}, **words)  # type: ignore[arg-type]
 
 
 def test_the_life_of_a_subprofile(api: Api) -> None:
@@ -93,8 +87,9 @@ def test_put_makes_one_and_then_changes_it(api: Api) -> None:
     """Within its profile: the same number under another profile stays."""
     profile, other = api.made(), api.made()
     api.client.create_subprofile(other, orders_of(api), {"Nr": "A1", "Total": "1"})
-    api.client.put_subprofiles(profile, orders_of(api), change(api, "A1", create=True))
-    api.client.put_subprofiles(profile, orders_of(api), change(api, "A1", create=True))
+    for _ in range(2):
+        path = f"profile/{profile}/subprofiles/{orders_of(api).id}"
+        api.raw("PUT", path, {"Nr": "A1", "Total": "9"}, params=[("fields[]", "Nr==A1"), ("create", "1")])
     assert [(one.fields["Nr"], float(one.fields["Total"])) for one in api.orders(profile)] == [("A1", 9)]
     assert [float(one.fields["Total"]) for one in api.orders(other)] == [1]
 

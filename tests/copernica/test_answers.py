@@ -12,7 +12,6 @@ from pipeline.copernica.answers import (
     Page,
     created_id,
     fault_in,
-    ids_of,
     is_already_removed,
     is_unknown_id,
     json_of,
@@ -265,19 +264,6 @@ def test_the_second_delete_is_recognised() -> None:
     """It is a success (API sheet 18)."""
     assert is_already_removed("This subprofile has already been removed")
     assert not is_unknown_id("This subprofile has already been removed")
-
-
-@pytest.mark.parametrize("body", [b'["3","5"]', b"[3,5]", b'{"data":["3","5"]}'])
-def test_ids_come_bare_or_wrapped(body: bytes) -> None:
-    """API sheet ⚠C14."""
-    assert ids_of(Response(200, {}, body)) == [3, 5]
-
-
-@pytest.mark.parametrize("body", [b'["x"]', b'{"a":1}', b"7"])
-def test_what_is_no_list_of_ids_is_a_stranger(body: bytes) -> None:
-    """Not an empty one."""
-    with pytest.raises(UnexpectedResponseError, match="no list of ids"):
-        ids_of(Response(200, {}, body))
 
 
 def test_a_page_of_html_with_status_200_is_a_stranger() -> None:

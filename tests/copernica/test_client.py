@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 
 import pytest
 
@@ -180,15 +179,6 @@ def test_the_outcome_of_putting_profiles(
     assert connect(serve(in_turn(reply)).url, version).put_profiles(customers, change) == number
 
 
-def test_a_put_of_subprofiles_does_not_take_the_collection_for_what_was_made(
-    serve: Serve, connect: Connect, orders: Collection
-) -> None:
-    """v2 repeats the URL of the request, which ends in the collection's id."""
-    server = serve(in_turn(answer(303, Location="https://api.copernica.com/profile/501/subprofiles/3?access_token=T")))
-    change = Change((Selector.equals(orders.fields["No"], "A1"),), {"No": "A1"}, create=True)
-    assert connect(server.url, "v2").put_subprofiles(501, orders, change) is None
-
-
 @pytest.mark.parametrize(
     ("reply", "removed"),
     [
@@ -213,30 +203,6 @@ def test_a_delete_that_is_not_allowed_is_refused(serve: Serve, connect: Connect)
         connect(server.url).delete_profile(501)
 
 
-def test_several_profiles_are_deleted_with_one_call(serve: Serve, connect: Connect) -> None:
-    """From v2 on; v1 has no such call, and nothing is sent."""
-    server = serve(in_turn(answer(204)))
-    connect(server.url, "v2").delete_profiles(7, [501, 502])
-    with pytest.raises(UnsupportedError, match="v1 of the API has no DELETE of several profiles"):
-        connect(server.url, "v1").delete_profiles(7, [501])
-    (seen,) = server.seen
-    assert (seen.method, seen.path, seen.json) == (
-        "DELETE",
-        "/v2/database/7/profiles",
-        {"profiles": [501, 502]},
-    )
-
-
-@pytest.mark.parametrize(
-    "row", [{"ID": "4", "name": "Orders"}, {"name": "Orders"}, {"ID": "3"}, {"ID": "x", "name": 1}]
-)
-def test_another_collection_is_a_stranger(serve: Serve, connect: Connect, row: dict[str, object]) -> None:
-    """What is read as collection 3 is collection 3."""
-    server = serve(lambda seen: answer(200, row) if seen.path.endswith("/3") else listed())
-    with pytest.raises(UnexpectedResponseError, match="collection"):
-        connect(server.url).collection(3)
-
-
 def test_an_import_and_its_status(serve: Serve, connect: Connect) -> None:
     """The sample of API sheet 23."""
     status = {"ID": "88", "status": "free text", "totallines": "2", "processedLines": "1", "lastrun": False}
@@ -254,30 +220,17 @@ def test_another_import_than_asked_for_is_a_stranger(serve: Serve, connect: Conn
         connect(server.url).import_status(88)
 
 
-def test_what_a_version_does_not_have_is_refused_without_a_call(
-    serve: Serve, connect: Connect, orders: Collection
-) -> None:
+def test_what_a_version_does_not_have_is_refused_without_a_call(serve: Serve, connect: Connect) -> None:
     """API sheet 8, 10, 11."""
     server = serve(in_turn(answer(200)))
-    change = Change((Selector.equals(orders.fields["No"], "A1"),), {"Total": "1"})
     v1, v2 = connect(server.url, "v1"), connect(server.url, "v2")
     for call in (
         lambda: v1.post_import(ImportRequest(7, "run", "add", (), True), b'[{"a":"b"}]'),
         lambda: v2.import_status(88),
-        lambda: v1.consumption(date(2024, 1, 1), date(2024, 2, 1)),
-        lambda: v1.put_subprofiles(501, orders, change),
-        lambda: v1.put_subprofile(9, {"Total": "1"}),
     ):
         with pytest.raises(UnsupportedError, match=r"^v[12] of the API has no "):
             call()
     assert server.seen == []
-
-
-def test_consumption_is_counted(serve: Serve, connect: Connect) -> None:
-    """From a day to a day."""
-    server = serve(in_turn(answer(200, {"emails": 3, "apicalls": "120"})))
-    assert connect(server.url).consumption(date(2024, 1, 1), date(2024, 1, 31)) == {"emails": 3, "apicalls": 120}
-    assert server.seen[0].query[:2] == [("begin", "2024-01-01"), ("end", "2024-01-31")]
 
 
 def test_set_up_posts_once_and_names_what_it_made(serve: Serve, connect: Connect) -> None:

@@ -64,7 +64,7 @@ def test_the_retries_of_the_page() -> None:
         "PUT with `create`": (Kind.UPSERT,),
         "POST of a profile or subprofile": (Kind.CREATE,),
         "DELETE": (Kind.DELETE,),
-        "POST imports, `unseen` (async)": (Kind.IMPORT, Kind.ASYNC),
+        "POST imports": (Kind.IMPORT,),
         "set-up POST": (Kind.SET_UP,),
     }
     said = {row[0]: tuple(cell.split(";")[0] for cell in row[1:]) for row in table("request")}
@@ -83,6 +83,3 @@ def test_the_versions_of_the_page() -> None:
     ]
     yes = {True: "yes", False: "no"}
     assert rows["`post_import`, `import_status`"] == [yes[version.has_imports] for version in versions]
-    assert rows["`put_subprofile`, `put_subprofiles`, `delete_profiles`, `consumption`"] == [
-        yes[version.puts_subprofiles and version.deletes_many and version.has_consumption] for version in versions
-    ]

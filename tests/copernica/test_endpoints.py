@@ -54,8 +54,6 @@ def test_putting_profiles(customers: Database, number: Selector) -> None:
         ({"custno": "17"}, {}, Kind.UPDATE_MANY, ()),
         ({"CustNo": "18"}, {}, Kind.UPDATE_MOVING, ()),
         ({"CustNo": "17"}, {"create": True}, Kind.UPSERT, (("create", "1"),)),
-        ({"Email": "b"}, {"unseen": True}, Kind.ASYNC, (("async", "1"),)),
-        ({"CustNo": "17"}, {"create": True, "unseen": True}, Kind.ASYNC, (("create", "1"), ("async", "1"))),
     ],
 )
 def test_what_a_change_may_do_when_it_fails(
@@ -124,40 +122,20 @@ def test_putting_one_record() -> None:
 
 def test_subprofiles_are_flat(orders: Collection) -> None:
     """In every version; wrapped they do nothing (API sheet 1, trap 5)."""
-    change = Change((Selector.equals(orders.fields["No"], "A1"),), {"No": "A1", "Total": "3.50"}, create=True)
     assert shape(endpoints.create_subprofile(501, orders, {"No": "A1"})) == (
         "POST",
         "/profile/501/subprofiles/3",
         {"No": "A1"},
         Kind.CREATE,
     )
-    assert shape(endpoints.put_subprofiles(501, orders, change)) == (
-        "PUT",
-        "/profile/501/subprofiles/3?fields[]=No%3D%3DA1&create=1",
-        {"No": "A1", "Total": "3.50"},
-        Kind.UPSERT,
-    )
-
-
-def test_subprofiles_have_no_async(orders: Collection) -> None:
-    """API sheet 10."""
-    change = Change((Selector.equals(orders.fields["No"], "A1"),), {"Total": "1"}, unseen=True)
-    with pytest.raises(ValueError, match="async"):
-        endpoints.put_subprofiles(501, orders, change)
 
 
 def test_interests_are_switched_by_a_map() -> None:
-    """POST leaves the others; only PUT, under its own name, does not (data rule 33)."""
+    """POST leaves the others as they are; PUT would switch them off (data rule 33)."""
     assert shape(endpoints.switch_interests(501, {"news": True, "sport": False})) == (
         "POST",
         "/profile/501/interests",
         {"news": True, "sport": False},
-        Kind.SAME_STATE,
-    )
-    assert shape(endpoints.replace_interests(501, ["news"])) == (
-        "PUT",
-        "/profile/501/interests",
-        ["news"],
         Kind.SAME_STATE,
     )
 
@@ -167,23 +145,6 @@ def test_switches_are_true_or_false(switches: dict[str, bool]) -> None:
     """A text "No" is true to most parsers."""
     with pytest.raises(ValueError, match="True or False"):
         endpoints.switch_interests(501, switches)
-
-
-def test_several_profiles_are_deleted_by_their_ids() -> None:
-    """In the body (API sheet 9)."""
-    assert shape(endpoints.delete_profiles(7, [501, 502])) == (
-        "DELETE",
-        "/database/7/profiles",
-        {"profiles": [501, 502]},
-        Kind.DELETE,
-    )
-
-
-@pytest.mark.parametrize("ids", [[], [0], [-1], [True], ["501"], [501, None]])
-def test_what_is_no_id_deletes_nothing(ids: list[int]) -> None:
-    """An empty list, or one that is read otherwise, may mean all of them."""
-    with pytest.raises(ValueError, match="by their ids"):
-        endpoints.delete_profiles(7, ids)
 
 
 def test_deleting_has_no_body() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.copernica.answers import read_row
 from pipeline.copernica.failures import UnexpectedResponseError
 from pipeline.copernica.records import (
     Identity,
@@ -59,9 +60,9 @@ def test_a_subprofile() -> None:
 def test_what_is_no_record_is_a_stranger(row: dict[str, object]) -> None:
     """Never a record without values."""
     with pytest.raises(UnexpectedResponseError, match="no profile"):
-        profile_of(row)
+        read_row(profile_of, row, "profile")
     with pytest.raises(UnexpectedResponseError, match="no subprofile"):
-        subprofile_of(row)
+        read_row(subprofile_of, row, "subprofile")
 
 
 def test_values_are_texts() -> None:

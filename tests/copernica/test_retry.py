@@ -16,8 +16,8 @@ AGAIN, LOOK, NO = Again(0.5), LookUp(), GiveUp()
 
 # Twice is as once: repeated whatever became of it.
 SAME_TWICE = {Kind.READ, Kind.SAME_STATE, Kind.UPDATE_MANY, Kind.DELETE}
-# May make a record, or run on without a word: never repeated on the chance that it did not arrive.
-MAKES = {Kind.UPSERT, Kind.CREATE, Kind.IMPORT, Kind.ASYNC, Kind.SET_UP}
+# May make a record: never repeated on the chance that it did not arrive.
+MAKES = {Kind.UPSERT, Kind.CREATE, Kind.IMPORT, Kind.SET_UP}
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.SET_UP])
@@ -36,8 +36,8 @@ def test_what_leaves_the_same_state_twice_goes_again(kind: Kind, failure: Failur
 @pytest.mark.parametrize("failure", [Failure.BUSY, Failure.LOST])
 @pytest.mark.parametrize("kind", sorted(MAKES, key=str))
 def test_what_may_make_a_record_is_never_repeated_blindly(kind: Kind, failure: Failure) -> None:
-    """It is looked up by its key or name; an import, and what works unseen, has nothing to be found by (invariant 8)."""
-    assert decide(kind, failure, TRIES) == (NO if kind in (Kind.IMPORT, Kind.ASYNC) else LOOK)
+    """It is looked up by its key or name; an import has nothing to be found by (invariant 8)."""
+    assert decide(kind, failure, TRIES) == (NO if kind is Kind.IMPORT else LOOK)
 
 
 def test_a_selector_that_the_change_breaks_is_looked_up_only_when_the_answer_was_lost() -> None:

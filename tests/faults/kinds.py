@@ -111,10 +111,6 @@ REQUESTS: dict[str, Request] = {
         ),
         lambda at: at.profiles() - 1 if at.sandbox.settle() else -1,
     ),
-    "async": Request(
-        Kind.ASYNC, "PUT", "/v4/database/*/profiles",
-        lambda at: at.client.put_profiles(at.database, at.change(unseen=True)), _moved,
-    ),
     "set-up": Request(
         Kind.SET_UP, "POST", "/v4/database/*/fields",
         lambda at: at.client.set_up.field(at.database.id, NewField("Extra")), lambda at: at.fields() - 3,

@@ -62,7 +62,6 @@ create profile     again  look     look     refused  again  look     look     lo
 create subprofile  again  look     look     refused  again  look     look     look     look     look     again
 delete             again  again    again    refused  again  again    again    again    again    again    again
 import             again  unknown  unknown  refused  again  unknown  unknown  unknown  unknown  unknown  again
-async              again  unknown  unknown  refused  again  unknown  unknown  unknown  unknown  unknown  again
 set-up             down   look     look     refused  again  look     look     look     found    found    again
 token              again  again    again    auth     again  again    again    again    again    again    once
 """
@@ -158,7 +157,7 @@ def test_a_fault_that_hits_once(sandbox: Sandbox, connect: Connect, world: World
     if not (column == "slow" and request.kind is Kind.IMPORT):
         assert request.done(stand) == int(arrived or request.kind is Kind.READ)
     assert sum(world.waits) <= BUDGET_S
-    assert [one["code"] for one in sandbox.hazards()] == (["async_call"] if name == "async" and arrived else [])
+    assert [one["code"] for one in sandbox.hazards()] == []
 
 
 @pytest.mark.parametrize("column", [column for column in FAULTS if column != "slow"])
