@@ -10,9 +10,10 @@ from itertools import count
 
 import polars as pl
 
-from pipeline.model.chunk import Chunk
+from pipeline.model.chunk import Chunk, Reason
 from pipeline.model.columns import Keys, Lane, Sets
 from pipeline.stage.lanes import Lanes
+from pipeline.stage.late import Late
 from pipeline.threads import side_by_side
 
 
@@ -45,21 +46,25 @@ class Shape:
         return replace(chunk, rows=rows, body=rows_json(rows, chunk.columns) if rows.height else b"[]")
 
 
-def cut(lanes: Lanes, shape: Shape, limits: Limits) -> Iterator[Chunk]:
-    """Cut all lanes into chunks, in the order of sending; the next ones are made while one is sent.
+def cut(lanes: Lanes, shape: Shape, limits: Limits, late: Late | None = None) -> Iterator[Chunk]:
+    """Cut all lanes into chunks, in the order of sending, `late` rows last; the next ones are made while one is sent.
 
     The result is a function of the staged files and the limits, so that a later process cuts the same chunks again.
     """
 
-    def pieces() -> Iterator[tuple[Lane, pl.DataFrame]]:
-        for lane in lanes.lanes():
-            for rows in _slices(lanes.frames(lane), shape.sets.columns_of(lane.carried), limits):
-                yield lane, rows
+    def pieces() -> Iterator[tuple[Lane, pl.DataFrame, Reason]]:
+        for reason in (Reason.CUT,) if late is None else (Reason.CUT, Reason.LATE):
+            for lane in lanes.lanes():
+                frames = lanes.frames(lane)
+                if late is not None:
+                    frames = late.apart(frames, late=reason is Reason.LATE)
+                for rows in _slices(frames, shape.sets.columns_of(lane.carried), limits):
+                    yield lane, rows, reason
 
-    def chunks_of(piece: tuple[Lane, pl.DataFrame]) -> list[Chunk]:
-        lane, rows = piece
+    def chunks_of(piece: tuple[Lane, pl.DataFrame, Reason]) -> list[Chunk]:
+        lane, rows, reason = piece
         parts = _within_bytes(rows, shape.sets.columns_of(lane.carried), limits)
-        return [shape.chunk(lane, part, body) for part, body in parts]
+        return [replace(shape.chunk(lane, part, body), reason=reason) for part, body in parts]
 
     numbers = count(1)
     for made in side_by_side(chunks_of, pieces()):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PIECES = 8
 # Pieces of so many rows go row by row.
 FEW_ROWS = 50
+# Imports whose failure shows nothing of the imports after them.
+APART = (Reason.PIECE, Reason.ONCE, Reason.LATE)
 TWO_FAILED = "two imports failed one after the other: it may not be the rows, and nothing more was sent"
 ALL_FAILED = "every piece of a failed import failed as well: it may not be the rows, and nothing more was sent"
 
@@ -39,7 +41,7 @@ class Search:
 
     def failed(self, item: Item) -> None:
         """Take in an import that failed just now; raises StoppedError where it is the second one in a row."""
-        if item.row.reason in (Reason.PIECE, Reason.ONCE):
+        if item.row.reason in APART:
             return
         alone = not self._waiting
         self.add(item)
@@ -48,7 +50,7 @@ class Search:
 
     def succeeded(self, item: Item) -> None:
         """Search what failed before, now that a whole import was confirmed."""
-        if item.row.reason in (Reason.PIECE, Reason.ONCE):
+        if item.row.reason in APART:
             return
         for one in list(self._waiting):
             self.search(one)
@@ -66,7 +68,7 @@ class Search:
             self._pieces(item, PIECES)
         elif loop.loading.falls_back:
             send_by_row(loop, item)
-        elif rows.height == 1 and item.row.reason is Reason.PIECE:
+        elif rows.height == 1 and item.row.reason in (Reason.PIECE, Reason.LATE):
             loop.parting.refuse(item, Why("refused_by_api", "", item.row.words or item.row.message or ""))
         else:
             self._pieces(item, rows.height)
@@ -78,7 +80,7 @@ class Search:
         Raises StoppedError where all pieces of a whole import fail.
         """
         loop = self._loop
-        whole = item.row.reason is not Reason.PIECE
+        whole = item.row.reason not in APART
         pieces = loop.parting.set_apart(item, pieces_of(loop.parting.chunk_of(item).rows, most), Reason.PIECE)
         for piece in pieces:
             loop.check()

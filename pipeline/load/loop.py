@@ -112,7 +112,7 @@ class Loop:
         """Load; returns why it stopped, None where everything was tried."""
         try:
             self._take_up_parts()
-            cuts = {row.cut: row for row in self._rows if row.reason is Reason.CUT}
+            cuts = {row.cut: row for row in self._rows if row.reason.is_cut}
             for chunk, last in with_last(self.loading.cut()):
                 self.check()
                 self._whole = last
@@ -138,7 +138,7 @@ class Loop:
         for row in self._rows:
             if row.state.final:  # it may have been killed between the ledger and the register
                 self.loading.register.final(row.ordinal)
-            elif row.reason is not Reason.CUT:
+            elif not row.reason.is_cut:
                 self.keep(Item(row, self.loading.parts.read(row.ordinal)["_key"].unique()))
 
     def keep(self, item: Item) -> None:

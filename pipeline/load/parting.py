@@ -46,7 +46,7 @@ class Parting:
 
     def hold_all(self, item: Item, chunk: Chunk) -> bool:
         """Let a whole chunk wait; one that was cut becomes a chunk of its own, so that its rows need not stay in memory."""
-        if item.row.reason is Reason.CUT and item.row.method != "profiles":
+        if item.row.reason.is_cut and item.row.method != "profiles":
             self.set_apart(item, [chunk.rows], Reason.HELD)
             return False
         self._loop.keep(item)

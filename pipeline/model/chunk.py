@@ -39,7 +39,12 @@ class Reason(StrEnum):
     AGAIN = "again"  # a read-back has shown that they are missing (28)
     ONCE = "once"  # the same after a failure of an import that may not be searched in pieces (26)
     PIECE = "piece"  # a piece of an import that failed (26)
-    LATE = "late"  # refused in an earlier run, so they travel last (26)
+    LATE = "late"  # cut last: refused in an earlier run (26)
+
+    @property
+    def is_cut(self) -> bool:
+        """Return whether they were cut from the staged rows; others have a file of their own."""
+        return self in (Reason.CUT, Reason.LATE)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.model.chunk import Reason
 from pipeline.model.columns import Keys
 from pipeline.model.job import Job
 from pipeline.model.rows import REJECT_KEYS
@@ -86,7 +85,7 @@ def explain(ledger: Ledger, job: Job, key: tuple[str, ...], *, show_values: bool
 
 def _sent(ledger: Ledger, row: RunRow, places: Sequence[tuple[int, int, int]]) -> Iterator[Happening]:
     """Return what became of the chunks that the rows of a key went in."""
-    chunks = {one.cut: one for one in ledger.chunks(row.id) if one.reason is Reason.CUT}
+    chunks = {one.cut: one for one in ledger.chunks(row.id) if one.reason.is_cut}
     names = {file.index: file.name for file, _ in ledger.files(row.id)}
     for ordinal, file, line in places:
         chunk = chunks.get(ordinal)

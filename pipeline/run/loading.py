@@ -21,7 +21,7 @@ from pipeline.load.profiles.method import Past, Profiles
 from pipeline.load.readback import Terms
 from pipeline.load.settle import Reader
 from pipeline.log import get_logger
-from pipeline.model.chunk import Chunk, Reason
+from pipeline.model.chunk import Chunk
 from pipeline.model.columns import Keys
 from pipeline.model.outcome import Stop, StopCode
 from pipeline.model.row_state import RowState
@@ -29,6 +29,7 @@ from pipeline.report.progress import Step
 from pipeline.run.context import Context, RunId
 from pipeline.stage.key_index import KeyIndex
 from pipeline.stage.lanes import Lanes
+from pipeline.stage.late import Late, hashes
 from pipeline.stage.manifest import Manifest
 from pipeline.stage.parts import Parts
 from pipeline.stage.settle import Rules
@@ -37,6 +38,7 @@ from pipeline.state.chunk_records import ChunkRow
 # A chunk of the per-profile method takes three or more calls a row, so it is smaller than an import: progress shows by
 # chunks.
 PROFILE_CHUNK_ROWS = 1000
+NO_HASHES = pl.Series("_hash", [], dtype=pl.UInt64)
 # What is asked of rows that are open.
 OPEN = dict.fromkeys(("_seq", "_set", "_key", "_full"), pl.UInt64)
 
@@ -104,16 +106,56 @@ class Loader:
         """Cut by the method that the run began with: the same chunks after falling back, and when it is resumed."""
         load = self.id.job.load
         rows = min(load.chunk_rows, PROFILE_CHUNK_ROWS) if self.id.cut_for == "profiles" else load.chunk_rows
-        chunks = cut(
-            Lanes(self.id.folder.staged / self.manifest.lanes), self.shape, ChunkLimits(rows, load.chunk_bytes)
-        )
+        chunks = cut(self.lanes, self.shape, ChunkLimits(rows, load.chunk_bytes), self._late())
         return KeyIndex(self.id.folder.path).noting(chunks)
+
+    @property
+    def lanes(self) -> Lanes:
+        """Return the rows to send."""
+        return Lanes(self.id.folder.staged / self.manifest.lanes)
+
+    def _late(self) -> Late | None:
+        """Return the rows that travel last; once chunks are recorded they are what they were (data rule 26)."""
+        run, ledger = self.id, self.context.ledger
+        found = Late.read(run.folder.staged)
+        if found is not None or run.cut_for == "profiles" or ledger.book(run.run).rows():
+            return found
+        memory = ledger.refused(run.job.job)
+        known = memory.hashes()
+        if known.is_empty():
+            return None
+        found = Late.find(
+            self.lanes, self.manifest.sets.columns, (known, memory.salt), keyed=bool(self.rules.keys.profile)
+        )
+        if found is not None:
+            found.write(run.folder.staged)
+        return found
+
+    def remember_refused(self) -> None:
+        """Remember the rows that Copernica refused, by their values, and forget those that it took after all."""
+        ledger, run = self.context.ledger, self.id.run
+        late = Late.read(self.id.folder.staged)
+        aside = ledger.not_confirmed(run)
+        refused = pl.Series("_seq", [at for at, state, _ in aside if state is RowState.FAILED], dtype=pl.UInt64)
+        if self.id.cut_for == "profiles" or (late is None and refused.is_empty()):
+            return
+        if late is not None and self.report().open:
+            late = None  # what became of them is not known
+        memory, columns = ledger.refused(self.id.job.job), self.manifest.sets.columns
+        others = pl.Series("_seq", [at for at, *_ in aside], dtype=pl.UInt64)
+        of_refused, of_accepted = [NO_HASHES], [NO_HASHES]
+        for rows in self.lanes.partitions(("_seq", "_key", *columns)):
+            of_refused.append(hashes(rows.filter(rows["_seq"].is_in(refused.implode())), columns, memory.salt))
+            if late is not None:
+                taken = rows.filter(rows[late.by].is_in(late.values.implode()) & ~rows["_seq"].is_in(others.implode()))
+                of_accepted.append(hashes(taken, columns, memory.salt))
+        memory.remember(run, pl.concat(of_refused), pl.concat(of_accepted))
 
     def open_rows(self) -> pl.DataFrame:
         """Return number, keys and set (`OPEN`) of the rows whose outcome can still change."""
         rows = self.context.ledger.chunks(self.id.run)
-        cuts = {row.cut: row for row in rows if row.reason is Reason.CUT}
-        parts = [row for row in rows if row.reason is not Reason.CUT]
+        cuts = {row.cut: row for row in rows if row.reason.is_cut}
+        parts = [row for row in rows if not row.reason.is_cut]
         found = [pl.DataFrame(schema=OPEN)]
         for chunk in self.chunks():
             row, frame = cuts.get(chunk.cut), chunk.rows.select(*OPEN)

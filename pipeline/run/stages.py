@@ -364,6 +364,8 @@ class Stages:
         ledger.end(run, RunState(summary.status), summary.to_dict(), is_open=summary.open)
         if summary.open:
             return
+        if self.manifest is not None:
+            (self.loader or Loader(self.context, self.id, self.manifest)).remember_refused()
         ledger.prune_rows(run)
         self.notes.end()
         if summary.status == "planned":

@@ -18,7 +18,7 @@ def create_import(call: Call) -> Answer:
     if database is None:
         raise ApiError(NO_DATABASE)
     plan = plan_import(body, database, world.switches, call.notes)
-    job = world.imports.add(plan, call.notes, call.hit.script(len(plan.rows)), call.request.raw_body)
+    job = world.imports.add(plan, call.notes, call.hit.script(plan.rows), call.request.raw_body)
     return created(call.request, f"import/{job.id}", job.id)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -51,6 +51,7 @@ class Rule(BaseModel):
     for_s: float = Field(default=0, ge=0)
     after_rows: int | None = Field(default=None, ge=0)
     message: str | None = None
+    cell: str | None = None
     finish: bool = True
     polls: int = Field(default=3, ge=0)
     lines: int = 1
@@ -82,8 +83,8 @@ class Hit:
     rule: Rule | None = None
     imports: tuple[Rule, ...] = ()
 
-    def script(self, rows: int) -> Script:
-        """Return the script of an import with that many rows."""
+    def script(self, rows: Sequence[Mapping[str, Any]]) -> Script:
+        """Return the script of an import of these rows."""
         found: dict[str, Any] = {}
         for rule in self.imports:
             if rule.kind == "hang":
@@ -92,8 +93,7 @@ class Hit:
                 found["delay_s"] = rule.seconds
             elif rule.kind == "polls":
                 found["polls"] = rule.polls
-            else:
-                after = rows // 2 if rule.after_rows is None else rule.after_rows
+            elif (after := _fails_after(rule, rows)) is not None:
                 found |= {"fail_after": after, "message": rule.message or _INTERRUPTED, "finish": rule.finish}
         return Script(**found)
 
@@ -106,6 +106,13 @@ class Hit:
     def named(self) -> list[str]:
         """List the kinds, for the journal."""
         return [rule.kind for rule in (*((self.rule,) if self.rule else ()), *self.imports)]
+
+
+def _fails_after(rule: Rule, rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return after how many rows an import fails, None where no row has the cell that makes it fail."""
+    if rule.cell is not None:
+        return next((at for at, row in enumerate(rows) if rule.cell in row.values()), None)
+    return len(rows) // 2 if rule.after_rows is None else rule.after_rows
 
 
 class Faults:

@@ -26,10 +26,12 @@ from pipeline.state.chunk_records import TABLES as CHUNK_TABLES
 from pipeline.state.chunk_records import ChunkBook, ChunkRow
 from pipeline.state.database import Database
 from pipeline.state.host import refuse_network
+from pipeline.state.refused import TABLES as REFUSED_TABLES
+from pipeline.state.refused import Refused
 from pipeline.state.row_records import DELETES, ROW, RowRecords
 from pipeline.state.row_records import TABLES as OPERATION_TABLES
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 Way = Literal["imports", "profiles"]
 
@@ -39,10 +41,12 @@ CREATE TABLE run (
     started_at TEXT NOT NULL, ended_at TEXT, api_host TEXT NOT NULL, account TEXT NOT NULL, database_id INTEGER NOT NULL,
     structure TEXT NOT NULL, way TEXT NOT NULL, fell_back TEXT,
     limit_rows INTEGER, own_files INTEGER NOT NULL, forced TEXT NOT NULL, accepted INTEGER, summary TEXT,
-    is_open INTEGER NOT NULL DEFAULT 0
+    is_open INTEGER NOT NULL DEFAULT 0, number INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX run_of_job ON run (job, started_at);
-CREATE INDEX open_run ON run (started_at) WHERE is_open;
+CREATE INDEX numbered_run ON run (number);
+CREATE INDEX numbered_run_of_job ON run (job, number);
+CREATE INDEX open_run ON run (number) WHERE is_open;
 CREATE INDEX going_run ON run (job) WHERE state = 'running';
 CREATE TABLE file (
     run TEXT NOT NULL REFERENCES run, position INTEGER NOT NULL, path TEXT NOT NULL, name TEXT NOT NULL,
@@ -73,7 +77,6 @@ _GOING = (RunState.RUNNING,)
 MIGRATE_2 = """
 ALTER TABLE run ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0;
 UPDATE run SET state = 'incomplete' WHERE state IN ('running', 'interrupted', 'closed');
-CREATE INDEX open_run ON run (started_at) WHERE is_open;
 CREATE INDEX going_run ON run (job) WHERE state = 'running';
 ALTER TABLE file ADD COLUMN good INTEGER;
 CREATE TABLE IF NOT EXISTS confirmed_content (
@@ -81,7 +84,16 @@ CREATE TABLE IF NOT EXISTS confirmed_content (
 ) STRICT, WITHOUT ROWID;
 DROP TABLE IF EXISTS look;
 DROP TABLE IF EXISTS chunk;
-DROP TABLE IF EXISTS operation
+DROP TABLE IF EXISTS operation;
+"""
+# From format 3: the order of runs does not depend on the clock.
+MIGRATE_3 = """
+ALTER TABLE run ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+UPDATE run SET number = (SELECT count(*) FROM run AS other WHERE (other.started_at, other.id) <= (run.started_at, run.id));
+CREATE INDEX numbered_run ON run (number);
+CREATE INDEX numbered_run_of_job ON run (job, number);
+DROP INDEX IF EXISTS open_run;
+CREATE INDEX open_run ON run (number) WHERE is_open;
 """
 
 
@@ -173,12 +185,14 @@ class Ledger:
         self._db.execute("PRAGMA synchronous=FULL")
         with self._db.transaction():
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            begin = {0: TABLES, 2: MIGRATE_2 if _has(self._db, "run") else TABLES}.get(version)
-            if begin is not None:
-                for statement in f"{begin};{CHUNK_TABLES}{OPERATION_TABLES}".split(";"):
+            whole = f"{TABLES}{CHUNK_TABLES}{OPERATION_TABLES}{REFUSED_TABLES}"
+            from_2 = f"{MIGRATE_2}{MIGRATE_3}{CHUNK_TABLES}{OPERATION_TABLES}{REFUSED_TABLES}"
+            steps = {0: whole, 2: from_2 if _has(self._db, "run") else whole, 3: f"{MIGRATE_3}{REFUSED_TABLES}"}
+            if version in steps:
+                for statement in steps[version].split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        if version not in (0, 2, SCHEMA_VERSION):
+        if version not in (*steps, SCHEMA_VERSION):
             self.close()
             raise JobError(
                 Problem(
@@ -196,7 +210,8 @@ class Ledger:
         """Record a run and its job, before anything is read."""
         self._db.execute(
             "INSERT INTO run (id, job, job_file, job_copy, state, started_at, limit_rows, own_files, forced, api_host, account,"
-            " database_id, structure, way) VALUES (?,?,?,?,?,?,?,?,?,'','',0,'{}','imports')",
+            " database_id, structure, way, number) VALUES (?,?,?,?,?,?,?,?,?,'','',0,'{}','imports',"
+            " (SELECT coalesce(max(number), 0) + 1 FROM run))",
             (
                 entry.run, entry.job, entry.job_file, entry.job_copy, RunState.RUNNING, _now(), entry.limit,
                 int(entry.own_files), json.dumps(sorted(entry.forced)),
@@ -278,7 +293,7 @@ class Ledger:
     def runs(self, job: str | None = None, most: int = -1) -> tuple[RunRow, ...]:
         """List runs, the newest first, of one job or of all; `most` limits them, -1 does not."""
         found = self._db.execute(
-            f"SELECT {_COLUMNS} FROM run WHERE ? IS NULL OR job = ? ORDER BY started_at DESC, id DESC LIMIT ?",  # noqa: S608
+            f"SELECT {_COLUMNS} FROM run WHERE ? IS NULL OR job = ? ORDER BY number DESC LIMIT ?",  # noqa: S608
             (job, job, most),
         )
         return tuple(_run(row) for row in found)
@@ -286,7 +301,7 @@ class Ledger:
     def open_runs(self, job: str | None = None) -> tuple[RunRow, ...]:
         """List the open runs of a job, or of all, the oldest first; one that goes on is among them."""
         found = self._db.execute(
-            f"SELECT {_COLUMNS} FROM run WHERE is_open AND (? IS NULL OR job = ?) ORDER BY started_at, id",  # noqa: S608
+            f"SELECT {_COLUMNS} FROM run WHERE is_open AND (? IS NULL OR job = ?) ORDER BY number",  # noqa: S608
             (job, job),
         )
         return tuple(_run(row) for row in found)
@@ -294,7 +309,7 @@ class Ledger:
     def last(self, job: str | None = None) -> RunRow | None:
         """Return the newest run of a job, or of all, None where there is none."""
         found = self._db.execute(
-            f"SELECT {_COLUMNS} FROM run WHERE ? IS NULL OR job = ? ORDER BY started_at DESC, id DESC LIMIT 1",  # noqa: S608
+            f"SELECT {_COLUMNS} FROM run WHERE ? IS NULL OR job = ? ORDER BY number DESC LIMIT 1",  # noqa: S608
             (job, job),
         ).fetchone()
         return None if found is None else _run(found)
@@ -327,7 +342,7 @@ class Ledger:
     def last_job(self, job: str) -> str | None:
         """Return the copy of the job of its last run."""
         found = self._db.execute(
-            "SELECT job_copy FROM run WHERE job = ? ORDER BY started_at DESC LIMIT 1", (job,)
+            "SELECT job_copy FROM run WHERE job = ? ORDER BY number DESC LIMIT 1", (job,)
         ).fetchone()
         return None if found is None else str(found[0])
 
@@ -366,7 +381,7 @@ class Ledger:
         whole = "AND run.state = 'done' AND run.limit_rows IS NULL" if confirmed else ""
         found = self._db.execute(
             f"SELECT run.id FROM run JOIN file ON file.run = run.id WHERE run.job = ? AND file.sha256 = ? {whole}"  # noqa: S608
-            " ORDER BY run.started_at DESC",
+            " ORDER BY run.number DESC",
             (job, sha256),
         ).fetchall()
         if confirmed and not found:  # the run itself may have been forgotten
@@ -378,9 +393,9 @@ class Ledger:
     def earlier_files(self, job: str) -> tuple[EarlierFile, ...]:
         """List the files of the last confirmed runs of a job without a limit, those of the newest first (data rules 4, 35)."""
         found = self._db.execute(
-            "SELECT last.id, file.name, file.good FROM (SELECT id, started_at FROM run WHERE job = ? AND state = 'done'"
-            " AND limit_rows IS NULL ORDER BY started_at DESC LIMIT ?) AS last JOIN file ON file.run = last.id"
-            " WHERE file.good IS NOT NULL ORDER BY last.started_at DESC, last.id, file.position",
+            "SELECT last.id, file.name, file.good FROM (SELECT id, number FROM run WHERE job = ? AND state = 'done'"
+            " AND limit_rows IS NULL ORDER BY number DESC LIMIT ?) AS last JOIN file ON file.run = last.id"
+            " WHERE file.good IS NOT NULL ORDER BY last.number DESC, file.position",
             (job, MOST_EARLIER_RUNS),
         )
         return tuple(EarlierFile(*row) for row in found)
@@ -388,6 +403,10 @@ class Ledger:
     def book(self, run: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> ChunkBook:
         """Return the records of a run's chunks, whose verbs change them; `now` is the API host's time."""
         return ChunkBook(self._db, run, now)
+
+    def refused(self, job: str) -> Refused:
+        """Return the memory of the rows of a job that Copernica refused."""
+        return Refused(self._db, job)
 
     def rows_of(self, run: str, ordinal: int) -> RowRecords:
         """Return the records of the rows of one chunk."""

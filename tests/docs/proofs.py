@@ -177,6 +177,8 @@ PROOFS: dict[int, tuple[str, ...]] = {
     26: (
         "journeys/test_exit_codes.py::test_0_an_import_that_failed_is_sent_again_in_pieces",
         "profiles/test_polls.py::test_an_import_with_an_error_whose_counters_do_not_move_has_failed",
+        "sending/test_late.py::test_a_refused_row_travels_last_the_next_night",
+        "sending/test_late.py::test_all_rows_of_its_customer_travel_with_it_in_order",
         "resume/test_resume.py::test_a_hanging_import_is_settled_like_a_lost_one",
     ),
     27: (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import JobError
-from pipeline.state.ledger import Ledger
+from pipeline.state.ledger import Ledger, RunEntry
 
 
 def refusal(state_dir: Path) -> tuple[str, str]:
@@ -47,3 +49,40 @@ def test_a_folder_in_its_place(tmp_path: Path) -> None:
         "the ledger cannot be opened: unable to open database file",
         "make the state folder writable",
     )
+
+
+def begun(ledger: Ledger, run: str, started_at: str) -> None:
+    """Record a run that began at that time by the clock of the host."""
+    ledger.begin(RunEntry(run, "shop", "job.yaml", "{}", None, own_files=True, forced=()))
+    with closing(sqlite3.connect(ledger.state_dir / "ledger.sqlite")) as connection, connection:
+        connection.execute("UPDATE run SET started_at = ? WHERE id = ?", (started_at, run))
+
+
+def test_the_order_of_runs_does_not_go_by_the_clock(tmp_path: Path) -> None:
+    """The clock of the host was set back an hour between two runs: the second is the newest all the same."""
+    with closing(Ledger(tmp_path)) as ledger:
+        begun(ledger, "first", "2026-11-21T03:00:00.000+00:00")
+        begun(ledger, "second", "2026-11-21T02:05:00.000+00:00")
+        assert [row.id for row in ledger.runs("shop")] == ["second", "first"]
+        last = ledger.last("shop")
+        assert last is not None
+        assert last.id == "second"
+
+
+def test_a_ledger_of_the_format_before_is_migrated(tmp_path: Path) -> None:
+    """Format 3 had no number of runs: those that are there are numbered by their start, new ones come after them."""
+    with closing(Ledger(tmp_path)) as ledger:
+        begun(ledger, "later", "2026-11-20T03:00:00.000+00:00")
+        begun(ledger, "earlier", "2026-11-19T03:00:00.000+00:00")
+    older = (
+        "DROP INDEX numbered_run", "DROP INDEX numbered_run_of_job", "DROP INDEX open_run", "DROP TABLE refused",
+        "DROP TABLE refused_salt", "ALTER TABLE run DROP COLUMN number",
+        "CREATE INDEX open_run ON run (started_at) WHERE is_open", "PRAGMA user_version=3",
+    )  # fmt: skip
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection, connection:
+        for statement in older:
+            connection.execute(statement)
+    with closing(Ledger(tmp_path)) as ledger:
+        begun(ledger, "new", "2026-11-18T03:00:00.000+00:00")
+        assert [row.id for row in ledger.runs()] == ["new", "later", "earlier"]
+        assert ledger.refused("shop").hashes().is_empty()
