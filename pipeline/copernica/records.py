@@ -52,8 +52,6 @@ class Identity:
 
     id: str
     name: str
-    description: str = ""
-    company: str = ""
 
 
 def profile_of(row: Mapping[str, Any]) -> Profile:
@@ -88,7 +86,7 @@ def identity_of(answer: Mapping[str, Any]) -> Identity:
     lowered = {str(key).lower(): value for key, value in (inner if isinstance(inner, dict) else answer).items()}
     if not str(lowered.get("id") or ""):
         raise UnexpectedResponseError("the answer names no account")
-    return Identity(*(str(lowered.get(key) or "") for key in ("id", "name", "description", "company")))
+    return Identity(*(str(lowered.get(key) or "") for key in ("id", "name")))
 
 
 def values_of(fields: object) -> Mapping[str, str]:

@@ -19,7 +19,6 @@ except ImportError:  # built without a compiler
 # Names what makes a digest: another name means that all digests are others. How keys are folded depends on Unicode.
 ALGORITHM = f"siphash-2-4-128, rows 1, unicode {unicodedata.unidata_version}"
 
-KEY_BYTES = 16
 _START = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
 _WORD = 8
 

@@ -21,18 +21,6 @@ class Database:
         with self.lock:
             return self.connection.execute(statement, values)
 
-    def execute_unsynced(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        """Execute one statement, outside a transaction, that is on disk when the next one by `execute` is.
-
-        The log is written in order, so the next sync takes it along; a process that is killed meanwhile loses nothing.
-        """
-        with self.lock:
-            self.connection.execute("PRAGMA synchronous=NORMAL")
-            try:
-                return self.connection.execute(statement, values)
-            finally:
-                self.connection.execute("PRAGMA synchronous=FULL")
-
     def executemany(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
         """Execute one statement for many rows; call it inside a transaction."""
         with self.lock:

@@ -12,28 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.shop import SCHEMA, STRUCTURE
 from tests.support.command import Ran
 from tests.support.journey import Journey
 
-STRUCTURE = {
-    "databases": [
-        {
-            "name": "Shop",
-            "fields": [
-                {"name": "CustomerID", "type": "text", "length": 20, "index": True},
-                {"name": "City", "type": "text", "length": 50},
-            ],
-        }
-    ]
-}
-SCHEMA = """\
-import pandera.polars as pa
-from pipeline.fields import Text
-
-class Shop(pa.DataFrameModel):
-    CustomerID: str = Text(20)
-    City: str = Text(50, nullable=True)
-"""
 JOB = """\
 job: shop
 source:

@@ -50,7 +50,6 @@ if __name__ == "__main__":
     where, number, *words = sys.argv[1:]
     step = 0 if where == "count" else int(number)
     watch(Database, "execute", "ledger", where, step, is_change)
-    watch(Database, "execute_unsynced", "ledger", where, step, is_change)
     watch(Database, "executemany", "ledger", where, step, is_change)
     watch(Transport, "send", "wire", where, step, lambda *_: True)
     code = main(words)
