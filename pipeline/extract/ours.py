@@ -47,12 +47,18 @@ def saved_as(head: bytes) -> Saved | None:
     if sum(name in text for name in OURS) < LEAST_OURS:
         return None
     for delimiter in _DELIMITERS:
-        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
-        if count_ours(names) >= LEAST_OURS:
+        if count_ours(_names(text, delimiter)) >= LEAST_OURS:
             return Saved(
                 delimiter, encoding, bool(mark) or delimiter != "," or "\r\n" in text.partition("\n")[0] + "\n"
             )
     return None
+
+
+def _names(text: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    except csv.Error:  # a field over the limit of the module: no header of ours has one
+        return []
 
 
 def has_raw(names: Sequence[str]) -> bool:

@@ -363,6 +363,13 @@ def test_a_rejects_file_is_read_whatever_the_job_says(tmp_path: Path):
             assert list(batches[0].origin.objects) == [{"a": "é", "b": None}, {"a": "2"}]
 
 
+def test_a_rejects_file_whose_first_line_is_long_is_read_again(tmp_path: Path):
+    """Longer than a cell may be for the csv module, by which files of ours are recognised."""
+    path = _write(tmp_path, json.dumps({**REJECT, "_raw": "x" * 140_000}) + "\n", "x.ndjson")
+    batches, _ = extract(path, AB, format="ndjson")
+    assert malformed_of(batches) == [(1, 1, "unreadable_before")]
+
+
 _VALUES = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 _TABLES = st.lists(st.fixed_dictionaries({"a": _VALUES, "b": _VALUES}), max_size=8)
 

@@ -180,7 +180,8 @@ def sftp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path
     }  # fmt: skip
     config = tmp_path / "sshd_config"
     config.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
-    server = subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stderr=subprocess.DEVNULL)
+    plain = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # sshd is not ours to sanitize
+    server = subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stderr=subprocess.DEVNULL, env=plain)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     try:
