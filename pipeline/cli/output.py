@@ -17,8 +17,11 @@ from pipeline.report.summary import Summary, errors_of
 MOST_PROBLEMS = 50
 
 
-def show(summary: Summary, *, as_json: bool, quiet: bool = False) -> int:
-    """Write how a run ended and return its exit code; with `quiet` nothing where all is well, else only what is wrong."""
+def show(summary: Summary, *, as_json: bool, quiet: bool = False, text: str = "") -> int:
+    """Write how a run ended and return its exit code; with `quiet` nothing where all is well, else only what is wrong.
+
+    `text` stands before the summary.
+    """
     if quiet:
         if summary.exit_code:
             _complain_briefly(summary.line(), summary.problems, summary.go_on)
@@ -28,6 +31,7 @@ def show(summary: Summary, *, as_json: bool, quiet: bool = False) -> int:
         _write(_document(summary.to_dict()))
     else:
         first, *rest = summary.text().splitlines(keepends=True)
+        _write(text + "\n" * bool(text))
         _write(_styled(sys.stdout, first, bold=True, fg=_colour(summary.exit_code)) + "".join(rest))
     if as_json and summary.exit_code and summary.go_on:
         _write(summary.go_on + "\n", sys.stderr)

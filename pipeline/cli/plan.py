@@ -78,7 +78,8 @@ def command(
     )
     summary, planned = run_with_plan(request, Reporter(quiet=quiet))
     if planned is None or summary.exit_code:
-        return show(summary, as_json=as_json, quiet=quiet)
+        compared = "" if planned is None else screen(planned, "The guards above would stop the run, which else:", "")
+        return show(summary, as_json=as_json, quiet=quiet, text=compared)
     text = "" if quiet and not planned.changes else screen(planned, summary.line(), summary.go_on)
     exit_code = CHANGES if detailed and planned.changes else 0
     tell(summary.to_dict() | {"exit_code": exit_code}, text, as_json=as_json)

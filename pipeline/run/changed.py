@@ -68,15 +68,22 @@ def look_for_gone(changes: Changes, run: RunId, tally: Tally) -> None:
         get_logger().info("gone.first_dump" if first else "gone.found", keys=tally.gone)
 
 
-def _no_whole_dump(run: RunId, tally: Tally) -> str:
-    """Return why the dump does not show what is gone, "" where it does."""
+def gone_planned(changes: Changes, run: RunId, tally: Tally) -> int | None:
+    """Count what would be gone if all rows of the dump were confirmed; None where nobody would look (data rules 44, 46)."""
+    if run.job.target.gone != "report" or _no_whole_dump(run, tally, sent=False):
+        return None
+    return changes.gone_planned(pl.Series("_key", tally.intake.rejected_keys, dtype=pl.UInt64))
+
+
+def _no_whole_dump(run: RunId, tally: Tally, *, sent: bool = True) -> str:
+    """Return why the dump does not show what is gone, "" where it does; without `sent` nothing need be confirmed."""
     intake, codes = tally.intake, {one.code for one in tally.intake.set_aside}
     reasons = (
         (not run.own_files, "other files were named on the command line"),
         (run.limit is not None, "the run has a limit"),
         (intake.malformed > 0, "some records could not be split"),
         (any(code.startswith("key_") for code in codes), "the key of some records was rejected"),
-        (not tally.all_confirmed, "not every row is confirmed"),
+        (sent and not tally.all_confirmed, "not every row is confirmed"),
     )
     return next((why for holds, why in reasons if holds), "")
 

@@ -139,11 +139,12 @@ def conducted(stages: Stages, plan: PreparedJob, wanted: PlanRequest | None) -> 
     with stages.guarded():
         if plan.files:
             stages.stage(plan)
+        if wanted is not None:
+            with context.lock:
+                stages.plan(plan, wanted.out)
+            return stages.end()
         stages.guard_input()
         with context.lock:
-            if wanted is not None:
-                stages.plan(plan, wanted.out)
-                return stages.end()
             older = deal_with_earlier(context, stages)
             stages.notes.starts()
             stages.compare()

@@ -8,10 +8,11 @@ from __future__ import annotations
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -41,7 +42,7 @@ from pipeline.model.rows import Batch
 from pipeline.report.html.page import write_report
 from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
-from pipeline.run.changed import changes_of, compared, drift, look_for_gone
+from pipeline.run.changed import changes_of, compared, drift, gone_planned, look_for_gone
 from pipeline.run.context import Context, RunId
 from pipeline.run.intake import refuse_changed, take_in
 from pipeline.run.loading import Loader
@@ -238,14 +239,36 @@ class Stages:
         return Loader(self.context, self.id, manifest, watch=watch)
 
     def plan(self, plan: PreparedJob, out: Path | None) -> None:
-        """Compare what is staged with the live target, in place of sending it (data rule 46)."""
-        if self.manifest is None:
-            return
-        self.guard(self.manifest)
+        """Compare what is staged with the live target, in place of sending it (data rule 46).
+
+        Guards that would stop the run do not stop the comparison: they refuse once it is made, all at once.
+        """
+        refusals = [*self._refusals(self.guard_input)]
+        if self.manifest is not None:
+            refusals += self._refusals(partial(self.guard, self.manifest))
+            refusals += self._refusals(partial(self._compare_with_target, self.manifest, plan, out))
+        if refusals:
+            raise type(refusals[0])(*(problem for one in refusals for problem in one.problems))
+
+    def _refusals(self, ask: Callable[[], object]) -> Iterator[PipelineError]:
+        try:
+            ask()
+        except (InputError, ApiRefusedError) as error:
+            yield error
+
+    def _compare_with_target(self, manifest: Manifest, plan: PreparedJob, out: Path | None) -> None:
+        client, limit = self.context.target.client, self.id.job.guards.max_calls
+        # The default is made for what a run sends; what a plan reads is known to be the least.
+        client.limit_calls(None if "max_calls" in self.id.forced else limit)
         with self.context.reporter.stage("compare", None):
-            found = make_plan(self.context.target, plan, self.id.choice, self.manifest, self.id.folder, out)
-            rate = seconds_per_row(self.context.ledger.runs(self.id.job.job, 20))
-            self.tally.plan = found if rate is None else replace(found, seconds=rate * found.changes)
+            found = make_plan(self.context.target, plan, self.id.choice, manifest, self.id.folder, out)
+        gone = gone_planned(self._changes(manifest.sets), self.id, self.tally)
+        rate = seconds_per_row(self.context.ledger.runs(self.id.job.job, 20))
+        self.tally.plan = replace(
+            found,
+            counts={**found.counts, "gone": gone},
+            seconds=None if rate is None else rate * found.changes,
+        )
 
     def load(self, loader: Loader, *, older: pl.Series = NO_KEYS, sends: bool = True, closes: bool = False) -> None:
         """Send what is staged, in chunks, or only settle what is on its way."""

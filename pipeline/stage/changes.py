@@ -44,8 +44,9 @@ NAME = "changes.json"
 ALL_LANES = "lanes"
 SENT_LANES = "lanes-to-send"
 WRITTEN_UNITS = "written.arrow"
-# There where a plan was applied: then the lanes have lost rows that the digests cover, so none are set.
+# There where a plan was applied: all its rows, of which `lanes` has those that are sent; and the units that lost rows by that.
 PLANNED_LANES = "lanes-planned"
+PARTLY_SENT = "partly-sent.arrow"
 # Bytes of input per digest, an estimate that decides the number of partitions.
 UNIT_BYTES = 60
 # So long an import that was presumed dead is not trusted to be (data rule 28).
@@ -119,8 +120,8 @@ class Changes:
     @property
     def lanes(self) -> Lanes:
         """Return the rows to send."""
-        narrowed = self.staged / SENT_LANES
-        return Lanes(narrowed if (self.staged / WRITTEN_UNITS).exists() else self.staged / "lanes")
+        narrowed = (self.staged / WRITTEN_UNITS).exists() and not (self.staged / PLANNED_LANES).exists()
+        return Lanes(self.staged / (SENT_LANES if narrowed else ALL_LANES))
 
     def units(self, input_bytes: int) -> UnitFiles | None:
         """Return what takes the digests while rows are staged; None where nothing is compared."""
@@ -148,7 +149,8 @@ class Changes:
     def _units(self) -> UnitFiles | None:
         """Return the digests of the staged rows, None where there are none under the salt of the state."""
         found = self._record()
-        if "salt" not in found or (self.staged / PLANNED_LANES).exists():
+        interrupted = (self.staged / PLANNED_LANES).exists() and not (self.staged / WRITTEN_UNITS).exists()
+        if "salt" not in found or interrupted:
             return None
         units = UnitFiles(self.staged / "units", self._terms(bytes.fromhex(found["salt"])), found["bits"])
         units.count = found["count"]
@@ -295,6 +297,23 @@ class Changes:
         found.sample = Samples(samplers[1].chosen(), samplers[0].chosen())
         return found
 
+    def planned(self) -> None:
+        """Keep which units the rows of a plan write that are sent, and which of them have rows that are not."""
+        if "salt" not in self._record():
+            return
+        names = ["_seq", "_profile", "_unit"]
+        sent = pl.concat(
+            [pl.Series("_seq", dtype=pl.UInt64), *(one["_seq"] for one in self.lanes.partitions(["_seq"]))]
+        )
+        found: dict[bool, list[pl.Series]] = {True: [pl.Series(dtype=pl.UInt32)], False: [pl.Series(dtype=pl.UInt32)]}
+        for rows in Lanes(self.staged / PLANNED_LANES).partitions(names):
+            is_sent = rows["_seq"].is_in(sent.implode())
+            for goes, numbers in found.items():
+                of_kind = rows.filter(is_sent if goes else ~is_sent)
+                numbers += [of_kind["_profile"], of_kind["_unit"].drop_nulls()]
+        _write_numbers(pl.concat(found[False]).unique(), self.staged / PARTLY_SENT)
+        _write_numbers(pl.concat(found[True]).unique(), self.staged / WRITTEN_UNITS)
+
     def drop(self) -> None:
         """Put what the staged rows write in the journal, before anything is sent (data rule 41)."""
         state, scopes = self._open(), self.scopes()
@@ -361,6 +380,8 @@ class Changes:
         for frame in self.lanes.partitions(["_seq", "_profile", "_unit"]) if unconfirmed.len() else ():
             rows = frame.filter(pl.col("_seq").is_in(unconfirmed.implode()))
             open_ = open_.scatter(pl.concat([rows["_profile"], rows["_unit"].drop_nulls()]).unique(), True)
+        if (partly := self.staged / PARTLY_SENT).exists():
+            open_ = open_.scatter(pl.read_ipc(partly)["number"], True)
         numbers = pl.Series([state.meta.scopes.index(one) for one in self.scopes()], dtype=pl.UInt16)
         shared = len(state.meta.jobs) > 1
         try:
@@ -439,13 +460,26 @@ class Changes:
     def gone(self, rejected: pl.Series, path: Path) -> tuple[int, bool] | None:
         """List in `path` what whole dumps no longer have (data rule 44); how many, and whether this is the first dump.
 
-        None where the keys of the dump are not known: after a plan, or where the state was begun anew meanwhile.
+        None where the keys of the dump are not known: where the state was begun anew meanwhile.
         To be asked once all rows are confirmed or unchanged. `rejected` are the `_key`s of rejected rows.
         """
         units, state = self._units(), self._open()
         if units is None or state.why or state.salt != units.terms.salt:
             return None
-        return Gone(state, self.job.job, self.keys.profile, self.job.load.gone_after, rejected).write(units, path)
+        return self._gone(state, rejected).write(units, path)
+
+    def gone_planned(self, rejected: pl.Series) -> int | None:
+        """Count what a run of these whole dumps would list as gone; None where that is not known, 0 at the first run."""
+        units, state = self._units(), self._open()
+        if units is None or (not state.why and state.salt != units.terms.salt):
+            return None
+        try:
+            return 0 if state.why else self._gone(state, rejected).count(units)
+        except StateFault:
+            return None
+
+    def _gone(self, state: Confirmed, rejected: pl.Series) -> Gone:
+        return Gone(state, self.job.job, self.keys.profile, self.job.load.gone_after, rejected)
 
     def _minute(self) -> int:
         return int(self.now().timestamp()) // 60

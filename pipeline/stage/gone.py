@@ -40,8 +40,11 @@ class Gone:
     def write(self, units: UnitFiles, path: Path) -> tuple[int, bool]:
         """Take a whole dump; write `path` where keys are gone and return how many, and whether this is the first dump."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        first = not any(self.folder.iterdir())
-        found = [self._taken(at, units) for at in range(self.state.partitions)]
+        first, bits, found = not any(self.folder.iterdir()), self.state.meta.bits, []
+        for at in range(self.state.partitions):
+            kept, gone_here = self._taken(at, bits, units)
+            write_frame(self._path(at), kept)
+            found.append(gone_here)
         for stale in set(self.folder.iterdir()) - {self._path(at) for at in range(self.state.partitions)}:
             stale.unlink()
         gone = pl.concat(found)
@@ -50,13 +53,21 @@ class Gone:
             write_whole(path, gone.sort(self.keys).write_csv().encode())
         return gone.height, first
 
-    def _taken(self, at: int, units: UnitFiles) -> pl.DataFrame:
-        """Count one partition anew; returns the keys that are gone."""
-        bits, bit = self.state.meta.bits, self.state.meta.bit(self.job)
+    def count(self, units: UnitFiles) -> int:
+        """Return how many keys a whole dump would make gone; nothing is written."""
+        if self.job not in self.state.meta.jobs or not self.folder.is_dir():
+            return 0
+        # The state is partitioned anew only when a run begins to send.
+        bits = max(units.bits, self.state.meta.bits)
+        return sum(self._taken(at, bits, units)[1].height for at in range(1 << bits))
+
+    def _taken(self, at: int, bits: int, units: UnitFiles) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Count one partition of `bits` anew; returns all its keys as they are kept, and those that are gone."""
+        bit = self.state.meta.bit(self.job)
         here = units.keys_part(at, bits)
         before = self._read(at, bits)
         missed = before.join(here.select("profile", "unit"), on=["profile", "unit"], how="anti")
-        seen = self._known_by_key(at)
+        seen = self._known_by_key(at, bits)
         missed = missed.join(seen, on=["profile", "unit"], how="inner").with_columns(
             pl.min_horizontal(pl.col("missed") + 1, MOST_MISSED).cast(pl.UInt8).alias("missed")
         )
@@ -70,14 +81,14 @@ class Gone:
         )
         fresh = here.with_columns(pl.lit(0, pl.UInt8).alias("missed"))
         kept = pl.concat([missed.select(fresh.columns), fresh])
-        write_frame(self._path(at), kept)
         gone = missed.filter((pl.col("missed") >= self.after) & ((pl.col("jobs") & ~pl.lit(bit, pl.UInt16)) == 0))
-        return gone.select(self.keys)
+        return kept, gone.select(self.keys)
 
-    def _known_by_key(self, at: int) -> pl.DataFrame:
-        """Return `profile`, `unit` and the `jobs` that confirmed it, of the profile keys of the state."""
+    def _known_by_key(self, at: int, bits: int) -> pl.DataFrame:
+        """Return `profile`, `unit` and the `jobs` that confirmed it, of the profile keys of a partition of the state."""
         profiles = [number for number, one in enumerate(self.state.meta.scopes) if one.level in ("", "*")]
-        entries = self.state.entries(at).filter(pl.col("scope").is_in(profiles))
+        entries = self.state.entries(at >> (bits - self.state.meta.bits)).filter(pl.col("scope").is_in(profiles))
+        entries = entries.filter(self._own(at, bits))
         masks = [(pl.col("jobs") & (1 << bit)).max() for bit in range(16)]
         return entries.group_by("profile", "unit").agg(pl.sum_horizontal(masks).cast(pl.UInt16).alias("jobs"))
 

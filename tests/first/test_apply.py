@@ -111,7 +111,7 @@ def test_records_that_somebody_has_changed_are_left_alone(journey: Callable[...,
     assert (ran.records["confirmed"], ran.records["unchanged"], ran.records["unsent"]) == (2, 2, 1)
     problem: dict[str, Any] = ran.document["problems"][0]
     assert problem["what"] == "1 rows were not sent: their records are no longer as the plan saw them"
-    assert Path(problem["where"]).read_text() == "CustomerID\nC1\n"
+    assert Path(problem["where"]).read_text() == "CustomerID,Order.OrderID\nC1,\n"
     cities = {one["fields"]["CustomerID"]: one["fields"]["City"] for one in here.profiles("Shop")}
     assert cities["C1"] == "Breda"
     assert cities["C4"] == "Ede"
@@ -171,3 +171,56 @@ def test_the_last_row_of_a_key_ends_last_also_where_it_changes_nothing(journey: 
     assert applied(here, plan).exit_code == 0
     assert [one["fields"]["City"] for one in here.profiles("Shop")] == ["Delft"]
     assert counts(call(here, "plan")) == {"unchanged": 2}
+
+
+def test_the_list_of_changed_records_has_full_keys(journey: Callable[..., Journey]) -> None:
+    """A customer with two orders has a line for each."""
+    here, plan = planned(journey)
+    client = Client(here.sandbox)
+    (one,) = client.get("database/1/profiles", **{"fields[]": "CustomerID==C2"})["data"]
+    assert client("PUT", f"profile/{one['ID']}/fields", {"City": "Breda"}).status_code == 204
+    client.close()
+    here.write("dump.csv", HEADER)
+    ran = applied(here, plan)
+    assert ran.exit_code == 6, ran.stderr
+    assert Path(ran.document["problems"][0]["where"]).read_text() == "CustomerID,Order.OrderID\nC2,O1\n"
+
+
+def test_what_was_applied_counts_as_confirmed(journey: Callable[..., Journey]) -> None:
+    """With `send: changed` the next run has nothing to send, but for keys of which the plan sent only some rows."""
+    here = opened(journey, FIRST)
+    job = here.folder / "job.yaml"
+    job.write_text(job.read_text().replace("mode: imports,", "mode: imports, send: changed,"))
+    assert call(here, "run").exit_code == 0
+    here.write("dump.csv", HEADER + "C1,Gouda,1,1.50,2000-01-02,Yes,,\nC3,Goes,,,,No,,\nC4,Ede,,,,,,\n")
+    plan = call(here, "plan")
+    assert counts(plan) == {"create": 1, "update": 1, "unchanged": 1}
+    assert applied(here, plan).exit_code == 0
+    ran = call(here, "run")
+    assert (ran.exit_code, ran.records["unchanged"], ran.records["confirmed"]) == (0, 3, 0)
+    here.write("dump.csv", SECOND.replace("C4,Ede", "C4,Goes"))
+    plan = call(here, "plan")
+    assert counts(plan) == {"update": 2, "unchanged": 3}
+    assert applied(here, plan).exit_code == 0
+    ran = call(here, "run")
+    # C2 had two orders, of which one was sent: its profile is sent once more, by one row for both.
+    assert (ran.exit_code, ran.records["confirmed"], ran.records["unchanged"]) == (0, 2, 3)
+    assert call(here, "run").records["unchanged"] == 5
+
+
+def test_a_plan_of_a_first_dump_of_a_job_that_reports_what_is_gone(journey: Callable[..., Journey]) -> None:
+    """Nothing is gone at first; then what a run would list, and what is listed when it was applied."""
+    here = opened(journey, FIRST)
+    job = here.folder / "job.yaml"
+    text = job.read_text().replace("mode: imports,", "mode: imports, send: changed, gone_after: 1,")
+    text = text.replace("rebuild: false", "rebuild: false\n  gone: report").replace("files:", "dump: full, files:")
+    job.write_text(text)
+    assert call(here, "plan").document["plan"]["gone"] == 0
+    assert call(here, "run").exit_code == 0
+    here.write("dump.csv", HEADER + "C1,Gouda,1,1.50,2000-01-02,Yes,,\n")
+    plan = call(here, "plan")
+    assert plan.document["plan"]["gone"] == 2
+    assert call(here, "plan", "--limit", "1").document["plan"]["gone"] is None
+    ran = applied(here, plan)
+    assert (ran.exit_code, ran.document["gone"]) == (0, 2)
+    assert call(here, "plan", "--set", "load.gone_after=3").document["plan"]["gone"] == 0

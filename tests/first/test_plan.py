@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.api_caller import Client
 from tests.support.command import Ran
 from tests.support.journey import Journey
 
@@ -184,3 +185,63 @@ def test_lookups_are_taken_where_they_are_cheaper(journey: Callable[..., Journey
     plan = call(here, "plan").document["plan"]
     assert (plan["unchanged"], plan["calls_planned"]) == (1, 0)
     assert plan["calls_made"] <= 4
+
+
+@pytest.mark.provokes("several_matches")
+def test_all_profiles_of_a_key_are_compared_where_all_are_written(journey: Callable[..., Journey]) -> None:
+    """With `on_several_matches: all` the second of two profiles differs, and so does the order that it lacks."""
+    here = opened(journey, "C1,Ede,1,1,,,O1,3\n")
+    assert call(here, "run").exit_code == 0
+    client = Client(here.sandbox)
+    assert client("POST", "database/1/profiles", {"fields": {"CustomerID": "C1", "City": "Goes"}}).status_code == 201
+    client.close()
+    changes = here.folder / "changes.ndjson"
+    words = ("--set", "target.on_several_matches=all", "--set", "load.mode=profiles")
+    ran = call(here, "plan", *words, "--out", changes)
+    assert counts(ran) == {"create": 1}, ran.stderr
+    assert ran.document["plan"]["records"] == {
+        "profile": {"unchanged": 1, "update": 1},
+        "Order": {"create": 1, "unchanged": 1},
+    }
+    listed = [json.loads(line) for line in changes.read_text().splitlines()]
+    assert ("City", "Goes", "Ede") in [(one["field"], one["old"], one["new"]) for one in listed]
+    assert call(here, "run", *words).exit_code == 0
+    assert counts(call(here, "plan", *words)) == {"unchanged": 1}
+
+
+def test_guards_that_would_stop_the_run_stand_beside_the_comparison(journey: Callable[..., Journey]) -> None:
+    """Those of the input and those before sending, all at once; such a plan cannot be applied."""
+    here = opened(journey)
+    assert call(here, "run").exit_code == 0
+    here.write("dump.csv", HEADER + "C1,Goes,1,1.50,2000-01-02,Yes,,\nC4,Ede,x,,,,,\n")
+    ran = call(here, "plan", "--set", "guards.max_calls=1", "--force", "max_calls")
+    assert ran.exit_code == 4, ran.stdout
+    assert counts(ran) == {"update": 1}
+    here.write("dump.csv", HEADER + "C1,Goes,1,1.50,2000-01-02,Yes,,\nC1,Ede,x,,,,,\n")
+    client = Client(here.sandbox)
+    assert client("POST", "database/1/profiles", {"fields": {"CustomerID": "C1"}}).status_code == 201
+    client.close()
+    ran = call(here, "plan")
+    assert (ran.exit_code, ran.document["status"]) == (4, "refused")
+    assert [one["where"] for one in ran.document["errors"]] == ["guards.max_rejects", "guards.unique_keys"]
+    assert counts(ran) == {"several": 1}
+    again = here.ask("apply", ran.document["run"])
+    assert (again.exit_code, again.document["errors"][0]["what"]) == (
+        5,
+        "guards refuse this plan, or its apply; see its problems",
+    )
+    forced = call(here, "plan", "--force", "max_rejects", "--force", "unique_keys")
+    assert (forced.exit_code, forced.document["status"]) == (0, "planned")
+
+
+def test_an_add_lists_its_records_with_their_keys(journey: Callable[..., Journey]) -> None:
+    """Every row makes one, subprofiles by their full key."""
+    here = opened(journey, "C1,Ede,,,,,O1,1\nC1,Ede,,,,,O2,1\n")
+    changes = here.folder / "changes.csv"
+    ran = call(here, "plan", "--out", changes, "--set", "target.action=add", "--set", "load.mode=profiles")
+    assert ran.exit_code == 0, ran.stderr
+    assert changes.read_text().splitlines()[1:] == [
+        "create,profile,CustomerID=C1,,,,",
+        "create,Order,CustomerID=C1 Order.OrderID=O1,,,,",
+        "create,Order,CustomerID=C1 Order.OrderID=O2,,,,",
+    ]

@@ -17,9 +17,11 @@ from pipeline.copernica import ApiError, CancelledError
 from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem, RunDamagedError
 from pipeline.load.choice import choose
 from pipeline.log import keep_log
+from pipeline.model.formulas import defused
 from pipeline.model.job import Job
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
+from pipeline.run.changed import changes_of
 from pipeline.run.context import RunId
 from pipeline.run.plan.changes import ChangesFile
 from pipeline.run.plan.compare import compare_staged, states_of
@@ -84,8 +86,11 @@ def _plan_of(row: RunRow, job: Job, folder: RunFolder, ledger: Ledger) -> tuple[
     where = f"run {row.id}"
     record = PlanRecord.read(folder)
     if row.state is not RunState.PLANNED:
-        plain = f"this run is no plan: it is {row.state}"
-        what = plain if record is None else f"this plan was applied already: its run is {row.state}"
+        what = f"this plan was applied already: its run is {row.state}"
+        if record is None:
+            what = f"this run is no plan: it is {row.state}"
+        elif row.state is RunState.REFUSED and not ledger.sent_anything(row.id):
+            what = "guards refuse this plan, or its apply; see its problems"
         raise ApiRefusedError(Problem(what, where, _again(job, ledger)))
     with suppress(RunDamagedError):
         if record is not None:
@@ -156,6 +161,7 @@ def _send(stages: Stages, record: PlanRecord, manifest: Manifest, plan: Prepared
             )
         write_applied(folder.staged, tally.unchanged, tally.left)
         manifest.write(folder.staged)
+        changes_of(stages.context.target, stages.context.api_url, stages.id, manifest.sets).planned()
         stages.load(stages.guard(manifest))
         stages.verify()
     return stages.end()
@@ -208,9 +214,10 @@ def _moved(stages: Stages, plan: PreparedJob, folder: RunFolder) -> tuple[pl.Ser
     if not moved.len():
         return none, file
     found = []
-    for rows in lanes.partitions(("_seq", "_key", *terms.keys.profile)):
+    names = (*terms.keys.profile, *(key for keys in terms.keys.collections.values() for key in keys))
+    for rows in lanes.partitions(("_seq", "_key", *names)):
         found.append(rows.filter(rows["_key"].is_in(moved.implode())))
     every = pl.concat(found)
-    every.select(terms.keys.profile).unique(maintain_order=True).write_csv(file)
+    defused(every.sort("_seq").select(names).unique(maintain_order=True)).write_csv(file)
     file.chmod(0o600)
     return every["_seq"], file

@@ -11,7 +11,7 @@ from typing import Protocol
 import polars as pl
 
 from pipeline.copernica import Client, Database
-from pipeline.run.plan.differ import PROFILE, Class, Compared, compare
+from pipeline.run.plan.differ import PROFILE, Class, Compared, compare, created
 from pipeline.run.plan.live import LiveRecords, Sizes, count_records, paired, read_lookups, read_pages
 from pipeline.run.plan.terms import PlanTerms
 from pipeline.stage.lanes import Lanes
@@ -60,7 +60,7 @@ def compare_staged(
     keys = _keys(lanes, terms)
     total = sum(lanes.sizes().values())
     if terms.action == "add" or not terms.keys.profile or not total:
-        found = _all_new(lanes, terms)
+        found = _all_new(lanes, terms, sink)
         found.calls = client.calls - before
         return found
     profiles, subprofiles = count_records(client, database, terms)
@@ -111,18 +111,20 @@ def _add(found: Comparison, compared: Compared) -> None:
         found.examples += list(updates.head(MOST_EXAMPLES - len(found.examples)).iter_rows(named=True))
 
 
-def _all_new(lanes: Lanes, terms: PlanTerms) -> Comparison:
+def _all_new(lanes: Lanes, terms: PlanTerms, sink: ChangeSink) -> Comparison:
     """Return the comparison of an `add`: every row makes a record of its own, or a subprofile."""
     found = Comparison("none")
     parts = [found.to_send]
-    for rows in lanes.partitions(("_seq", "_key", "_set")):
+    names = (*terms.keys.profile, *(key for keys in terms.keys.collections.values() for key in keys))
+    for rows in lanes.partitions(("_seq", "_key", "_set", *names)):
         parts.append(rows["_seq"])
-        made = rows["_key"].n_unique() if terms.sets.collections else rows.height
         found.rows[Class.CREATE] += rows.height
-        found.records[PROFILE, Class.CREATE] += made
-        for name in terms.sets.collections:
-            carried = int(((rows["_set"] & terms.sets.bit(name)) > 0).sum())
-            found.records[name, Class.CREATE] += carried
+        profiles = rows.unique("_key", keep="last", maintain_order=True) if terms.sets.collections else rows
+        made = {PROFILE: profiles}
+        made |= {name: rows.filter((rows["_set"] & terms.sets.bit(name)) > 0) for name in terms.sets.collections}
+        for level, of_level in made.items():
+            found.records[level, Class.CREATE] += of_level.height
+            sink.write(created(of_level, level, terms))
     found.to_send = pl.concat(parts)
     return found
 

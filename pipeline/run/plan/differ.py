@@ -63,9 +63,8 @@ def compare(
     folded = _profile_fold(rows, terms)
     judged = _judged_profiles(folded, live, unread, terms)
     changes = [*_profile_changes(judged, terms)]
-    classes = rows.select("_seq", "_key", "_set").join(
-        judged.select("_key", pl.col("class").alias("_profile_class")), on="_key", how="left"
-    )
+    of_keys = judged.group_by("_key").agg(pl.col("class").max().alias("_profile_class"))
+    classes = rows.select("_seq", "_key", "_set").join(of_keys, on="_key", how="left")
     records = _counted(PROFILE, judged)
     states = [_states(live)]
     found = [pl.col("_profile_class")]
@@ -139,12 +138,14 @@ def _profile_fold(rows: pl.DataFrame, terms: PlanTerms) -> pl.DataFrame:
 
 
 def _judged_profiles(folded: pl.DataFrame, live: pl.DataFrame, unread: pl.Series, terms: PlanTerms) -> pl.DataFrame:
-    """Add to each folded key: `_id` of its profile, `old:` values, `changed:` per column, and its `class`."""
+    """Add to each folded key: `_id` of its profile, `old:` values, `changed:` per column, and its `class`.
+
+    A key whose profiles are all written has a line for each of them.
+    """
     matches = live.group_by("_key").len("_matches")
-    one = live.unique("_key", keep="first", maintain_order=True).rename(
-        {name: f"old:{name}" for name in live.columns if name not in ("_id", "_key")}
-    )
-    joined = folded.join(matches, on="_key", how="left").join(one, on="_key", how="left")
+    written = live if terms.all_matches else live.unique("_key", keep="first", maintain_order=True)
+    written = written.rename({name: f"old:{name}" for name in live.columns if name not in ("_id", "_key")})
+    joined = folded.join(matches, on="_key", how="left").join(written, on="_key", how="left")
     changed = [
         differs(pl.col(name), pl.col(f"old:{name}"), terms.live[name]).alias(f"changed:{name}")
         for name in terms.profile_columns
@@ -153,7 +154,7 @@ def _judged_profiles(folded: pl.DataFrame, live: pl.DataFrame, unread: pl.Series
     same = [surely_same(pl.col(name), pl.col(f"old:{name}"), terms.live[name]) for name in terms.keys.profile]
     found = pl.col("_matches") > 0
     doubtful = pl.col("_key").is_in(unread.implode()) | (pl.col("_spellings") > 1)
-    doubtful |= found & ~pl.all_horizontal(pl.lit(True), *same).fill_null(False)
+    doubtful |= (found & ~pl.all_horizontal(pl.lit(True), *same).fill_null(False)).any().over("_key")
     any_change = pl.any_horizontal(pl.lit(False), *(pl.col(f"changed:{name}") for name in terms.profile_columns))
     known = (
         pl.when(doubtful).then(Class.NOT_CHECKED)
@@ -190,14 +191,15 @@ def _judged_subs(
     carried = carried.with_columns(sub)
     units = carried.group_by("_key", "_sub", maintain_order=True).agg(*(_fold(name, terms) for name in columns))
     owner = profiles.select(
-        "_key", pl.col("class").alias("_owner"), pl.col("_matches"), *(pl.col(name).alias(f"key:{name}")
-                                                                       for name in terms.keys.profile)
+        "_key", pl.col("_id").alias("_profile"), pl.col("class").alias("_owner"), pl.col("_matches"),
+        *(pl.col(name).alias(f"key:{name}") for name in terms.keys.profile),
     )  # fmt: skip
     old = {name: f"old:{name}" for name in columns}
-    one = live.unique(["_key", "_sub"], keep="first", maintain_order=True).rename(old)
-    many = live.group_by("_key", "_sub").len("_same")
-    joined = units.join(owner, on="_key", how="left").join(one, on=["_key", "_sub"], how="left")
-    joined = joined.join(many, on=["_key", "_sub"], how="left").with_columns(
+    same_unit = ["_key", "_profile", "_sub"]
+    written = live if terms.all_matches else live.unique(same_unit, keep="first", maintain_order=True)
+    many = live.group_by(same_unit).len("_same")
+    joined = units.join(owner, on="_key", how="left").join(written.rename(old), on=same_unit, how="left")
+    joined = joined.join(many, on=same_unit, how="left").with_columns(
         pl.col("_same").fill_null(0),
         *(differs(pl.col(name), pl.col(f"old:{name}"), terms.live[name]).alias(f"changed:{name}") for name in columns),
     )
@@ -220,7 +222,8 @@ def _judged_subs(
     if terms.action == "add":
         judged = pl.lit(int(Class.CREATE))
     joined = joined.with_columns(judged.cast(pl.UInt8).alias("class"))
-    of_rows = carried.select("_seq", "_key", "_sub").join(joined.select("_key", "_sub", "class"), on=["_key", "_sub"])
+    of_units = joined.group_by("_key", "_sub").agg(pl.col("class").max())
+    of_rows = carried.select("_seq", "_key", "_sub").join(of_units, on=["_key", "_sub"])
     return of_rows.select("_seq", "class"), joined
 
 
@@ -246,6 +249,16 @@ def _sub_changes(units: pl.DataFrame, name: str, terms: PlanTerms) -> Iterator[p
     names = [(f"key:{one}", one) for one in terms.keys.profile]
     names += [(one, one) for one in terms.keys.collections.get(name, ())]
     yield from _changes(units, name, _key_text(names), terms.columns_of(name), terms)
+
+
+def created(rows: pl.DataFrame, level: str, terms: PlanTerms) -> pl.DataFrame:
+    """List rows that each make a record of a level (CHANGES), whatever the target holds."""
+    names = (*terms.keys.profile, *terms.keys.collections.get(level, ()))
+    key = _key_text([(name, name) for name in names]).alias("key")
+    nothing = (
+        pl.lit(None, kind).alias(name) for name, kind in CHANGES.items() if name not in ("change", "record", "key")
+    )
+    return rows.select(pl.lit("create").alias("change"), pl.lit(level).alias("record"), key, *nothing)
 
 
 def _key_text(names: list[tuple[str, str]]) -> pl.Expr:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.copernica import ApiError, CancelledError
+from pipeline.copernica import ApiError, CallLimitError, CancelledError
 from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
 from pipeline.load.choice import Choice
 from pipeline.model.columns import Keys
@@ -78,6 +78,9 @@ def make_plan(
             found = compare_staged(target.client, target.database, terms, lanes, staged / "plan", sink)
     except CancelledError as error:
         raise InterruptedRunError(Problem(error.message, where, "nothing was sent")) from None
+    except CallLimitError as error:
+        do = "raise guards.max_calls, or pass --force max_calls"
+        raise ApiRefusedError(Problem(error.message, where, do, "max_calls")) from None
     except ApiError as error:
         raise ApiRefusedError(Problem(error.message, where, "nothing was sent; plan again later")) from None
     left = found.rows[Class.SEVERAL] + found.rows[Class.NOT_CHECKED]

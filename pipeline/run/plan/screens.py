@@ -13,7 +13,7 @@ from pipeline.run.plan.plan import Planned
 MOST_FIELDS = 10
 _TITLES = {
     "create": "to be created", "update": "to be changed", "unchanged": "unchanged", "several": "with several matches",
-    "not_checked": "not checked", "gone": "gone from the dump",
+    "not_checked": "not checked", "gone": "keys gone from the dumps",
 }  # fmt: skip
 
 
