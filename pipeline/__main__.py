@@ -68,9 +68,13 @@ def _misused(error: click.ClickException, as_json: bool, quiet: Sequence[str] | 
     if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
         error.show()
         return Exit.USAGE
+    from pipeline.state.advice import command
+
     program = context.command_path if isinstance(context, click.Context) else "copernica-import"
     what = "no command is named" if isinstance(error, click.exceptions.NoArgsIsHelpError) else error.format_message()
-    return _refuse((Problem(what, program, f"see {program} --help"),), Exit.USAGE, as_json, quiet)
+    return _refuse(
+        (Problem(what, program, f"see {command(*program.split()[1:], '--help')}"),), Exit.USAGE, as_json, quiet
+    )
 
 
 def _bug(error: Exception, as_json: bool, quiet: Sequence[str] | None) -> int:

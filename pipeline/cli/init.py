@@ -28,7 +28,7 @@ def command(
     keys: tuple[str, ...],
     out: Path,
     force: bool,
-    state_dir: Path | None,  # noqa: ARG001 - every command takes it
+    state_dir: Path | None,
     as_json: bool,
 ) -> int:
     """Write a job file and a schema from sample files and, with a token, the live structure.
@@ -41,4 +41,4 @@ def command(
     from pipeline.run.init.screens import document, screen
 
     written = init(InitRequest(files, job, database, keys, out, force), Reporter())
-    return tell(document(written), screen(written), as_json=as_json)
+    return tell(document(written, state_dir), screen(written, state_dir), as_json=as_json)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @options.settings
 @options.state_dir
 @options.as_json
-def command(job: Path, yes: bool, settings: tuple[str, ...], state_dir: Path | None, as_json: bool) -> int:  # noqa: ARG001
+def command(job: Path, yes: bool, settings: tuple[str, ...], state_dir: Path | None, as_json: bool) -> int:
     """Show what the target lacks for this job: database, fields, collections, interests; then make it after a question.
 
     Nothing that is there is changed or removed.
@@ -40,5 +40,5 @@ def command(job: Path, yes: bool, settings: tuple[str, ...], state_dir: Path | N
 
     found, made = set_up(read, agree)
     asked = not yes and sys.stdin.isatty() and bool(found.lacks)
-    text = ("" if asked and not as_json else screen(found)) + ending(found, made, job)
-    return tell(document(found, made, job), text, as_json=as_json)
+    text = ("" if asked and not as_json else screen(found)) + ending(found, made, state_dir)
+    return tell(document(found, made, state_dir), text, as_json=as_json)

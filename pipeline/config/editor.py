@@ -8,7 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from pipeline.config.problems import REQUIRED
-from pipeline.model.job import Job
+from pipeline.model.job import OF_READER, Job
 
 _TITLE = "Job file of copernica-import"
 # What a job file may write in place of what the model holds: sizes, shares and days are texts, a column may be a name.
@@ -27,8 +27,9 @@ class _AsWritten(GenerateJsonSchema):
 def editor_schema() -> dict[str, Any]:
     """Return a JSON Schema (draft 2020-12) of the job file with every key, its values and what is required."""
     schema = Job.model_json_schema(by_alias=True, schema_generator=_AsWritten, mode="validation")
-    schema["properties"].pop("path", None)
-    schema["required"] = sorted(name for name in schema.get("required", ()) if name != "path")
+    for name in OF_READER:
+        schema["properties"].pop(name, None)
+    schema["required"] = sorted(name for name in schema.get("required", ()) if name not in OF_READER)
     schema["title"] = _TITLE
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     for path, (_, advice) in REQUIRED.items():

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from pipeline.config.yaml import Fault, KeyPath, Node, written_path
 from pipeline.errors import shown
 from pipeline.model.job import (
+    OF_READER,
     ColumnTarget,
     Engine,
     Guards,
@@ -194,7 +195,7 @@ def _advice(path: KeyPath, root: Node) -> str:
 def keys_of(model: type[BaseModel]) -> list[str]:
     """List the keys that a mapping of the job file takes."""
     names = [field.alias or name for name, field in model.model_fields.items()]
-    return [name for name in names if not (model is Job and name == "path")]
+    return [name for name in names if not (model is Job and name in OF_READER)]
 
 
 def _plain(name: str) -> str:

@@ -12,7 +12,7 @@ from pipeline.config.problems import REQUIRED, faults_of, numbers_taken, unknown
 from pipeline.config.rules import broken_rules
 from pipeline.config.yaml import Fault, KeyPath, Node, Place, apply_settings, read_document, written_path
 from pipeline.errors import JobError, Problem
-from pipeline.model.job import Job
+from pipeline.model.job import OF_READER, Job
 
 # A dump given in place of a job file must not be read whole. A guess far above any job file.
 _MOST_BYTES = 1024**2
@@ -39,11 +39,11 @@ def read_job(path: Path, settings: Sequence[str] = ()) -> Job:
     """
     root, faults = read_document(_text_of(path), str(path))
     faults += apply_settings(root, settings)
-    own_path = root.value.pop("path", None)
-    if own_path is not None:
-        # `path` is a field of the model that is no key of the file.
-        faults.append(unknown_key(("path",), root)._replace(place=own_path.key_place))
-    job, wrong_values = _validate(root, path)
+    for name in OF_READER:
+        own = root.value.pop(name, None)
+        if own is not None:
+            faults.append(unknown_key((name,), root)._replace(place=own.key_place))
+    job, wrong_values = _validate(root, path, settings)
     faults += wrong_values
     faulty = {fault.path for fault in faults}
     rest = job or _rest(root, path, faulty)
@@ -78,11 +78,11 @@ def _text_of(path: Path) -> str:
         raise JobError(Problem("the job file is not UTF-8", f"{path}:{line}", "save it as UTF-8")) from None
 
 
-def _validate(root: Node, path: Path) -> tuple[Job | None, list[Fault]]:
+def _validate(root: Node, path: Path, settings: Sequence[str]) -> tuple[Job | None, list[Fault]]:
     """Make the model; a plain number is a number where its key expects one, and the text that was written elsewhere."""
     while True:
         try:
-            return Job.model_validate(root.plain() | {"path": path}), []
+            return Job.model_validate(root.plain() | {"path": path, "settings": tuple(settings)}), []
         except ValidationError as error:
             if not numbers_taken(error, root):
                 return None, faults_of(error, root)

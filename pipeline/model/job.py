@@ -344,6 +344,10 @@ class Metrics(Frozen):
 Columns = Annotated[dict[Text, Annotated[ColumnTarget, BeforeValidator(_column_target)]], Field(default_factory=dict)]
 
 
+# Fields of the job that are no keys of its file.
+OF_READER = ("path", "settings")
+
+
 class Job(Frozen):
     """One job: which dumps become which rows of which database."""
 
@@ -361,8 +365,9 @@ class Job(Frozen):
     notify: Notify = Notify()
     metrics: Metrics = Metrics()
     state: State = State()
-    # The job file itself; set by the reader, never a key of the file.
+    # The job file itself, and the `--set`s over it; set by the reader, never keys of the file (`OF_READER`).
     path: Annotated[Path, Field(exclude=True)]
+    settings: Annotated[Texts, Field(exclude=True)] = ()
 
     @property
     def folder(self) -> Path:

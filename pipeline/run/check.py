@@ -167,7 +167,7 @@ class _Meeting:
         self._client = None if environment is None else connected(self._job, environment)
         if self._client is not None:
             client = self._client.__enter__()
-            self.target = self._checker.attempt(lambda: meet(client, self._job))
+            self.target = self._checker.attempt(lambda: meet(client, self._job, patient=False))
         return self
 
     def __exit__(self, *_: object) -> None:

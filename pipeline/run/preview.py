@@ -83,7 +83,7 @@ def _live(job: Job) -> Mapping[str, LiveField] | None:
     if not (os.environ.get("COPERNICA_TOKEN") or os.environ.get("COPERNICA_TOKEN_FILE")):
         return None
     with connected(job, read_environment(os.environ)) as client:
-        return meet(client, job).live
+        return meet(client, job, patient=False).live
 
 
 def _rows(plan: PreparedJob, live: Mapping[str, LiveField] | None, request: PreviewRequest) -> Iterator[Shown]:

@@ -48,11 +48,11 @@ def replay(request: ReplayRequest, reporter: Reporter, warn: Warn) -> Summary:
 
 
 def job_of(row: RunRow) -> Job:
-    """Return the run's job as its file is now, so that it may have been mended too; where that is gone, as it ran."""
+    """Return the run's job as its file is now, so that it may have been mended too, with its `--set`s; else as it ran."""
     then = Job.model_validate_json(row.job_copy)
     if not then.path.is_file():
         return then
-    now = read_job(then.path, ())
+    now = read_job(then.path, then.settings)
     if now.job != row.job:
         what = f"this is the job {now.job} now, and the run was of {row.job}"
         raise InputError(

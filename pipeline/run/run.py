@@ -82,7 +82,9 @@ def begin(request: RunRequest, ledger: Ledger) -> RunFolder:
     folder = RunFolder.new(request.state_dir, job.job, now)
     keep_log(folder.log_path, folder.run)
     folder.place_staged(job.staged_dir)
-    copy = json.dumps({**job.model_dump(mode="json", by_alias=True), "path": str(job.path.absolute())})
+    copy = json.dumps(
+        {**job.model_dump(mode="json", by_alias=True), "path": str(job.path.absolute()), "settings": job.settings}
+    )
     forced = tuple(request.forced)
     ledger.begin(RunEntry(folder.run, job.job, str(job.path), copy, request.limit, not request.files, forced))
     return folder

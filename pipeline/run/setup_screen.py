@@ -9,10 +9,10 @@ from typing import Any
 from pipeline.report.screen import marked, rendered, table
 from pipeline.report.summary import errors_of
 from pipeline.run.setup import Lack, Setup
-from pipeline.state.advice import command
+from pipeline.state.advice import job_command
 
 
-def document(found: Setup, made: Sequence[Lack], job: Path) -> dict[str, Any]:
+def document(found: Setup, made: Sequence[Lack], state_dir: Path | None) -> dict[str, Any]:
     """Return the document of `--json`."""
     return {
         "status": "done",
@@ -23,7 +23,7 @@ def document(found: Setup, made: Sequence[Lack], job: Path) -> dict[str, Any]:
         "lacks": [lack.to_dict() for lack in found.lacks],
         "created": [lack.to_dict() for lack in made],
         "notes": errors_of(found.notes),
-        "go_on": _next(found, made, job),
+        "go_on": _next(found, made, state_dir),
     }
 
 
@@ -52,7 +52,7 @@ def _notes(found: Setup) -> Iterator[tuple[str, str, str]]:
         yield "warning", f"{note.where}: {note.what}", note.do
 
 
-def ending(found: Setup, made: Sequence[Lack], job: Path) -> str:
+def ending(found: Setup, made: Sequence[Lack], state_dir: Path | None) -> str:
     """Return what was made, and the next command."""
     if not found.lacks:
         line = ("ok", "the target has all that the job needs", "")
@@ -60,10 +60,10 @@ def ending(found: Setup, made: Sequence[Lack], job: Path) -> str:
         line = ("ok", f"made {len(made)} of {len(found.lacks)}", "")
     else:
         line = ("info", "nothing was made", "")
-    return rendered([marked([line]), "", f"Next: {_next(found, made, job)}"])
+    return rendered([marked([line]), "", f"Next: {_next(found, made, state_dir)}"])
 
 
-def _next(found: Setup, made: Sequence[Lack], job: Path) -> str:
+def _next(found: Setup, made: Sequence[Lack], state_dir: Path | None) -> str:
     if found.lacks and not made:
-        return command("setup", job, "--yes")
-    return command("check", job)
+        return job_command("setup", found.job, "--yes", state_dir=state_dir)
+    return job_command("check", found.job, state_dir=state_dir)

@@ -13,7 +13,7 @@ from pipeline.model.job import Job
 from pipeline.model.outcome import StopCode
 from pipeline.report.summary import FileCount, Status, Summary, Verify, counted
 from pipeline.run.result import Tally
-from pipeline.state.advice import command
+from pipeline.state.advice import command, job_command
 from pipeline.state.chunk_records import ChunkRow
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def go_on(stages: Stages) -> str:
 def _of_file(name: str, count: int, stages: Stages) -> str:
     """Return what to do with one of the files of rows that are not confirmed."""
     path, state_dir = stages.id.folder.path / name, stages.context.ledger.state_dir
-    again = command("run", stages.id.job.path, path, state_dir=state_dir)
+    again = job_command("run", stages.id.job, path, state_dir=state_dir)
     advice = {
         "failed.csv": f"mend them and run them: {again}",
         "unknown.csv": "see in Copernica whether they are there" if _adds(stages) else f"run them again: {again}",

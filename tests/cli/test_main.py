@@ -43,17 +43,15 @@ def test_the_package_runs_as_a_module_and_hands_its_exit_code_on():
     """`python -m pipeline` is the same program; its refusal is JSON alone on stdout."""
     done = program("-m", "pipeline", "run", "--json")
     assert done.returncode == 2
-    assert json.loads(done.stdout) == {
+    document = json.loads(done.stdout)
+    do = document["errors"][0].pop("do")
+    assert document == {
         "status": "refused",
         "exit_code": 2,
-        "errors": [
-            {
-                "where": "copernica-import run",
-                "what": "Missing argument 'JOB'.",
-                "do": "see copernica-import run --help",
-            }
-        ],
+        "errors": [{"where": "copernica-import run", "what": "Missing argument 'JOB'."}],
     }
+    help_of = subprocess.run(do.removeprefix("see "), shell=True, cwd="/", capture_output=True, check=False)
+    assert help_of.returncode == 0
 
 
 def test_a_command_that_is_not_built_yet_says_so():

@@ -32,7 +32,7 @@ def keys() -> Iterator[str]:
     for path, model in SECTIONS.items():
         for name, field in model.model_fields.items():
             written = (*path, field.alias or name)
-            if written not in SECTIONS and written != ("path",):
+            if written not in SECTIONS and written not in (("path",), ("settings",)):
                 yield ".".join(written)
 
 
@@ -63,7 +63,7 @@ def test_a_default_is_what_the_table_says(job: Path, key: str) -> None:
     """Said aloud it changes nothing."""
     said = ROWS[key][0].strip("`")
     silent = read_job(job)
-    assert read_job(job, [f"{key}={said}"]) == silent
+    assert read_job(job, [f"{key}={said}"]).model_copy(update={"settings": ()}) == silent
 
 
 def test_the_table_leaves_no_default_out() -> None:

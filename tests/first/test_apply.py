@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -224,3 +227,22 @@ def test_a_plan_of_a_first_dump_of_a_job_that_reports_what_is_gone(journey: Call
     ran = applied(here, plan)
     assert (ran.exit_code, ran.document["gone"]) == (0, 2)
     assert call(here, "plan", "--set", "load.gone_after=3").document["plan"]["gone"] == 0
+
+
+def test_the_command_that_plans_again_has_what_the_plan_had(journey: Callable[..., Journey]) -> None:
+    """Settings with quotes, files, limit, guards and state folder; it runs as it is printed."""
+    here = opened(journey, FIRST)
+    extra = here.write("extra.csv", HEADER + "C7,Ede,,,,,,\nC8,Ede,,,,,,\n")
+    words = ("--set", "constants={}", "--set", "source.null_values=['N/A', 'it''s']", "--limit", "1")
+    plan = call(here, "plan", extra, *words, "--force", "unique_keys")
+    ran = applied(here, plan, "--max-age", "0s")
+    do = str(ran.document["errors"][0]["do"])
+    assert do.startswith("plan again: ")
+    done = subprocess.run(
+        do.removeprefix("plan again: ") + " --json", shell=True, cwd="/", capture_output=True, text=True, check=False,
+        env={**os.environ, **here.environment()},
+    )  # fmt: skip
+    again = json.loads(done.stdout)
+    assert (done.returncode, again["plan"]["create"], again["forced"]) == (0, 1, ["unique_keys"])
+    (copy,) = here.ledger("SELECT job_copy FROM run WHERE id = ?", again["run"])[0]
+    assert json.loads(copy)["settings"] == ["constants={}", "source.null_values=['N/A', 'it''s']"]

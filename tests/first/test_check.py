@@ -118,3 +118,21 @@ def test_the_screen_is_a_list_of_marks(journey: Callable[..., Journey]) -> None:
     assert bad.exit_code == 5
     assert "✗ database 'No'" in bad.stdout
     assert bad.stdout.splitlines()[-1] == "1 thing to mend (exit 5)"
+
+
+def test_the_next_command_has_the_settings_and_the_state_folder(journey: Callable[..., Journey]) -> None:
+    """It is for the job that was checked, not for another one."""
+    here = opened(journey, "CustomerID,City,Born\n1,Ede,2000-01-02\n")
+    words = ("--set", "guards.max_rejects=2%", "--state-dir", here.folder / "my state")
+    last = call_plain("check", here.folder / "job.yaml", *words, environment=here.environment()).stdout.splitlines()[-1]
+    assert last.endswith(
+        f" plan {here.folder}/job.yaml --set guards.max_rejects=2% --state-dir '{here.folder}/my state'"
+    )
+    lacking = ("--set", "target.database=Other", *words)
+    last = call_plain("setup", here.folder / "job.yaml", *lacking, environment=here.environment()).stdout.splitlines()[
+        -1
+    ]
+    assert last.endswith(
+        f" setup {here.folder}/job.yaml --yes --set target.database=Other --set guards.max_rejects=2%"
+        f" --state-dir '{here.folder}/my state'"
+    )

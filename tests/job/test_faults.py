@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from pipeline.config.problems import REQUIRED, SECTIONS, keys_of
 from pipeline.errors import Problem
-from pipeline.model.job import Load
+from pipeline.model.job import OF_READER, Load
 from tests.support.job import SMALLEST
 
 
@@ -225,7 +225,7 @@ def test_anchors_that_never_end_are_refused(problems, text, line):
 @pytest.mark.parametrize(("path", "model"), SECTIONS.items())
 def test_what_must_be_said_is_what_has_no_default(path, model):
     """Each key of the models without a default has its advice, and no other has."""
-    fields = {field.alias or name: field for name, field in model.model_fields.items() if name != "path"}
+    fields = {field.alias or name: field for name, field in model.model_fields.items() if name not in OF_READER}
     required = {name for name, field in fields.items() if field.is_required() and (*path, name) not in SECTIONS}
     assert {key[-1] for key in REQUIRED if key[:-1] == path} == required
 

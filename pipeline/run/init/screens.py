@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from pipeline.report.screen import marked, rendered, table
@@ -11,7 +12,7 @@ from pipeline.run.init.init import Written
 from pipeline.state.advice import command
 
 
-def document(written: Written) -> dict[str, Any]:
+def document(written: Written, state_dir: Path | None = None) -> dict[str, Any]:
     """Return the document of `--json`."""
     dumps = written.dumps
     return {
@@ -27,7 +28,7 @@ def document(written: Written) -> dict[str, Any]:
         "ignored": [{"from": name, "why": why} for name, why in written.draft.ignored.items()],
         "key_fields": list(written.draft.keys),
         "not_known": list(_not_known(written)),
-        "go_on": _next(written),
+        "go_on": _next(written, state_dir),
     }
 
 
@@ -45,7 +46,7 @@ def _column(column: Column) -> dict[str, Any]:
     }
 
 
-def screen(written: Written) -> str:
+def screen(written: Written, state_dir: Path | None = None) -> str:
     """Return what a person reads: what was found, what was written, what is left to decide, and the next command."""
     dumps, draft = written.dumps, written.draft
     good = dumps.records - sum(dumps.malformed.values())
@@ -59,7 +60,7 @@ def screen(written: Written) -> str:
         "",
         marked(_lines(written)),
         "",
-        f"Next: {_next(written)}",
+        f"Next: {_next(written, state_dir)}",
     ])  # fmt: skip
 
 
@@ -91,7 +92,7 @@ def _not_known(written: Written) -> Iterator[str]:
     yield "action (update or add), ignore_empty_fields (true), followups (false): safe values, marked `decide` in the file"
 
 
-def _next(written: Written) -> str:
+def _next(written: Written, state_dir: Path | None) -> str:
     if written.is_new is False and all(column.live for column in written.draft.columns):
-        return command("check", written.job_file)
-    return command("setup", written.job_file)
+        return command("check", written.job_file, state_dir=state_dir)
+    return command("setup", written.job_file, state_dir=state_dir)

@@ -37,7 +37,7 @@ from pipeline.run.target import LiveTarget, connected, meet
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import PLANNED, Manifest
 from pipeline.stage.partitions import write_rows
-from pipeline.state.advice import command
+from pipeline.state.advice import job_command
 from pipeline.state.find import find, open_ledger
 from pipeline.state.folder import RunFolder, private_files
 from pipeline.state.ledger import Ledger, RunRow, RunState
@@ -68,7 +68,7 @@ def apply(request: ApplyRequest, reporter: Reporter, environ: Mapping[str, str] 
         context = stack.enter_context(surrounded(job, environment, target, ledger, reporter, stop, wait_s))
         register = context.register
         stack.enter_context(context.lock)
-        again = _again(job, ledger)
+        again = _again(row, job, ledger)
         problems = tuple(_problems(row, record, target, ledger, register, job, request.max_age_s))
         if problems:
             raise ApiRefusedError(*(replace(problem, do=problem.do or again) for problem in problems))
@@ -91,15 +91,19 @@ def _plan_of(row: RunRow, job: Job, folder: RunFolder, ledger: Ledger) -> tuple[
             what = f"this run is no plan: it is {row.state}"
         elif row.state is RunState.REFUSED and not ledger.sent_anything(row.id):
             what = "guards refuse this plan, or its apply; see its problems"
-        raise ApiRefusedError(Problem(what, where, _again(job, ledger)))
+        raise ApiRefusedError(Problem(what, where, _again(row, job, ledger)))
     with suppress(RunDamagedError):
         if record is not None:
             return record, Manifest.read(folder.staged)
-    raise ApiRefusedError(Problem("the rows of this plan were removed", where, _again(job, ledger)))
+    raise ApiRefusedError(Problem("the rows of this plan were removed", where, _again(row, job, ledger)))
 
 
-def _again(job: Job, ledger: Ledger) -> str:
-    return f"plan again: {command('plan', job.path, state_dir=ledger.state_dir)}"
+def _again(row: RunRow, job: Job, ledger: Ledger) -> str:
+    """Return the command that makes the plan anew, with what it was made with."""
+    words: list[str | Path] = [] if row.own_files else [file.path for file, _ in ledger.files(row.id)]
+    words += [] if row.limit is None else ["--limit", str(row.limit)]
+    words += [word for guard in row.forced for word in ("--force", guard)]
+    return f"plan again: {job_command('plan', job, *words, state_dir=ledger.state_dir)}"
 
 
 def _problems(
