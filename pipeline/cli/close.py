@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import show, show_again
+from pipeline.cli.output import show, show_again, warn
 from pipeline.run.request import CloseRequest
 
 
@@ -24,7 +24,7 @@ def command(run: str, state_dir: Path | None, quiet: bool, as_json: bool) -> int
     from pipeline.run.resume import close
 
     name, folder = options.job_and_folder(run, (), state_dir)
-    found = close(CloseRequest(name or run, folder), Reporter(quiet=quiet))
+    found = close(CloseRequest(name or run, folder), Reporter(quiet=quiet), warn)
     if isinstance(found, Summary):
         return show(found, as_json=as_json, quiet=quiet)
     return show_again(found, as_json=as_json, quiet=quiet)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -29,6 +30,7 @@ from pipeline.log import invocation
 from pipeline.model.job import Job
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
+from pipeline.run.announce import announced
 from pipeline.run.check import CheckResult, check, check_rest
 from pipeline.run.request import Guard, RunRequest, ValidateRequest
 from pipeline.run.run import run
@@ -70,7 +72,9 @@ def run_job(
         read = _read(job)
         folder = Path(state_dir) if state_dir is not None else read.folder / STATE_FOLDER
         request = RunRequest(read, _names(files), _limit(limit), _guards(force), folder.absolute())
-        return _unless_refused(run(request, Reporter(quiet=True, on_progress=on_progress), environ))
+        work = partial(run, request, Reporter(quiet=True, on_progress=on_progress), environ)
+        # What cannot be notified is in the log.
+        return _unless_refused(announced(read, request.state_dir, lambda _: None, work))
 
 
 def validate_job(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -65,7 +66,7 @@ def resume(request: ResumeRequest, reporter: Reporter, warn: Warn = lambda _: No
         return announced(Job.model_validate_json(row.job_copy), request.state_dir, warn, work)
 
 
-def close(request: CloseRequest, reporter: Reporter) -> Summary | Mapping[str, Any]:
+def close(request: CloseRequest, reporter: Reporter, warn: Warn = lambda _: None) -> Summary | Mapping[str, Any]:
     """End an open run by decision: what it did not confirm is written to its files. Nothing is sent or asked."""
     with ExitStack() as stack:
         stack.enter_context(private_files())
@@ -77,13 +78,17 @@ def close(request: CloseRequest, reporter: Reporter) -> Summary | Mapping[str, A
         if not row.open:
             return row.summary or summary_of(ledger, row)
         context = stack.enter_context(offline(row, ledger, reporter))
-        stages = Stages(context, run_id(context, row))
-        ledger.resumed(row.id)
-        with stages.guarded():
-            stages.take_up(Manifest.read(stages.id.folder.staged))
-            stages.close()
-        stages.tally.closed = True
-        return stages.end()
+        work = partial(_close, Stages(context, run_id(context, row)))
+        return announced(Job.model_validate_json(row.job_copy), request.state_dir, warn, work)
+
+
+def _close(stages: Stages) -> Summary:
+    stages.context.ledger.resumed(stages.id.run)
+    with stages.guarded():
+        stages.take_up(Manifest.read(stages.id.folder.staged))
+        stages.close()
+    stages.tally.closed = True
+    return stages.end()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from pipeline import InputError, run_job
 from tests.support.shop import Shop
 
 SECRET = "5f3759df-secret"
@@ -135,6 +136,28 @@ def test_a_run_that_resume_finishes_is_a_recovery(pinged: Shop, pings: Pings):
     resumed = pinged.resume()
     assert resumed.exit_code == 0, resumed.stderr
     assert [path.rpartition("/")[2] for path in pings.paths] == ["start", "success", "recovery"]
+
+
+def test_a_run_that_is_closed_by_decision_is_announced(pinged: Shop, pings: Pings):
+    """It ends with rows that are not confirmed: a failure, with the file in which they stand."""
+    pinged.sandbox.set_faults([{"kind": "503", "method": "POST", "path": "/v4/imports"}])
+    assert pinged.run("http.retry_budget_s=0", "load.wait_s=0").document["open"] is True
+    pings.seen.clear()
+    (one,) = pinged.ask("runs").document["runs"]
+    assert pinged.ask("close", one["run"]).exit_code == 6
+    assert [path.rpartition("/")[2] for path in pings.paths] == ["start", "failure"]
+    assert "open.csv" in pings.seen[-1][1]
+
+
+def test_a_run_from_python_is_announced(pinged: Shop, pings: Pings, monkeypatch: pytest.MonkeyPatch):
+    """A refusal, too, which is an exception there."""
+    for name, value in pinged.environment().items():
+        monkeypatch.setenv(name, value)
+    assert run_job(pinged.job).exit_code == 0
+    pinged.folder.joinpath("dump.csv").unlink()
+    with pytest.raises(InputError):
+        run_job(pinged.job)
+    assert [path.rpartition("/")[2] for path in pings.paths] == ["start", "success", "start", "failure"]
 
 
 def test_many_rejects_are_told_though_the_run_is_done(pinged: Shop, pings: Pings):
