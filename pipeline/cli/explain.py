@@ -23,8 +23,7 @@ def command(
 ) -> int:
     """Show what happened to one customer over the runs of JOB, the newest first.
 
-    KEY is the value of its profile key, one word for each field of it. Rows that were equal to what was confirmed before,
-    and so not sent, are not shown.
+    KEY is the value of its profile key, one word for each field of it.
     """
     from pipeline.config.read import read_job
     from pipeline.model.columns import Keys

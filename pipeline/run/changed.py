@@ -17,7 +17,9 @@ from pipeline.model.counts import Verified
 from pipeline.run.context import RunId
 from pipeline.run.result import Tally
 from pipeline.run.target import LiveTarget
-from pipeline.stage.changes import Changes, Samples
+from pipeline.stage.changes import ALL_LANES, Changes, Samples
+from pipeline.stage.key_index import KeyIndex
+from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
 from pipeline.stage.sample import Expectation
 from pipeline.state.host import database_name, host_dir
@@ -51,6 +53,9 @@ def compared(changes: Changes, target: LiveTarget, run: RunId, manifest: Manifes
     narrowed = changes.narrow(run.full, count, manifest.staged, samples)
     manifest = replace(manifest, narrowed=narrowed, sample=narrowed.sample.sent)
     manifest.write(run.folder.staged)
+    if narrowed.unchanged:
+        frames = Lanes(run.folder.staged / ALL_LANES).partitions(["_key"])
+        KeyIndex(run.folder.path).note_unchanged(frame["_key"] for frame in frames)
     return manifest
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from pipeline.model.columns import Keys
 from pipeline.model.job import Job
 from pipeline.model.rows import REJECT_KEYS
-from pipeline.stage.key_index import places_of
+from pipeline.stage.key_index import places_of, unchanged_in
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import Ledger, RunRow
 from pipeline.validate.keys import maybe_same
@@ -70,17 +71,26 @@ def explain(ledger: Ledger, job: Job, key: tuple[str, ...], *, show_values: bool
     """List what happened to a customer, the newest run first; `key` has a text per profile key field, in their order."""
     rows = ledger.runs(job.job)
     folders = {row.id: RunFolder(ledger.state_dir, row.id).path for row in rows}
-    sent = places_of(folders, key)
+    sent, still = places_of(folders, key), unchanged_in(folders, key)
     found: list[Happening] = []
     for row in rows:
         search = _Search(row, job, key, show_values)
         if row.id in sent:
             found += _sent(ledger, row, sent[row.id])
-        for name, what in _FILES.items():
-            path = folders[row.id] / name
-            if path.is_file():
-                found += search.file(path, what)
+        elif row.id in still:
+            found.append(Happening(row.id, row.started_at, "unchanged, not sent"))
+        there = _names(folders[row.id])
+        for name in filter(there.__contains__, _FILES):
+            found += search.file(folders[row.id] / name, _FILES[name])
     return found
+
+
+def _names(folder: Path) -> frozenset[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries)
+    except FileNotFoundError:
+        return frozenset()
 
 
 def _sent(ledger: Ledger, row: RunRow, places: Sequence[tuple[int, int, int]]) -> Iterator[Happening]:

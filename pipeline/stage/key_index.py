@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -17,6 +18,9 @@ from pipeline.validate.keys import fold, hashed
 FOLDER = "keys"
 # Rows held back until they are worth a file.
 _BUFFERED_ROWS = 200_000
+_BUFFERED_KEYS = 1_000_000
+# The keys of a dump that was compared with what was confirmed, most of which were not sent.
+_UNCHANGED = "compared"
 # Hashes are the same in every process of one version of polars; this one, in a file's name, shows a file of another.
 _PROBE = hashed([pl.Series(["probe"])])[0]
 
@@ -39,6 +43,23 @@ class KeyIndex:
         finally:
             self._flush()
 
+    def note_unchanged(self, frames: Iterable[pl.Series]) -> None:
+        """Note the `_key`s of a dump (frames of them, a profile key in one) that was compared; those that are sent, too."""
+        held: list[pl.Series] = []
+        number = 0
+        for keys in frames:
+            held.append(keys.unique())
+            if sum(map(len, held)) >= _BUFFERED_KEYS:
+                self._write_unchanged(pl.concat(held), number)
+                held.clear()
+                number += 1
+        if held:
+            self._write_unchanged(pl.concat(held), number)
+
+    def _write_unchanged(self, keys: pl.Series, number: int) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        write_rows(keys.sort().to_frame(), self._folder / f"{_UNCHANGED}-{number:06d}-{_PROBE}.arrow")
+
     def _add(self, chunk: Chunk) -> None:
         if chunk.cut in self._noted:
             return
@@ -52,14 +73,14 @@ class KeyIndex:
     def _flush(self) -> None:
         if self._rows:
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            number = len(list(self._folder.glob("*.arrow")))
+            number = len(list(self._folder.glob("[0-9]*.arrow")))
             write_rows(pl.concat(self._buffer).sort("_key"), self._folder / f"{number:06d}-{_PROBE}.arrow")
             self._buffer.clear()
             self._rows = 0
 
 
 def _noted(folder: Path) -> set[int]:
-    paths = list(folder.glob("*.arrow"))
+    paths = list(folder.glob("[0-9]*.arrow"))
     if not paths:
         return set()
     return set(pl.scan_ipc(paths).select(pl.col("_chunk").unique()).collect()["_chunk"])
@@ -67,17 +88,25 @@ def _noted(folder: Path) -> set[int]:
 
 def places_of(run_folders: Mapping[str, Path], key: tuple[str, ...]) -> dict[str, list[tuple[int, int, int]]]:
     """Find a key (maybe the same) in the indexes of runs; returns (chunk, file position, line) by run, in file order."""
-    wanted = hashed([fold(pl.Series([text])) for text in key])[0]
-    paths = {
-        str(path): run
-        for run, folder in run_folders.items()
-        for path in sorted((folder / FOLDER).glob(f"*-{_PROBE}.arrow"))
-    }
     found: dict[str, list[tuple[int, int, int]]] = {}
+    for run, row in _found(run_folders, key, "[0-9]*", ("_chunk", "_file", "_line")):
+        found.setdefault(run, []).append(row)
+    return {run: sorted(rows, key=lambda row: row[1:]) for run, rows in found.items()}
+
+
+def unchanged_in(run_folders: Mapping[str, Path], key: tuple[str, ...]) -> frozenset[str]:
+    """Return the runs whose dump had a key (maybe the same) and was compared with what was confirmed."""
+    return frozenset(run for run, _ in _found(run_folders, key, _UNCHANGED, ()))
+
+
+def _found(
+    run_folders: Mapping[str, Path], key: tuple[str, ...], kind: str, columns: tuple[str, ...]
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield the run and some columns of each row that a kind of index has of a key."""
+    wanted = hashed([fold(pl.Series([text])) for text in key])[0]
+    pattern = f"{kind}-*{_PROBE}.arrow" if kind == _UNCHANGED else f"{kind}-{_PROBE}.arrow"
+    paths = {str(path): run for run, folder in run_folders.items() for path in (folder / FOLDER).glob(pattern)}
     if paths:
         rows = pl.scan_ipc(list(paths), include_file_paths="_path").filter(pl.col("_key") == wanted).collect()
-        for path, chunk, file, line in (
-            rows.select("_path", "_chunk", "_file", "_line").sort("_file", "_line").iter_rows()
-        ):
-            found.setdefault(paths[path], []).append((chunk, file, line))
-    return found
+        for path, *values in rows.select("_path", *columns).iter_rows():
+            yield paths[path], tuple(values)

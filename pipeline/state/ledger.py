@@ -466,8 +466,11 @@ class Ledger:
         return {kind.removeprefix(DELETES): count for kind, count in found}
 
 
+_FIELDS = tuple(one.name for one in dataclass_fields(RunRow))
+
+
 def _run(row: Sequence[Any]) -> RunRow:
-    fields = dict(zip((one.name for one in dataclass_fields(RunRow)), row, strict=True))
+    fields = dict(zip(_FIELDS, row, strict=True))
     fields["state"] = RunState(fields["state"])
     structure = json.loads(fields["structure"])
     fields["structure"] = {
