@@ -42,31 +42,31 @@ class Result:
 
     @property
     def best_s(self) -> float:
-        """Give the seconds of the fastest repetition."""
+        """Return the seconds of the fastest repetition."""
         return min(run.seconds for run in self.runs)
 
     @property
     def median_s(self) -> float:
-        """Give the median of the seconds."""
+        """Return the median of the seconds."""
         return statistics.median(run.seconds for run in self.runs)
 
     @property
     def cpu_s(self) -> float:
-        """Give the CPU seconds of the repetition that took fewest."""
+        """Return the CPU seconds of the repetition that took fewest."""
         return min(run.cpu_s for run in self.runs)
 
     @property
     def peak_mb(self) -> float:
-        """Give the highest memory of all repetitions in MB (10**6 bytes)."""
+        """Return the highest memory of all repetitions in MB (10**6 bytes)."""
         return max(run.peak_bytes for run in self.runs) / 1e6
 
     @property
     def ok(self) -> bool:
-        """Say whether every repetition did what it must."""
+        """Return whether every repetition did what it must."""
         return bool(self.runs) and not self.error
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what is written as JSON."""
+        """Return what is written as JSON."""
         found: dict[str, Any] = {"about": self.case.about, "rows": self.rows, "status": "ok" if self.ok else "failed"}
         if not self.ok:
             return found | {"error": self.error}
@@ -124,7 +124,7 @@ def bench(cases: Sequence[Case], setting: Setting) -> list[Result]:
 
 
 def dump(data: Path, variant: str, rows: int) -> Path:
-    """Give the dump of a variant, made now unless it is there; dumps of an earlier shape are removed."""
+    """Return the dump of a variant, made now unless it is there; dumps of an earlier shape are removed."""
     shape = hashlib.sha256((HERE / "data.py").read_bytes()).hexdigest()[:8]
     folder = data / shape
     for old in data.glob("*"):
@@ -150,7 +150,7 @@ class SinkAt:
         self._ask("/_reset", b"")
 
     def counts(self) -> dict[str, Any]:
-        """Give what it counted."""
+        """Return what it counted."""
         return dict(json.loads(self._ask("/_counts", None)))
 
     def _ask(self, path: str, data: bytes | None) -> bytes:
@@ -217,7 +217,7 @@ def _measure_once(result: Result, path: Path, setting: Setting, sink: SinkAt) ->
 
 
 def _fault_of(case: Case, rows: int, run: Measured, arrived: int) -> str:
-    """Say what a command did not do, in a text for the table and the JSON; nothing is a measurement that lost rows."""
+    """Return what a command did not do, as text for the table and the JSON; nothing is a measurement that lost rows."""
     if run.exit_code:
         last_words = (run.stderr_tail.strip() or run.stdout.strip())[-_LAST_WORDS_CHARS:]
         return f"exit code {run.exit_code}: {last_words.replace(str(ROOT), '.')}"

@@ -47,16 +47,16 @@ class Case:
     arrives: Callable[[int], int] | None = None
 
     def rows_of(self, rows: int) -> int:
-        """Give the rows of its dump when `rows` are asked for."""
+        """Return the rows of its dump when `rows` are asked for."""
         return self.rows or rows * self.scale
 
     def accepted(self, rows: int) -> int:
-        """Give the rows that must be accepted, or arrive, of a dump of `rows`."""
+        """Return the rows that must be accepted, or arrive, of a dump of `rows`."""
         return rows - damaged(self.variant, rows)
 
     @property
     def checks(self) -> bool:
-        """Say whether the rows of a damaged dump are told apart: the product does, the others send what they get."""
+        """Return whether the rows of a damaged dump are told apart: the product does, the others send what they get."""
         return self.command in (_run_csv, _run_changed, _run_json, _validate)
 
 

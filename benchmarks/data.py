@@ -74,7 +74,7 @@ def generate(variant: str, rows: int, path: Path) -> None:
 
 
 def _frames(variant: str, rows: int) -> Iterator[pl.DataFrame]:
-    """Give the rows in pieces, as text in the order of the file."""
+    """Return the rows in pieces, as text in the order of the file."""
     order = pl.int_range(rows, dtype=pl.UInt64, eager=True).alias("row")
     if variant == "scattered":
         order = order.to_frame().sort(_mix(pl.col("row"), 11), maintain_order=True).to_series()

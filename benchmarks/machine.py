@@ -1,4 +1,4 @@
-"""Say on what machine, and with what versions, something was measured (edge: /proc, the interpreters)."""
+"""Describe the machine and the versions that something was measured with (edge: /proc, the interpreters)."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def tree(pid: int) -> list[int]:
 
 
 def _resident(pid: int) -> tuple[int, int]:
-    """Give resident and private bytes of a process, zeros when it has ended."""
+    """Return resident and private bytes of a process, zeros when it has ended."""
     try:
         _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
     except (OSError, ValueError):
@@ -135,7 +135,7 @@ def _resident(pid: int) -> tuple[int, int]:
 
 
 def _proportional(pid: int) -> int:
-    """Give the bytes of a process with shared pages divided by those who share them."""
+    """Return the bytes of a process with shared pages divided by those who share them."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:

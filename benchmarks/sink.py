@@ -49,7 +49,7 @@ class Sink:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, method: str, path: str, body: bytearray, length: int) -> tuple[int, dict[str, str], _Json]:
-        """Give status, headers and the JSON of the answer (None for an empty body) to the first `length` bytes of `body`."""
+        """Return status, headers and the JSON of the answer (None for an empty body) to the first `length` bytes of `body`."""
         elements = [part for part in path.split("?")[0].split("/") if part]
         if elements == ["authenticate"] and method == "POST":
             return 200, {}, _jwt()

@@ -30,7 +30,7 @@ def imports_of(tree: ast.Module) -> set[str]:
 
 
 def taken_by(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Give each import as a module and the name taken from it, empty where the module itself is imported."""
+    """Return each import as a module and the name taken from it, empty where the module itself is imported."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)

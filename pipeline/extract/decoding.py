@@ -15,7 +15,7 @@ _MARKED = re.compile("[\udc00-\udcff]")
 
 
 def utf8_blocks(blocks: Iterator[bytes], encoding: str, name: str) -> Iterator[bytes]:
-    """Give the blocks in UTF-8 without a byte order mark.
+    """Yield the blocks in UTF-8 without a byte order mark.
 
     UTF-8 itself passes unchecked: the reader looks at each record. A byte that another encoding cannot decode becomes a
     lone surrogate, which is no UTF-8, so that its record is found. Raises Refused where UTF-16 comes as UTF-8.
@@ -55,7 +55,7 @@ def _without_bom(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
 
 
 def readable(raw: bytes, encoding: str) -> str:
-    r"""Give a line for a person to mend: text, with each byte that did not decode, and NUL, as `\xNN`."""
+    r"""Return a line for a person to mend: text, with each byte that did not decode, and NUL, as `\xNN`."""
     return without_nul(_text_of(raw, encoding))
 
 

@@ -60,16 +60,16 @@ class Extraction:
 
     @property
     def header(self) -> tuple[str, ...]:
-        """Give the columns of the first CSV file, or the known ones of JSON; empty before the first batch."""
+        """Return the columns of the first CSV file, or the known ones of JSON; empty before the first batch."""
         return next((found.header for found in self._found if found.header), ())
 
     @property
     def bytes_read(self) -> int:
-        """Give the stored bytes that were read so far."""
+        """Return the stored bytes that were read so far."""
         return self._read_before + (self._current.bytes_read if self._current else 0)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Give the batches in file order. After a refusal the rest of the files is read and checked, but not given."""
+        """Yield the batches in file order. After a refusal the other files are read and checked, but not yielded."""
         for file in self._files:
             if self._left == 0:
                 break

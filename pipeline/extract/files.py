@@ -109,13 +109,13 @@ def _problem(path: Path, name: str) -> Problem | None:
 
 
 def archive_of(name: str) -> str:
-    """Give the extension of the compression that a file's name promises, such as `.gz`, or nothing."""
+    """Return the extension of the compression in a file's name, such as `.gz`, or nothing."""
     suffix = Path(name).suffix.lower()
     return suffix if suffix in KINDS else ""
 
 
 def known_format(name: str, said: Format | None) -> Format:
-    """Give the format that the job says, else that of the extension before `.gz` or `.zst`; Refused for another one."""
+    """Return the format that the job sets, else that of the extension before `.gz` or `.zst`; raises Refused for another one."""
     found = said or format_of(name)
     if found is None:
         suffix = Path(name[: len(name) - len(archive_of(name))]).suffix

@@ -33,7 +33,7 @@ class LineCounter:
         self._last = block[-1:] or self._last
 
     def lines(self, ends: str) -> int:
-        """Give the lines so far; text behind the last line end is a line, too."""
+        """Return the lines so far; text behind the last line end is a line, too."""
         self.add(b"", ends)
         open_line = self._last not in (b"", b"\n") and not (ends == "\r" and self._last == b"\r")
         return self._ends + open_line
@@ -48,7 +48,7 @@ class LongLine:
 
 
 class WholeLines:
-    """Give blocks again that end with a line; a line longer than `most_bytes` may come as a `LongLine`, never held whole.
+    """Yield the blocks cut at line ends; a line longer than `most_bytes` may come as a `LongLine`, never held whole.
 
     Only the last piece may lack its line end.
     """

@@ -1,4 +1,4 @@
-"""Say of a malformed record what happened, in one sentence that holds no value of it (pure)."""
+"""Describe a malformed record in one sentence without its values (pure)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def csv_frame(lines: Sequence[Line], dialect: Dialect) -> pl.DataFrame:
 
 
 def malformed_frame(rows: Iterable[tuple[int, int, str, str, str]]) -> pl.DataFrame:
-    """Give rows of line, record, code, message and raw text as MALFORMED_SCHEMA."""
+    """Return rows of line, record, code, message and raw text as a frame of MALFORMED_SCHEMA."""
     return pl.DataFrame(list(rows), schema=dict(MALFORMED_SCHEMA), orient="row")
 
 

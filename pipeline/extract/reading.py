@@ -60,7 +60,7 @@ class Task:
 
     @property
     def max_record_bytes(self) -> int:
-        """Give the longest record that is read, in bytes of UTF-8."""
+        """Return the longest record that is read, in bytes of UTF-8."""
         return min(self.source.max_record_bytes, _MOST_RECORD_BYTES)
 
     def of_ours(self, saved: Saved) -> Task:

@@ -121,7 +121,7 @@ class StoredFile:
         self._handle = opened(file)
 
     def blocks(self) -> Iterator[bytes]:
-        """Give the bytes, decompressed; Refused for an archive that is broken and for data that is no text at all."""
+        """Yield the bytes, decompressed; raises Refused for an archive that is broken and for data that is no text at all."""
         archive = archive_of(self.file.name)
         stored = self._stored()
         self._unpacked = self._unpack(archive, stored) if archive else stored

@@ -46,7 +46,7 @@ def choose(job: Job, columns: Sequence[str]) -> Choice:
 
 
 def _unfit(job: Job, columns: Sequence[str]) -> Problem | None:
-    """Say why imports are not right for a job, None where they are (data rule 25 a, b)."""
+    """Return why imports are not right for a job, None where they are (data rule 25 a, b)."""
     action = job.target.action
     do = "say load.mode: profiles or auto"
     if job.target.api in ("v1", "v2"):
@@ -63,5 +63,5 @@ def _unfit(job: Job, columns: Sequence[str]) -> Problem | None:
 
 
 def refuses_imports(message: str) -> bool:
-    """Say whether a refusal of the first import is about imports as a whole, not about our data (data rule 25 c)."""
+    """Return whether a refusal of the first import is about imports as a whole, not about our data (data rule 25 c)."""
     return _NO_IMPORTS.search(message) is not None and _OUR_DATA.search(message) is None

@@ -1,4 +1,4 @@
-"""Say whether a stored value is what a sent text must have become, by the type of the live field (pure; data rule 27)."""
+"""Compare a stored value with what a sent text must have become, by the type of the live field (pure; data rule 27)."""
 
 from __future__ import annotations
 

@@ -109,20 +109,20 @@ def _slices(frames: Iterable[pl.DataFrame], columns: tuple[str, ...], limits: Li
 
 
 def _are_wide(rows: pl.DataFrame, columns: tuple[str, ...], limits: Limits) -> bool:
-    """Say whether `limits.rows` average rows are about as many bytes as a chunk may have, or more."""
+    """Return whether `limits.rows` average rows are about as many bytes as a chunk may have, or more."""
     labels = sum(len(name.encode()) + len('"":"",') for name in columns)
     texts = rows.select(pl.sum_horizontal(pl.col(columns).str.len_bytes().cast(pl.UInt64).sum())).item()
     return bool((texts + labels * rows.height) * limits.rows >= limits.bytes * rows.height)
 
 
 def _sizes(rows: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
-    """Give the bytes of each row in a body, with what stands between two rows."""
+    """Return the bytes of each row in a body, with what stands between two rows."""
     encoded = pl.struct(pl.col(columns).fill_null("")).struct.json_encode()
     return rows.select(encoded.str.len_bytes().cast(pl.UInt64) + 1).to_series()
 
 
 def _end(rows: pl.DataFrame, sizes: pl.Series | None, limits: Limits) -> int:
-    """Give the position up to which rows go in one chunk: at least one, and as many as both limits let in."""
+    """Return the position up to which rows go in one chunk: at least one, and as many as both limits let in."""
     most = limits.rows
     if sizes is not None:
         most = min(most, max(1, int((sizes.cum_sum() + 1 <= limits.bytes).sum())))
@@ -130,7 +130,7 @@ def _end(rows: pl.DataFrame, sizes: pl.Series | None, limits: Limits) -> int:
 
 
 def _key_boundary(keys: pl.Series, most_rows: int) -> int:
-    """Give the last position up to `most_rows` at which a new key starts; `most_rows` itself inside one long key.
+    """Return the last position up to `most_rows` at which a new key starts; `most_rows` itself inside one long key.
 
     `keys` is longer than `most_rows`. Key 0 means that the job has no profile key: any position will do.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Parting:
-    """Tell the rows of a chunk apart, for one loop; what leaves a chunk is pending in a chunk of its own."""
+    """Split chunks for one loop; rows that leave a chunk are pending in a chunk of their own."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop

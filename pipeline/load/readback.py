@@ -1,4 +1,4 @@
-"""Read records back by key, by lookups or by paging the database, and say what is not as it was sent (edge: the API client)."""
+"""Read records back by lookups or by paging, and list what differs from what was sent (edge: the API client)."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Terms:
         return self.since is not None and created_since(record.created, self.since)
 
     def loose(self, fields: Mapping[str, str | None], collection: str | None = None) -> LooseKey:
-        """Give the key of target columns under "maybe the same" (data rule 15), of the profile or of a collection."""
+        """Return the key of target columns under "maybe the same" (data rule 15), of the profile or of a collection."""
         names = self.keys.profile if collection is None else self.keys.collections.get(collection, ())
         return tuple(maybe_same(fields[name] or "") for name in names)
 
     def loose_stored(self, fields: Mapping[str, str], collection: str | None = None) -> LooseKey:
-        """Give the same for the fields of a record that was read."""
+        """Return the same for the fields of a record that was read."""
         names = self.keys.profile if collection is None else self.keys.collections.get(collection, ())
         return tuple(maybe_same(fields.get(name.rpartition(".")[2], "")) for name in names)
 
@@ -195,7 +195,7 @@ def _of_subprofile(
 
 
 def _surely_same(columns: Mapping[str, str | None], stored: Subprofile, names: Sequence[str]) -> bool:
-    """Say whether a subprofile has this key in any collation: spelled alike but for the case (data rule 15)."""
+    """Return whether a subprofile has this key in any collation: spelled alike but for the case (data rule 15)."""
     return all(
         (columns[name] or "").casefold() == stored.fields.get(name.rpartition(".")[2], "").casefold() for name in names
     )

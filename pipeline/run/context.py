@@ -62,7 +62,7 @@ class RunId:
 
 @contextmanager
 def given_back(lock: Lock) -> Iterator[None]:
-    """Give a lock that is held to whoever waits for it, and take it again when the block ends."""
+    """Release a lock that is held while the block runs, and take it again when it ends."""
     lock.__exit__(None, None, None)
     try:
         yield

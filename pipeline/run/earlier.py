@@ -149,7 +149,7 @@ def refuse_moved(row: RunRow, target: LiveTarget) -> None:
 
 
 def _moved(then: LiveField, now: LiveField | None) -> str | None:
-    """Say in what a live field is less than when the run began."""
+    """Return what a live field has lost since the run began, None where nothing."""
     if now is None:
         return "is gone or has another name since the run began"
     if now.type != then.type:

@@ -39,19 +39,19 @@ class PreparedJob:
 
     @property
     def rules(self) -> Rules:
-        """Give what settling and sending need to know of the job."""
+        """Return what settling and sending need to know of the job."""
         target = self.job.target
         return Rules(target.action, Keys.of(target.key_fields), self.link.sets, target.ignore_empty_fields)
 
     @property
     def rejects_suffix(self) -> str:
-        """Give the extension of the rejects file: `.csv`, or `.ndjson` where any file is JSON, which holds both."""
+        """Return the extension of the rejects file: `.csv`, or `.ndjson` where any file is JSON, which holds both."""
         said = self.job.source.format
         formats = {said, *(format_of(file.name) for file in self.files)}
         return ".ndjson" if formats & {"json", "ndjson"} else ".csv"
 
     def extraction(self, limit: int | None = None, *, batch_rows: int = 100_000) -> Extraction:
-        """Give a fresh reading of the files."""
+        """Return a new reader of the files."""
         source, link = self.job.source, self.link
         return Extraction(
             self.files,
@@ -64,7 +64,7 @@ class PreparedJob:
         )
 
     def validator(self, live: Mapping[str, LiveField] | None) -> Validator:
-        """Give a validator; `live` None means that no live structure is known (`validate`)."""
+        """Return a validator; `live` None means that no live structure is known (`validate`)."""
         checks = SchemaChecks(self.schema, self.link.columns)
         return Validator(self.job, self.link, self.schema.specs, checks, live)
 

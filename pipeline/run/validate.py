@@ -45,7 +45,7 @@ def validate(request: ValidateRequest, reporter: Reporter) -> Summary:
 
 @contextmanager
 def accepted_writer(request: ValidateRequest, plan: PreparedJob) -> Iterator[Callable[[Batch, pl.DataFrame], None]]:
-    """Give what takes the accepted rows: a file that appears when the block ends well, or nothing."""
+    """Yield the writer of accepted rows: to a file that appears when the block ends well, or to nowhere."""
     if request.accepted is None:
         yield lambda _batch, _rows: None
         return

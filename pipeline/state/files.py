@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 
 def part_of(path: Path) -> Path:
-    """Give the place beside `path` where a file grows until it is whole."""
+    """Return the path beside `path` where a file is written until it is whole."""
     return path.with_name(path.name + ".part")
 
 

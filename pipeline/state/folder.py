@@ -64,7 +64,7 @@ class RunFolder:
 
     @property
     def summary_path(self) -> Path:
-        """Give the path of the run's summary."""
+        """Return the path of the run's summary."""
         return self.path / "run.json"
 
     @property
@@ -79,7 +79,7 @@ class RunFolder:
 
     @property
     def staged(self) -> Path:
-        """Give the folder of staged rows."""
+        """Return the folder of staged rows."""
         return self.path / "staged"
 
     @classmethod

@@ -10,7 +10,7 @@ from pipeline.state.lock import lock_file, words_of
 
 
 def holder_of(state_dir: Path, job: str) -> str:
-    """Say which process runs a job at present, such as `pid 17`; empty where none does.
+    """Return which process runs a job at present, such as `pid 17`; empty where none does.
 
     A run that ends takes its name out of the lock file, so the lock is tried only where a name stands: what is found
     then is a run that goes on, or one that was killed.

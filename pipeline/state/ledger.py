@@ -362,7 +362,7 @@ class Ledger:
             self._db.execute("DELETE FROM run WHERE id = ?", (run,))
 
     def shrink(self) -> None:
-        """Give the disk back what deleted records took, where that is a quarter of the file and nobody else uses it."""
+        """Shrink the file where deleted records are a quarter of it and nobody else uses it."""
         free, pages = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
         if 4 * free >= pages:
             with suppress(sqlite3.OperationalError):  # another run writes: next time
@@ -374,7 +374,7 @@ class Ledger:
         return found.fetchone() is not None
 
     def loaded(self, job: str, sha256: str, *, confirmed: bool) -> str | None:
-        """Give the newest run of a job that has sent a file of this content, or has confirmed all of it (`confirmed`).
+        """Return the newest run of a job that has sent a file of this content, or has confirmed all of it (`confirmed`).
 
         A run with a limit never counts as confirmed (data rule 35).
         """
@@ -487,7 +487,7 @@ def _has(db: Database, table: str) -> bool:
 
 
 def _way_on(error: Exception) -> str:
-    """Say what to do where the ledger cannot be opened; SQLite calls a damaged file by the bare class of its errors."""
+    """Return what to do where the ledger cannot be opened; SQLite raises the bare class of its errors for a damaged file."""
     if type(error) is sqlite3.DatabaseError:
         return (
             "put it back from a backup, or move the state folder away: what was sent before is then not known,"

@@ -110,7 +110,7 @@ class Lock:
 
 
 def job_lock(state_dir: Path, job: str, patience: Patience) -> Lock:
-    """Give the lock of a job in its state folder."""
+    """Return the lock of a job in its state folder."""
     return Lock(lock_file(state_dir, job), f"job {job}", patience)
 
 
@@ -131,5 +131,5 @@ def words_of(holder: bytes) -> str:
 
 
 def lock_file(state_dir: Path, job: str) -> Path:
-    """Give the file of a job's lock."""
+    """Return the file of a job's lock."""
     return state_dir / "locks" / f"{job}.lock"

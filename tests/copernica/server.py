@@ -109,6 +109,6 @@ class Server:
 
 
 def in_turn(*replies: Reply) -> Script:
-    """Give these replies one after the other, the last one for ever."""
+    """Return these replies one after the other, the last one for ever."""
     left = list(replies)
     return lambda seen: left.pop(0) if len(left) > 1 else left[0]

@@ -72,7 +72,7 @@ def _table(title: str, codes: Mapping[str, Code]) -> str:
 
 
 def help_of(*words: str) -> str:
-    """Give what `--help` prints on a terminal of 80 columns."""
+    """Return what `--help` prints on a terminal of 80 columns."""
     out = io.StringIO()
     with patch.dict(os.environ, {"COLUMNS": "80"}), redirect_stdout(out):
         main([*words, "--help"])

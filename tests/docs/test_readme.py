@@ -27,7 +27,7 @@ BIN = Path(sys.executable).parent
 
 
 def section(title: str, page: str = TEXT) -> str:
-    """Give the text below a heading, up to the next one of its level or above (# is a comment in a code block)."""
+    """Return the text below a heading, up to the next one of its level or above (# is a comment in a code block)."""
     level, _, _ = title.partition(" ")
     begin = page.index(f"\n{title}\n")
     end = re.compile(rf"^#{{2,{len(level)}}} ", re.MULTILINE).search(page, begin + len(title) + 2)

@@ -1,4 +1,4 @@
-"""Say what data rules 5 and 6 make of CSV bytes: the rule in plain Python, slow and without blocks or memory."""
+"""Apply data rules 5 and 6 to CSV bytes: the rule in plain Python, slow and without blocks or memory."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def _bare(data: bytes, at: int) -> bool:
 
 
 def line_end(data: bytes, at: int, cr: bool) -> int:
-    """Give the length of the line end at a place, 0 for none."""
+    """Return the length of the line end at a place, 0 for none."""
     if data[at : at + 2] == b"\r\n":
         return 2
     return int(data[at : at + 1] == b"\n" or (cr and data[at : at + 1] == b"\r"))
 
 
 def physical_line(data: bytes, at: int, cr: bool) -> tuple[int, int]:
-    """Give the end of a line's text and the beginning of the next line."""
+    """Return the end of a line's text and the beginning of the next line."""
     end = at
     while end < len(data) and not line_end(data, end, cr):
         end += 1

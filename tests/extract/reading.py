@@ -24,7 +24,7 @@ def blocks_of(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def source(**words: Any) -> Source:
-    """Give a CSV source with a comma, changed by words."""
+    """Return a CSV source with a comma, changed by words."""
     return Source.model_validate({"files": ["x"], "delimiter": ",", **words})
 
 
@@ -39,12 +39,12 @@ def read_csv_bytes(
 
 
 def rows_of(batches: Sequence[Batch]) -> list[tuple[Any, ...]]:
-    """Give the rows of all batches, `_line`, `_record` and `_element` last."""
+    """Return the rows of all batches, `_line`, `_record` and `_element` last."""
     return [row for batch in batches for row in batch.frame.rows()]
 
 
 def malformed_of(batches: Sequence[Batch]) -> list[tuple[int, int, str]]:
-    """Give line, record and code of all malformed records."""
+    """Return line, record and code of all malformed records."""
     return [row[:3] for batch in batches for row in batch.malformed.rows()]
 
 
@@ -57,7 +57,7 @@ def extract(path: Path, expected: Expected, **options: Any) -> tuple[list[Batch]
 
 
 def frame_of(batches: Sequence[Batch]) -> pl.DataFrame:
-    """Give all rows as one frame."""
+    """Return all rows as one frame."""
     return pl.concat([batch.frame for batch in batches])
 
 

@@ -13,7 +13,7 @@ _csv = pytest.importorskip("pipeline.extract.csv._csv")
 
 
 def _is_text(text: str) -> bool:
-    """Say whether a text cannot look like records that were swallowed (data rule 6)."""
+    """Return whether a text cannot look like records that were swallowed (data rule 6)."""
     return not any(line.count(mark) for mark in ",;\t|:" for line in text.splitlines()) or len(text.splitlines()) < 2
 
 

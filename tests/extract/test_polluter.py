@@ -31,7 +31,7 @@ Cells = list[list[bytes]]
 
 
 def _clean() -> Cells:
-    """Give the cells as they stand in the file: the notes quoted, the rest bare."""
+    """Return the cells as they stand in the file: the notes quoted, the rest bare."""
     return [[f'"{value}"'.encode() if at in QUOTED else value.encode() for at, value in enumerate(row)] for row in ROWS]
 
 

@@ -14,14 +14,14 @@ from tests.support.shop import STRUCTURE
 
 @pytest.fixture(scope="session")
 def running(sockets: None) -> Iterator[Sandbox]:
-    """Give the one sandbox of this folder; use `sandbox` instead."""
+    """Return the one sandbox of this folder; use `sandbox` instead."""
     with Sandbox(structure=STRUCTURE) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def sandbox(running: Sandbox, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """Give a sandbox without data, faults and journal; at the end of the test it must have seen no hazard."""
+    """Return a sandbox without data, faults and journal; at the end of the test it must have seen no hazard."""
     running.reset()
     yield running
     assert unprovoked(running, request) == []
@@ -29,5 +29,5 @@ def sandbox(running: Sandbox, request: pytest.FixtureRequest) -> Iterator[Sandbo
 
 @pytest.fixture
 def world() -> World:
-    """Give a clock that only waiting moves."""
+    """Return a clock that only waiting moves."""
     return World()

@@ -28,7 +28,7 @@ ENCODINGS = (
 
 
 def soup(random: Random) -> bytes:
-    """Give any bytes at all."""
+    """Return any bytes at all."""
     kind = random.randrange(4)
     if kind == 0:
         return random.randbytes(random.choice((1, 2, 3, 50, 3000)))

@@ -65,7 +65,7 @@ class Ended:
 
     @property
     def records(self) -> dict[str, Any]:
-        """Give the counts, nothing where there is no summary."""
+        """Return the counts, nothing where there is no summary."""
         return self.document.get("records") or {}
 
 
@@ -192,7 +192,7 @@ def again(case: Case, rejects: Path, before: Ended, folder: Path) -> list[str]:
 
 
 def before_is_csv(before: Ended, rejects: Path) -> bool:
-    """Say whether the rejects of a CSV dump were written as NDJSON, which the job then reads as CSV."""
+    """Return whether the rejects of a CSV dump were written as NDJSON, which the job then reads as CSV."""
     return any("_element" not in row for row in rows_of(rejects)[:1]) or not before.records["read"]
 
 
@@ -213,5 +213,5 @@ def time_bound(seconds: float) -> Iterator[None]:
 
 
 def texts_of(findings: Sequence[str]) -> str:
-    """Give findings as lines."""
+    """Return findings as lines."""
     return "".join(f"{finding}\n" for finding in findings)

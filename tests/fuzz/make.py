@@ -69,7 +69,7 @@ QUOTED = {",": '","', ";": '";"', "\t": "tab", "|": '"|"', ":": '":"'}
 
 
 def _source(random: Random, format_: str, encoding: str) -> tuple[str, str, str]:
-    """Give the words of `source`, and the delimiter and quote among them."""
+    """Return the words of `source`, and the delimiter and quote among them."""
     delimiter, quote = random.choice(",,,;\t|:"), random.choice('"""\'')
     words = {"encoding": encoding} if encoding != "utf-8" or random.random() < 0.5 else {}
     if format_ == "csv":
@@ -199,7 +199,7 @@ def archives(random: Random) -> Case:
 
 @cache
 def _dumps() -> tuple[tuple[str, bytes], ...]:
-    """Give the name and the beginning of all dumps there are."""
+    """Return the name and the beginning of all dumps there are."""
     folders = (ROOT / "sample_data", *(SHARED / name for name in ("corner", "northwind", "retail")))
     paths = [
         path for folder in folders for path in sorted(folder.glob("*")) if path.suffix in (".csv", ".json", ".ndjson")
@@ -363,7 +363,7 @@ KINDS: tuple[tuple[Callable[[Random], Case], int], ...] = (
 
 
 def case_of(seed: int) -> Case:
-    """Give the case of a seed."""
+    """Return the case of a seed."""
     random = Random(seed)
     (kind,) = random.choices([kind for kind, _ in KINDS], [weight for _, weight in KINDS])
     return kind(random)

@@ -82,7 +82,7 @@ VALUES = (
 
 
 def value(random: Random) -> str:
-    """Give a hostile value, or two put together."""
+    """Return a hostile value, or two put together."""
     if random.random() < 0.1:
         return "".join(
             chr(random.choice((random.randrange(1, 0x250), random.randrange(0xE000, 0x11000)))) for _ in range(5)
@@ -92,7 +92,7 @@ def value(random: Random) -> str:
 
 
 def rows(random: Random) -> list[Row]:
-    """Give rows whose profile keys differ, whatever is thought to be equal: each has a number of its own."""
+    """Return rows whose profile keys differ, whatever is thought to be equal: each has a number of its own."""
     made: list[Row] = []
     for at in range(random.choice((1, 6, 25))):
         number = f"{at:03}"

@@ -68,5 +68,5 @@ def customers(here: Journey) -> list[str]:
 
 
 def chunk_of(ran: Ran, number: int) -> str:
-    """Give what stderr says of a chunk."""
+    """Return what stderr says of a chunk."""
     return next(block for block in ran.stderr.split("error: ") if f"at: chunk {number}," in block)

@@ -86,7 +86,7 @@ def places(rows: list[dict[str, Any]]) -> list[tuple[int, str]]:
 
 
 def counted(ran: Ran) -> dict[str, int]:
-    """Give the counts that are not 0."""
+    """Return the counts that are not 0."""
     return {name: count for name, count in ran.records.items() if count}
 
 

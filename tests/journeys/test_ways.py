@@ -147,7 +147,7 @@ def test_reading_back_takes_the_cheaper_way(shop: Journey, rows: int, asked: dic
 
 
 def kind_of_list(entry: dict[str, Any]) -> str:
-    """Say what a list of profiles was asked for: their number, those of a key, or a page of all."""
+    """Return what a list of profiles was asked for: their number, those of a key, or a page of all."""
     query = str(entry["query"])
     return "lookup" if "CustomerID" in query else "count" if "id>" not in query else "page"
 

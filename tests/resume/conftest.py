@@ -19,7 +19,7 @@ def shop(journey: Callable[..., Journey]) -> Shop:
 
 @pytest.fixture
 def undisturbed(shop: Shop) -> list[dict[str, Any]]:
-    """Give the database as a run without any trouble leaves it."""
+    """Return the database as a run without any trouble leaves it."""
     here, job = shop()
     ran = here.call("run", job)
     assert ran.exit_code == 0, ran.stderr

@@ -32,7 +32,7 @@ def load(tmp_path: Path) -> Load:
 
 @pytest.fixture
 def refused(load: Load) -> Refuse:
-    """Give the problems (where without the reference, what, do) of a schema `S` that is refused."""
+    """Return the problems (where without the reference, what, do) of a schema `S` that is refused."""
 
     def _refused(body: str) -> list[tuple[str, str, str]]:
         with pytest.raises(JobError) as raised:

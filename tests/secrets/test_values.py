@@ -16,7 +16,7 @@ SHOWN = 40
 
 
 def said(traces: Traces) -> str:
-    """Give what all commands said, and what every file of the state says that holds no rows by design."""
+    """Return what all commands said, and what every file of the state says that holds no rows by design."""
     rows = ("staged", "rejects.csv", "failed.csv")
     files = [text for path, text in traces.files().items() if not set(rows) & set(path.parts)]
     return "\n".join(traces.said) + b"\n".join(files).decode("utf-8", "replace")
@@ -106,7 +106,7 @@ def test_a_rejected_record_is_whole_in_the_rejects_file_and_nowhere_else(shop: M
 
 
 def longest_message(path: Path) -> int:
-    """Give the length of the longest message of a rejects file, and see that it shows no value whole."""
+    """Return the length of the longest message of a rejects file, and see that it shows no value whole."""
     import csv
 
     with path.open(newline="") as file:

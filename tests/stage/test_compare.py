@@ -32,13 +32,13 @@ def settled(rows: Sequence[Row], *, ignore_empty: bool) -> pl.DataFrame:
 
 
 def confirmed(rows: Sequence[Row], *, ignore_empty: bool) -> set[tuple[object, ...]]:
-    """Give the units of rows with their folds, as a run would have confirmed them."""
+    """Return the units of rows with their folds, as a run would have confirmed them."""
     _, units = with_units(settled(rows, ignore_empty=ignore_empty), terms(ignore_empty=ignore_empty))
     return set(units.select("level", "profile", "unit", "high", "low").iter_rows())
 
 
 def sent(rows: Sequence[Row], known: set[tuple[object, ...]], *, ignore_empty: bool) -> list[Row]:
-    """Give the rows that would be sent, in the order of sending: by phase, then in file order."""
+    """Return the rows that would be sent, in the order of sending: by phase, then in file order."""
     with_numbers, units = with_units(settled(rows, ignore_empty=ignore_empty), terms(ignore_empty=ignore_empty))
     differs = [one not in known for one in units.select("level", "profile", "unit", "high", "low").iter_rows()]
     send, _ = to_send(with_numbers, pl.Series(differs, dtype=pl.Boolean), terms(ignore_empty=ignore_empty))

@@ -68,7 +68,7 @@ class Client:
         return answer.headers["X-Created"]
 
     def refused(self, method: str, path: str, body: Any = None, **params: Any) -> str:
-        """Give the message of a request that is refused with 400."""
+        """Return the message of a request that is refused with 400."""
         answer = self(method, path, body, **params)
         assert answer.status_code == 400
         assert list(answer.json()) == ["error"]

@@ -16,12 +16,12 @@ def source(name: str = "a.csv", index: int = 0) -> SourceFile:
 
 
 def faults(*rows: tuple[int, str, str, str]) -> pl.DataFrame:
-    """Give faults of (row, codes, columns, messages)."""
+    """Return faults of (row, codes, columns, messages)."""
     return pl.DataFrame([(*row, False) for row in rows], schema=dict(FAULTS_SCHEMA), orient="row")
 
 
 def malformed(*rows: tuple[int, int, str, str, str]) -> pl.DataFrame:
-    """Give malformed records of (line, record, code, message, raw)."""
+    """Return malformed records of (line, record, code, message, raw)."""
     return pl.DataFrame(list(rows), schema=dict(MALFORMED_SCHEMA), orient="row")
 
 
@@ -31,7 +31,7 @@ def csv_batch(
     *bad: tuple[int, int, str, str, str],
     file: SourceFile | None = None,
 ) -> Batch:
-    """Give a CSV batch whose records stand on the line behind their number."""
+    """Return a CSV batch whose records stand on the line behind their number."""
     places: dict[str, Any] = {
         "_line": pl.Series([record + 1 for record in records], dtype=pl.UInt64),
         "_record": pl.Series(records, dtype=pl.UInt64),
@@ -47,7 +47,7 @@ def json_batch(
     *bad: tuple[int, int, str, str, str],
     records: list[int] | None = None,
 ) -> Batch:
-    """Give a JSON batch of rows (object, list, element); the objects are records 1, 2, … each on its own line."""
+    """Return a JSON batch of rows (object, list, element); the objects are records 1, 2, … each on its own line."""
     numbers = records or list(range(1, len(objects) + 1))
     record = [numbers[at] for at, _, _ in rows]
     frame = pl.DataFrame(

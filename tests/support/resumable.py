@@ -114,7 +114,7 @@ def run_and_settle(here: Journey, job: Path) -> Ran:
 
 
 def state_of(here: Journey) -> list[dict[str, Any]]:
-    """Give the database without ids: fields, interests and subprofiles of every profile, ordered."""
+    """Return the database without ids: fields, interests and subprofiles of every profile, ordered."""
     return sorted(
         (
             {

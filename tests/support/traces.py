@@ -104,14 +104,14 @@ class Traces:
         return code
 
     def files(self) -> dict[Path, bytes]:
-        """Give what stands in every file of the state folder and of the user's own state, and their names."""
+        """Return what stands in every file of the state folder and of the user's own state, and their names."""
         roots = (self.state, self.here.folder / "host", self.here.folder / "user-state")
         found = {path: path.read_bytes() for root in roots for path in root.rglob("*") if path.is_file()}
         assert self.state / "ledger.sqlite" in found or not self.state.exists()
         return found
 
     def everything(self) -> bytes:
-        """Give all of it in one text."""
+        """Return all of it in one text."""
         names = [str(path) for path in self.files()]
         return "\n".join((*self.said, *names)).encode() + b"\n".join(self.files().values())
 

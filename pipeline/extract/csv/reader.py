@@ -153,7 +153,7 @@ class CsvReader:
 
 
 def _placed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give the places of the rows their names, which columns of ours may have had so far."""
+    """Rename the columns of the rows' places, which columns of ours may have had so far."""
     frame.columns = [*frame.columns[: -len(_PLACES)], "_line", "_record", "_element"]
     return frame
 

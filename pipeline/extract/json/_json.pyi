@@ -48,7 +48,7 @@ class Rows:
     def put(self, rows: list[tuple[list[str | None], int]], line: int, record: int, /) -> None:
         """Put rows of one object: values in the order of the columns, and the number of the element or 0."""
     def take(self) -> tuple[Table, bytes, bytes]:
-        """Give the batch, the bytes of its flat objects one after the other, and per row (UInt64) where they end."""
+        """Return the batch, the bytes of its flat objects one after the other, and per row (UInt64) where they end."""
     @property
     def count(self) -> int: ...
     @property

@@ -55,7 +55,7 @@ class ArrayReader:
         self._batches = batches or JsonBatches(task, found)
 
     def read(self) -> Batches:
-        """Give the batches; Refused where the text is no array or the array breaks (data rule 7).
+        """Yield the batches; raises Refused where the text is no array or the array breaks (data rule 7).
 
         An element that is longer than `max_record_bytes`, or nested too deeply, is malformed where it is whole; it is
         passed over without being held.
@@ -228,5 +228,5 @@ def _bytes_of(text: str) -> int:
 
 
 def _may_go_on(error: json.JSONDecodeError, text: str) -> bool:
-    """Say whether more text could mend the error: it is about the end of the window."""
+    """Return whether more text could mend the error: it is about the end of the window."""
     return error.msg.startswith("Unterminated string") or error.pos + _CUT_CHARS >= len(text)

@@ -43,7 +43,7 @@ Place = tuple[int, str, int, int]
 
 
 def _raw(place: Place) -> str:
-    r"""Give the text of an element, marks of undecodable bytes and NUL as `\xNN`, cut after 64 Ki characters."""
+    r"""Return the text of an element, marks of undecodable bytes and NUL as `\xNN`, cut after 64 Ki characters."""
     _, text, start, end = place
     most = min(end, start + MOST_RAW_CHARS)
     raw = without_nul(unmarked(text[start:most]))
@@ -90,7 +90,7 @@ class JsonBatches:
 
     @property
     def full(self) -> bool:
-        """Say whether the rows of the limit are there."""
+        """Return whether the rows of the limit are there."""
         return self._counts.records >= self._limit
 
     def lines(self, data: bytes, at: int) -> tuple[int, int]:
@@ -119,7 +119,7 @@ class JsonBatches:
         return stand
 
     def _room(self) -> tuple[int, int]:
-        """Give how many rows and bytes the batch may have that is being read."""
+        """Return how many rows and bytes the batch may have that is being read."""
         rows = self._most_rows - len(self._batch.malformed)
         return min(rows, self._rows.count + self._limit - self._counts.records), _BATCH_TEXT - self._batch.chars
 

@@ -41,7 +41,7 @@ class KeptObjects(Sequence[dict[str, Any]]):
     @overload
     def __getitem__(self, at: slice) -> list[dict[str, Any]]: ...
     def __getitem__(self, at: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
-        """Give the object at a position."""
+        """Return the object at a position."""
         if isinstance(at, slice):
             return [self[position] for position in range(*at.indices(len(self)))]
         raw = self.raw(at)
@@ -51,13 +51,13 @@ class KeptObjects(Sequence[dict[str, Any]]):
         return value
 
     def raw(self, at: int) -> bytes | None:
-        """Give the text of a flat object as it stood, on one line; None for one that Python made."""
+        """Return the text of a flat object as it stood, on one line; None for one that Python made."""
         row = self._row_of[at]
         return None if at in self._made else self._raw[self._ends[row - 1] if row else 0 : self._ends[row]]
 
 
 def origin_of(raw: bytes, ends: bytes, made: Sequence[Made]) -> Origin:
-    """Say where the rows of a batch came from; all rows but those of `made` objects are objects of their own."""
+    """Return where the rows of a batch came from; all rows but those of `made` objects are objects of their own."""
     ends_of_rows = memoryview(ends).cast("Q")
     rows = len(ends_of_rows)
     lists: list[str | None] = [None] * rows

@@ -26,7 +26,7 @@ class NdjsonReader:
         self._batches = batches or JsonBatches(task, found)
 
     def read(self, blocks: Iterator[bytes]) -> Batches:
-        """Give the batches; AccountingError where the lines do not add up."""
+        """Yield the batches; raises AccountingError where the lines do not add up."""
         batches = self._batches
         lines = WholeLines(blocks, self._task.max_record_bytes)
         for piece in lines:
@@ -90,7 +90,7 @@ class NdjsonReader:
         return TOO_DEEP
 
     def _raw(self, line: bytes, length: int) -> str:
-        """Give a line, or as much of it as is kept, for a person to mend."""
+        """Return a line, or as much of it as is kept, for a person to mend."""
         whole = len(line) == length <= MOST_RAW_BYTES
         text = readable(line.removesuffix(b"\r") if whole else line[:MOST_RAW_BYTES], self._task.source.encoding)
         return text if whole else f"{text}… ({length:,} bytes)"

@@ -188,14 +188,14 @@ class _Walk:
 
 
 def _text(value: Any) -> str | None:
-    """Give the text of a scalar (data rule 8); null, `[]` and `{}` have none."""
+    """Return the text of a scalar (data rule 8); null, `[]` and `{}` have none."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else None
 
 
 def _above(path: str) -> Iterable[str]:
-    """Give the paths above a path: `a` and `a.b` for `a.b.c`."""
+    """Yield the paths above a path: `a` and `a.b` for `a.b.c`."""
     at = path.find(".")
     while at >= 0:
         yield path[:at]
@@ -203,7 +203,7 @@ def _above(path: str) -> Iterable[str]:
 
 
 def _holds_a_list(obj: Mapping[str, Any], prefix: str, layout: Layout) -> bool:
-    """Say whether an object cannot stand in place of a list of one, since there is a list in it that counts."""
+    """Return whether an object cannot stand in place of a list of one, since there is a list in it that counts."""
     return any(
         not layout.ignores(prefix + key)
         and (

@@ -52,7 +52,7 @@ def skim(window: Window) -> None:
 
 
 def _behind(kind: str, before: str, opened: bytearray) -> str:
-    """Say what may come behind a token; keeps what is open."""
+    """Return what may follow a token, and keep track of what is open."""
     if kind in "{[":
         if len(opened) == _MOST_LEVELS:
             raise NotJsonError("nested more deeply than can be followed")

@@ -59,7 +59,7 @@ class Decoder:
             raise
 
     def fault(self, value: Any, text: str, start: int, end: int, *, marked: bool = False) -> Fault | None:
-        """Give code and message of what makes the value, decoded last from `text[start:end]`, malformed; None if fine.
+        """Return code and message of what makes the value, decoded last from `text[start:end]`, malformed; None if fine.
 
         `marked` says that bytes which did not decode may stand in the text as lone surrogates.
         """
@@ -102,7 +102,7 @@ def _kind(value: Any) -> str:
 
 
 def _odd_character(value: Any) -> Fault | None:
-    """Look for escapes that are no character, or NUL, in all keys and texts of a value."""
+    """Search all keys and texts of a value for escapes that are no character, and for NUL."""
     waiting = [value]
     while waiting:
         item = waiting.pop()

@@ -50,13 +50,13 @@ class Window:
         self.marked = not is_text(self.text)
 
     def line(self) -> int:
-        """Give the physical line of `at`."""
+        """Return the physical line of `at`."""
         self._lines_before += self.text.count("\n", self._counted, self.at)
         self._counted = self.at
         return self._lines_before
 
     def offset(self, at: int) -> int:
-        """Give the byte of the text (in UTF-8, decompressed) at which `text[at]` stands, from 0."""
+        """Return the byte of the text (in UTF-8, decompressed) at which `text[at]` stands, from 0."""
         return self._bytes_before + len(self.text[:at].encode("utf-8", "surrogateescape"))
 
     def next_char(self) -> str:
@@ -70,7 +70,7 @@ class Window:
 
 
 def is_text(text: str) -> bool:
-    """Say whether the text is free of marks; encoding finds that out faster than a search."""
+    """Return whether the text is free of marks; encoding finds that out faster than a search."""
     try:
         return text.isascii() or bool(text.encode())
     except UnicodeEncodeError:

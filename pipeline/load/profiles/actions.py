@@ -177,7 +177,7 @@ class Actions:
         return number
 
     def _something(self) -> dict[str, str]:
-        """Give a body for a profile of which the row says nothing: an empty text in a field that starts with one."""
+        """Return a body for a profile of which the row says nothing: an empty text in a field that starts with one."""
         for name, field in self._database.fields.items():
             if field.type in ("text", "email") and not field.default:
                 return {name: ""}
@@ -192,7 +192,7 @@ class Actions:
             self._lookup.keep_listed(number, collection, ())
 
     def _arrived(self, row: ProfileRow, *, just_sent: bool = False) -> int | None:
-        """Look whether a profile that was to be made is there as it was sent.
+        """Return the id of a profile that was to be made, where it is there as it was sent.
 
         Raises PresentError where it was absent before it was `just_sent`, and its key is there in another way now.
         """
@@ -319,7 +319,7 @@ def _kind(collection: Collection, profile_id: int) -> str:
 
 
 def _types(database: Database) -> dict[str, LiveField]:
-    """Give the type of every column, dotted ones for collections."""
+    """Return the type of every column, dotted ones for collections."""
     types = {name: LiveField(field.type) for name, field in database.fields.items()}
     for collection in database.collections.values():
         types |= {f"{collection.name}.{name}": LiveField(field.type) for name, field in collection.fields.items()}

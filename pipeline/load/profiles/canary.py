@@ -49,7 +49,7 @@ class Canary:
         self._fields = [database.fields[name] for name in keys]
 
     def prove(self) -> bool:
-        """Say whether all is proved: False while the database is empty, since then a dropped selector cannot be seen.
+        """Return whether all is proved: False while the database is empty, since then a dropped selector cannot be seen.
 
         Raises UnexpectedResponseError where a lookup gives a record that it should not, NotSendableError for a field that
         cannot be selected by, and other leaves of ApiError.

@@ -53,7 +53,7 @@ class Kept(Generic[K, V]):
         self.dropped = False
 
     def get(self, key: K) -> V | None:
-        """Give a value that was kept less than KEPT_S ago."""
+        """Return a value that was kept less than KEPT_S ago."""
         with self._lock:
             kept = self._values.get(key)
             if kept is None:
@@ -120,11 +120,11 @@ class Lookup:
 
     @property
     def forgot(self) -> bool:
-        """Say whether any profile was forgotten because there were too many, or because it was kept for too long."""
+        """Return whether any profile was forgotten because there were too many, or because it was kept for too long."""
         return self._profiles.dropped
 
     def profiles(self, key: tuple[str, ...]) -> tuple[int, ...]:
-        """Give the ids of the profiles with this key; raises UnexpectedResponseError where the selector was not honoured."""
+        """Return the ids of the profiles with this key; raises UnexpectedResponseError where the selector was not honoured."""
         known = self.kept(key)
         if known is None:
             known = tuple(profile.id for profile in self.look(key))
@@ -154,7 +154,7 @@ class Lookup:
         return select(self._keys.profile, key, self._database.fields)
 
     def kept(self, key: tuple[str, ...]) -> tuple[int, ...] | None:
-        """Give the ids that are kept for a key, None where nothing is."""
+        """Return the ids that are kept for a key, None where nothing is."""
         return self._profiles.get(self._spelling(key))
 
     def keep(self, key: tuple[str, ...], ids: tuple[int, ...]) -> None:
@@ -170,7 +170,7 @@ class Lookup:
                 self._subprofiles.forget((profile_id, collection.id))
 
     def matching(self, profile_id: int, collection: Collection, key: tuple[str, ...]) -> tuple[int, ...]:
-        """Give the subprofiles of a profile with this key, matched on our side (data rule 32).
+        """Return the subprofiles of a profile with this key, matched on our side (data rule 32).
 
         Where a listed key differs in more than letter case and may yet be the same, the server's own comparison decides,
         as it does for profiles: taking one order for another would overwrite it.
@@ -216,7 +216,7 @@ class Lookup:
         return [one for one in self._client.subprofiles(profile_id, collection) if one.id not in known]
 
     def has_key(self, one: Subprofile, collection: Collection, key: tuple[str, ...]) -> bool:
-        """Say whether a subprofile's key is maybe the same as `key`."""
+        """Return whether a subprofile's key is maybe the same as `key`."""
         return _loose(self._known(one, collection).key) == _loose(key)
 
     def _asked(self, profile_id: int, collection: Collection, key: tuple[str, ...]) -> set[int]:
@@ -258,7 +258,7 @@ def _loose(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _spelling(key: Sequence[str], names: Sequence[str], fields: Mapping[str, Field]) -> tuple[str, ...]:
-    """Give what is equal for keys that Copernica certainly takes for one: without letter case, but in a select.
+    """Return what is equal for keys that Copernica certainly takes for one: without letter case, but in a select.
 
     Keys that are only *maybe* the same are looked up each by itself, so that Copernica decides.
     """

@@ -37,7 +37,7 @@ class ProfileRow:
 
     @property
     def key_hash(self) -> int:
-        """Give the `_key` of the row: equal for keys that are maybe the same."""
+        """Return the `_key` of the row: equal for keys that are maybe the same."""
         return int(self.cells["_key"])
 
 

@@ -78,7 +78,7 @@ def second_table(text: str, dialect: Dialect) -> int | None:
 
 
 def _is_like(row: list[str], above: list[list[str]]) -> bool:
-    """Say whether a row has values where those above have: then it is no header."""
+    """Return whether a row has values where those above have: then it is no header."""
     kinds = [any(_VALUE.fullmatch(one[at]) for one in above if at < len(one)) for at in range(len(row))]
     return not any(kind and not _VALUE.fullmatch(cell) for kind, cell in zip(kinds, row, strict=True))
 
@@ -131,7 +131,7 @@ def _try(text: str, delimiter: str, quote: str, escape: str | None) -> _Try:
 
 
 def _sense(rows: list[list[str]], columns: int) -> float:
-    """Say how well the fields are cut: fewer of them begin or end in what belongs to another dialect."""
+    """Return how well the fields are cut: fewer of them begin or end in what belongs to another dialect."""
     cells = [cell for row in rows[:200] if len(row) == columns for cell in row]
     odd = sum(1 for cell in cells if cell[:1] in ("'", '"') or cell[-1:] in (",", ";", "|", "\t") or " " in cell[:1])
     times = sum(1 for cell in cells if re.fullmatch(r"[0-9]{2}|.* [0-9]{2}", cell))
@@ -139,7 +139,7 @@ def _sense(rows: list[list[str]], columns: int) -> float:
 
 
 def _is_header(first: list[str], below: list[list[str]]) -> bool:
-    """Say whether a row holds names: texts, each once, above columns some of which hold something else."""
+    """Return whether a row holds names: texts, each once, above columns some of which hold something else."""
     names = [cell.strip() for cell in first]
     if not names or any(len(name) > 80 for name in names):
         return False

@@ -71,7 +71,7 @@ def _wide(head: bytes) -> str:
 
 
 def _score(text: bytes, name: str) -> float:
-    """Say how likely the words are that `text` has in an encoding."""
+    """Return how likely the words are that `text` has in an encoding."""
     score = 0.0
     read = text.decode(name, "replace")
     for at, char in enumerate(read):
@@ -95,7 +95,7 @@ def _score(text: bytes, name: str) -> float:
 
 
 def _script(char: str) -> int:
-    """Tell Latin, Greek and Cyrillic letters apart; -1 for what is no letter."""
+    """Return the script of a character, Latin, Greek or Cyrillic; -1 for what is no letter."""
     if not char.isalpha():
         return -1
     code = ord(char)

@@ -122,7 +122,7 @@ def _holds(kind: str, bad: int, good: int) -> bool:
 
 
 def _number_or_name(facts: Facts, bad: int) -> Verdict | None:
-    """Tell digits that name something from numbers: leading zeros, names of ids, and more digits than a number keeps."""
+    """Return text for digits that are a name and no number: leading zeros, names of ids, more digits than a number keeps."""
     if facts.point_zeros:
         return None
     if facts.leading_zeros:

@@ -97,7 +97,7 @@ def _score(column: Column, columns: Sequence[Column], job: str) -> float:
 
 
 def _pairs(ranked: Sequence[Column], survey: Survey) -> Iterator[tuple[Column, Column]]:
-    """Give pairs of columns that nearly never repeat together, those with names of ids first."""
+    """Yield pairs of columns that nearly never repeat together, those with names of ids first."""
     few = [one for one in ranked if not one.facts.blank and (is_id_like(one.source) or one is ranked[0])]
     for pair in combinations(few[:_MOST_PAIRED], 2):
         rows = survey.head.select([column.source for column in pair])

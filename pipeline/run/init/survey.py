@@ -214,7 +214,7 @@ class Survey:
 
 
 def _levels(frame: pl.DataFrame, lists: Sequence[str]) -> Iterator[tuple[list[str], pl.DataFrame]]:
-    """Give the columns of each level with the rows that hold its values once."""
+    """Yield the columns of each level with the rows that hold its values once."""
     left = [name for name in frame.columns if name != "_record"]
     for path in lists:
         mine = [name for name in left if name.startswith(f"{path}.")]
