@@ -93,7 +93,7 @@ bench: $(BENCH_STAMP) $(OTHERS_STAMP) ## measure speed and memory: make bench [R
 
 PROFILES ?= 10000
 
-bench-profiles: $(BENCH_STAMP) ## measure the per-profile way: make bench-profiles [PROFILES=10000]
+bench-profiles: $(BENCH_STAMP) ## measure the per-profile method: make bench-profiles [PROFILES=10000]
 	$(BENCH)/bin/python -m benchmarks.profiles --profiles $(PROFILES)
 
 TIMES ?= 20

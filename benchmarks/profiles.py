@@ -1,4 +1,4 @@
-"""Measure the per-profile way: `python -m benchmarks.profiles [--profiles N] [--workers N]`.
+"""Measure the per-profile method: `python -m benchmarks.profiles [--profiles N] [--workers N]`.
 
 Loads profiles into a sandbox in a process of its own, twice: the first time all are new, the second time all are there.
 Prints calls per second, and how much of the time no worker was waiting for the server.
@@ -115,7 +115,7 @@ def measure(server: dict[str, str], folder: Path, profiles: int, workers: int) -
 
 def main() -> None:
     """Start a sandbox, measure against it, stop it."""
-    words = argparse.ArgumentParser(description="Measure the per-profile way.")
+    words = argparse.ArgumentParser(description="Measure the per-profile method.")
     words.add_argument("--profiles", type=int, default=10_000)
     words.add_argument("--workers", type=int, default=8)
     said = words.parse_args()

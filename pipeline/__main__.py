@@ -26,7 +26,7 @@ _JOB = re.compile(r"^job: *['\"]?([\w.-]+)", re.MULTILINE)
 
 
 def main(words: Sequence[str] | None = None, commands: click.Group = cli) -> int:
-    """Do what the command line says (`words` take the place of the program's own) and give the exit code."""
+    """Run the command line (`words` replace the program's own) and return the exit code."""
     words = list(sys.argv[1:] if words is None else words)
     _set_up_for_speed()
     _take_any_text()

@@ -80,7 +80,7 @@ class ApiRefusedError(PipelineError):
 
 
 class IncompleteError(PipelineError):
-    """Stopped part way; the last problem's `do` says how to go on."""
+    """Stopped part way; the last problem's `do` is the next step."""
 
     exit_code = Exit.INCOMPLETE
 

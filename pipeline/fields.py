@@ -1,4 +1,4 @@
-"""Name Copernica's field types for schema modules: what a pandera column cannot say stands in its metadata (pure).
+"""Name Copernica's field types for schema modules: what a pandera column cannot hold is in its metadata (pure).
 
 Each function gives a `pa.Field` for a class model, and `column()` turns the same thing into a `pa.Column`:
 
@@ -10,7 +10,7 @@ Each function gives a `pa.Field` for a class model, and `column()` turns the sam
 
     customers = pa.DataFrameSchema({"CustomerID": column(Text(20)), "Order.OrderID": column(Text(20, nullable=True))})
 
-Common to all, beside what each function says:
+Common to all:
 
 - `nullable` False refuses rows whose cell is empty (for the columns of a collection: in rows that carry it). Say True
   wherever a cell may be empty; keys never are.
@@ -161,9 +161,9 @@ class _Field(FieldInfo):
         return globals()[(self.metadata or {})[METADATA_KEY]["function"]](*words, **field)
 
 
-def _field(kind: str, said: dict[str, Any], checks: list[pa.Check], field: dict[str, Any]) -> Any:
-    function = said.pop("function", _FUNCTIONS.get(kind))
-    metadata = {**(field.pop("metadata", None) or {}), METADATA_KEY: {"kind": kind, "function": function, **said}}
+def _field(kind: str, given: dict[str, Any], checks: list[pa.Check], field: dict[str, Any]) -> Any:
+    function = given.pop("function", _FUNCTIONS.get(kind))
+    metadata = {**(field.pop("metadata", None) or {}), METADATA_KEY: {"kind": kind, "function": function, **given}}
     made = pa.Field(metadata=metadata, **field)
     made.checks = [*checks, *made.checks]
     made.__class__ = _Field

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import refuse, tell
+from pipeline.cli.output import answer, refuse
 
 if TYPE_CHECKING:
     from pipeline.run.check import CheckResult
@@ -48,7 +48,7 @@ def command(job: Path, settings: tuple[str, ...], state_dir: Path | None, as_jso
         "facts": list(found.facts),
         "warnings": errors_of(found.warnings),
     }
-    return tell(document, text, as_json=as_json)
+    return answer(document, text, as_json=as_json)
 
 
 def _wrong(found: CheckResult) -> str:

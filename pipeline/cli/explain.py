@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import tell
+from pipeline.cli.output import answer
 
 
 @click.command("explain")
@@ -41,4 +41,4 @@ def command(
     with closing(open_ledger(options.state_folder(state_dir, job))) as ledger:
         found = explain(ledger, read, key, show_values=show_values)
     text = "".join(f"{one}\n" for one in found) or "no run that is kept has sent this key or set it aside\n"
-    return tell({"job": read.job, "events": [one.to_dict() for one in found]}, text, as_json=as_json)
+    return answer({"job": read.job, "events": [one.to_dict() for one in found]}, text, as_json=as_json)

@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import tell
+from pipeline.cli.output import answer
 
 
 @click.command("init")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--job", metavar="NAME", help="Name of the job and of its files.  [default: the first file's]")
 @click.option("--database", metavar="ID", help="Copernica database, by id or name.  [default: the job's name]")
-@click.option("--key", "keys", multiple=True, metavar="COLUMN", help="Column that tells records apart. Repeatable.")
+@click.option("--key", "keys", multiple=True, metavar="COLUMN", help="Column that identifies a record. Repeatable.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Where to write.  [default: here]"
 )
@@ -41,4 +41,4 @@ def command(
     from pipeline.run.init.screens import document, screen
 
     written = init(InitRequest(files, job, database, keys, out, force), Reporter())
-    return tell(document(written, state_dir), screen(written, state_dir), as_json=as_json)
+    return answer(document(written, state_dir), screen(written, state_dir), as_json=as_json)

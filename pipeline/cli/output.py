@@ -44,7 +44,7 @@ def show_again(document: Mapping[str, Any], *, as_json: bool, quiet: bool = Fals
     return _document_or(words, dict(document), int(Exit.OK), as_json=as_json)
 
 
-def tell(document: dict[str, Any], text: str, *, as_json: bool) -> int:
+def answer(document: dict[str, Any], text: str, *, as_json: bool) -> int:
     """Write what a command that is no run has found to be right, and return exit code 0."""
     return _document_or(text, document, int(Exit.OK), as_json=as_json)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import show, tell
+from pipeline.cli.output import answer, show
 from pipeline.run.request import PlanRequest, RunRequest
 
 # Exit code of --detailed-exitcode where a run would change something (design of the command line).
@@ -82,5 +82,5 @@ def command(
         return show(summary, as_json=as_json, quiet=quiet, text=compared)
     text = "" if quiet and not planned.changes else screen(planned, summary.line(), summary.go_on)
     exit_code = CHANGES if detailed and planned.changes else 0
-    tell(summary.to_dict() | {"exit_code": exit_code}, text, as_json=as_json)
+    answer(summary.to_dict() | {"exit_code": exit_code}, text, as_json=as_json)
     return exit_code

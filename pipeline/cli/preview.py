@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import tell
+from pipeline.cli.output import answer
 
 
 @click.command("preview")
@@ -37,4 +37,4 @@ def command(
 
     read = read_job(job, settings)
     rows = preview(PreviewRequest(read, files, count, record))
-    return tell(document(read.job, rows), screen(rows), as_json=as_json)
+    return answer(document(read.job, rows), screen(rows), as_json=as_json)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import tell
+from pipeline.cli.output import answer
 
 
 @click.command("prune")
@@ -27,4 +27,4 @@ def command(state_dir: Path | None, as_json: bool) -> int:
     with closing(open_ledger(options.state_folder(state_dir))) as ledger:
         found = prune_all(ledger, datetime.now(UTC))
     document = {"status": "done", "exit_code": 0, **asdict(found)}
-    return tell(document, f"deleted: {found}\n", as_json=as_json)
+    return answer(document, f"deleted: {found}\n", as_json=as_json)

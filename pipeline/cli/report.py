@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import tell
+from pipeline.cli.output import answer
 
 
 @click.command("report")
@@ -32,4 +32,4 @@ def command(run: str | None, index: bool, shown: bool, state_dir: Path | None, a
         path = write_index(ledger) if index else report_of(ledger, find_newest(ledger, run))
     if shown:
         click.launch(str(path))
-    return tell({"status": "done", "exit_code": 0, "report": str(path)}, f"{path}\n", as_json=as_json)
+    return answer({"status": "done", "exit_code": 0, "report": str(path)}, f"{path}\n", as_json=as_json)

@@ -42,7 +42,7 @@ def command(
     from pipeline.config.read import read_job
 
     read = read_job(job, settings)
-    # Loaded only now: what is wrong with a job file is said at once.
+    # Loaded only now: what is wrong with a job file is reported at once.
     from pipeline.report.progress import Reporter
     from pipeline.run.announce import announced
     from pipeline.run.run import run

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import tell
+from pipeline.cli.output import answer
 
 
 @click.command("runs")
@@ -25,4 +25,4 @@ def command(job: str | None, settings: tuple[str, ...], state_dir: Path | None, 
     with closing(open_ledger(folder)) as ledger:
         summaries = [summary_of(ledger, row) for row in ledger.runs(name)]
     document = {"runs": [without_lists(one) for one in summaries]}
-    return tell(document, table(summaries), as_json=as_json)
+    return answer(document, table(summaries), as_json=as_json)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import tell
+from pipeline.cli.output import answer
 
 if TYPE_CHECKING:
     from pipeline.run.setup import Setup
@@ -41,4 +41,4 @@ def command(job: Path, yes: bool, settings: tuple[str, ...], state_dir: Path | N
     found, made = set_up(read, agree)
     asked = not yes and sys.stdin.isatty() and bool(found.lacks)
     text = ("" if asked and not as_json else screen(found)) + ending(found, made, state_dir)
-    return tell(document(found, made, state_dir), text, as_json=as_json)
+    return answer(document(found, made, state_dir), text, as_json=as_json)

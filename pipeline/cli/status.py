@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import tell
+from pipeline.cli.output import answer
 
 # Between two readings of a run that is running.
 WATCH_EVERY_S = 1.0
@@ -34,7 +34,7 @@ def command(run: str | None, watch: bool, state_dir: Path | None, as_json: bool)
             row = find(ledger, row.id)
             document, text = standing_of(ledger, row), describe(ledger, row, datetime.now(UTC))
             if not watch or document["status"] != "running":
-                return tell(document, text, as_json=as_json)
+                return answer(document, text, as_json=as_json)
             if not as_json:
                 click.echo((_CLEAR if sys.stdout.isatty() else "") + text)
             time.sleep(WATCH_EVERY_S)

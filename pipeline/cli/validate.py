@@ -61,11 +61,11 @@ def command(
     from pipeline.config.read import read_job
 
     read = read_job(job, settings)
-    # Loaded only now: what is wrong with a job file is said at once.
+    # Loaded only now: what is wrong with a job file is reported at once.
     from pipeline.report.progress import Reporter
     from pipeline.run.validate import validate
 
-    options.state_folder(state_dir, job)  # nothing is kept there, but what `run` would refuse is told here, too
+    options.state_folder(state_dir, job)  # nothing is kept there, but what `run` would refuse is refused here, too
     request = ValidateRequest(
         job=read,
         files=files,

@@ -15,10 +15,10 @@ from pipeline.model.job import ColumnTarget, Job, Source, format_of
 
 # Keys that the pipeline cannot honour yet, with what to write instead.
 NOT_YET: tuple[tuple[KeyPath, Callable[[Any], bool], str], ...] = (
-    (("load", "in_flight"), lambda said: said != 1, "leave it at 1"),
-    (("load", "before"), lambda said: said is not False, "leave it at false"),
-    (("engine", "processes"), lambda said: said != 1, "leave it at 1"),
-    (("engine", "dask"), lambda said: said is not None, "leave it out"),
+    (("load", "in_flight"), lambda value: value != 1, "leave it at 1"),
+    (("load", "before"), lambda value: value is not False, "leave it at false"),
+    (("engine", "processes"), lambda value: value != 1, "leave it at 1"),
+    (("engine", "dask"), lambda value: value is not None, "leave it out"),
 )
 
 _KEYS: KeyPath = ("target", "key_fields")
@@ -42,14 +42,14 @@ def _not_yet(_: Job, root: Node) -> Iterator[Fault]:
 
 
 def _delimiter(job: Job, _: Node) -> Iterator[Fault]:
-    said = job.source.format
-    is_csv = said == "csv" or (said is None and any(format_of(file) == "csv" for file in job.source.files))
+    own = job.source.format
+    is_csv = own == "csv" or (own is None and any(format_of(file) == "csv" for file in job.source.files))
     if is_csv and job.source.delimiter is None:
         yield Fault(
             ("source", "delimiter"),
             "source.delimiter is missing and has no default for CSV",
             'write `delimiter: ","`, or one of ; tab | : as the dump has it',
-            about=(("source", "format"),) if said else (("source", "files"), ("source", "format")),
+            about=(("source", "format"),) if own else (("source", "files"), ("source", "format")),
         )
 
 
@@ -170,21 +170,21 @@ def _changed(job: Job, _: Node) -> Iterator[Fault]:
 
 
 def _reading(path: KeyPath, own: Source | ColumnTarget, source: Source) -> Iterator[Fault]:
-    """Check how cells are read, in the source or in a column whose unsaid words are the source's."""
+    """Check how cells are read, in the source or in a column whose unset options are the source's."""
 
-    def word(name: str) -> Any:
-        said = getattr(own, name)
-        return getattr(source, name) if said is None else said
+    def option(name: str) -> Any:
+        value = getattr(own, name)
+        return getattr(source, name) if value is None else value
 
-    def says(*names: str) -> bool:
+    def sets(*names: str) -> bool:
         return own is source or any(getattr(own, name) is not None for name in names)
 
     def fault(name: str, what: str, do: str) -> Fault:
-        return Fault((*path, name) if says(name) else path, what, do, about=(("source", name),))
+        return Fault((*path, name) if sets(name) else path, what, do, about=(("source", name),))
 
-    if says("decimal", "thousands") and word("decimal") == word("thousands"):
+    if sets("decimal", "thousands") and option("decimal") == option("thousands"):
         yield fault("thousands", "decimal and thousands are the same character", "make them differ")
-    true, false = (word("true_values"), word("false_values")) if says("true_values", "false_values") else ((), ())
+    true, false = (option("true_values"), option("false_values")) if sets("true_values", "false_values") else ((), ())
     if bool(true) != bool(false):
         yield fault("true_values", "true_values and false_values go together", "set both or none")
     for text in sorted(set(true) & set(false)):

@@ -66,7 +66,7 @@ class Fault(NamedTuple):
 class Node:
     """A value with its place: a scalar (with the text as `written`), a list of nodes or a mapping of entries.
 
-    `is_plain` says that a scalar stands without quotes and tag.
+    `is_plain` means that a scalar is written without quotes and tag.
     """
 
     value: Any

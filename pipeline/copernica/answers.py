@@ -34,7 +34,7 @@ class Failure(Enum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One failed attempt. `words` is what the API (or the class of the failure) says, redacted and shortened later."""
+    """One failed attempt. `words` are those of the API or of the class of failure, redacted and shortened later."""
 
     failure: Failure
     words: str
@@ -77,7 +77,7 @@ def fault_in(request: Request, response: Response, now_s: float) -> Fault | None
 
 
 def is_page_of_html(response: Response) -> bool:
-    """Return whether the body is HTML, by what it says of itself or by how it begins."""
+    """Return whether the body is HTML, by its content type or by how it begins."""
     kind = response.headers.get("content-type", "").lower()
     return bool(response.body.strip()) and (
         kind.startswith(("text/html", "application/xhtml")) or response.body.lstrip()[:1] == b"<"

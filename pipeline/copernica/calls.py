@@ -184,16 +184,16 @@ class Caller:
     def _set_clock(self, response: Response) -> None:
         """Take the `Date` of an answer (RFC 9110 6.6.1); one that cannot be read changes nothing.
 
-        It is cut to the second: one that is less than a second behind what is known says nothing new.
+        It is cut to the second: one that is less than a second behind what is known adds nothing.
         """
         try:
-            said_s = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+            date_s = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
         except ValueError:
             return
         now_s = self._outside.clock()
         known = self._server_s
-        if known is None or not 0 <= known[0] + now_s - known[1] - said_s < 1:
-            self._server_s = (said_s, now_s)
+        if known is None or not 0 <= known[0] + now_s - known[1] - date_s < 1:
+            self._server_s = (date_s, now_s)
 
     def _attempts(self, request: Request, once: Callable[[int], tuple[Response | Fault, bool]]) -> Response:
         """Try until success; `once` gives the outcome of an attempt and whether the token can be renewed."""
@@ -239,7 +239,7 @@ class Caller:
 
     def _once(self, request: Request, attempt: int) -> tuple[Response | Fault, bool]:
         """Make one attempt at the API host."""
-        self._stand_by(request)
+        self._share_silence(request)
         self._waiter.wait(self._gate.reserve(self._outside.clock()))
         added = self._credentials.headers()
         self._count(request, 1)
@@ -262,7 +262,7 @@ class Caller:
         refused = isinstance(outcome, Fault) and outcome.failure is Failure.AUTH
         return outcome, refused and self._credentials.renew(added)
 
-    def _stand_by(self, request: Request) -> None:
+    def _share_silence(self, request: Request) -> None:
         """Take the time that another call's `Retry-After` holds this one from the budget; raises BudgetSpentError."""
         now_s = self._outside.clock()
         held_s = self._gate.held_s(now_s)
@@ -319,8 +319,8 @@ class Caller:
         try:
             return self._attempts(exchange, once).body
         except RefusedError as error:
-            said = f"the token could not be exchanged: {public(error.words, self.names)}"
-            failed: ApiError = AuthError(said, status=error.status, words=error.words)
+            message = f"the token could not be exchanged: {public(error.words, self.names)}"
+            failed: ApiError = AuthError(message, status=error.status, words=error.words)
         except ApiError as error:
             failed = error
         raise failed.at_the_exchange()
@@ -334,16 +334,18 @@ class Caller:
     def _error_of(self, request: Request, fault: Fault, step: Step, progress: _Progress) -> ApiError:
         attempts, maybe = progress.attempt, progress.maybe_sent
         words = self.redacted(fault.words) or "no words"
-        said = words if fault.status is None else public(words, self.names)
+        shown = words if fault.status is None else public(words, self.names)
         what = f"{request.method} {request.path}" if request.path else "the exchange of the token"
         times = "" if attempts == 1 else f" (attempt {attempts})"
         status = fault.status
         if fault.failure is Failure.AUTH:
-            return AuthError(f"{what}: the token is not accepted: {said}", status=status, maybe_sent=maybe, words=words)
+            return AuthError(
+                f"{what}: the token is not accepted: {shown}", status=status, maybe_sent=maybe, words=words
+            )
         if fault.failure is Failure.REFUSED:
-            message = f"{what} was refused with {status}: {said}"
+            message = f"{what} was refused with {status}: {shown}"
             return RefusedError(message, words=words, status=status or 0, maybe_sent=maybe)
-        because = f"{fault.failure.value}{f' ({status})' if status else ''}: {said}{times}"
+        because = f"{fault.failure.value}{f' ({status})' if status else ''}: {shown}{times}"
         spent = isinstance(step, GiveUp) and step.spent
         if spent:
             because = f"no success within {self._budget.budget_s:g} s of waiting; last {because}"

@@ -2,7 +2,7 @@
 
 It knows no files, no frames and no job. Every method may raise a leaf of `failures.ApiError`; after any of them the
 attribute `maybe_sent` is whether a change may have been carried out. ValueError means that the arguments would have
-made Copernica do something else than they say; nothing was sent.
+made Copernica do something else; nothing was sent.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class Client:
     def structure(self, database: str | int) -> Database:
         """Read a database with all its fields, collections and interests as they are now.
 
-        It is named as for `database_id`, which tells what is raised. Every list is read page by page, never from the copy
+        It is named as for `database_id`, which lists what is raised. Every list is read page by page, never from the copy
         inside another answer, which is cut (API sheet 5).
         """
         number, name = self._named_database(database)
@@ -160,7 +160,7 @@ class Client:
         return Database(number, name, fields, by_name(collections), interests)
 
     def public(self, words: str) -> str:
-        """Return what the API said without what it may quote: words of its vocabulary and names of the structure stay."""
+        """Return the words of the API without what they may quote: words of its vocabulary and names of the structure stay."""
         return public(words, self._caller.names)
 
     def _named_database(self, database: str | int) -> tuple[int, str]:
@@ -199,7 +199,7 @@ class Client:
         status = imports.status_of(object_of(self._send(replace(endpoints.get("import", import_id), limited=False))))
         if status.id != import_id:
             raise UnexpectedResponseError(f"asked for import {import_id}, got {status.id}")
-        # What Copernica says of its own trouble may repeat a URL with everything in it, and has no bound.
+        # The error of an import may repeat a URL with everything in it, and has no bound.
         error = None if status.last_error is None else self._caller.redacted(status.last_error)
         return replace(status, status=self._caller.redacted(status.status), last_error=error)
 

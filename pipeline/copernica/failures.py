@@ -13,11 +13,11 @@ from typing import Self
 class ApiError(Exception):
     """A call did not do what was asked.
 
-    `message` may be logged; `words` is what the API said, redacted: it may quote a customer and stands in the private
-    ledger and in failed.csv only. `status` is the HTTP status where there was an answer. `maybe_sent` tells the one thing
+    `message` may be logged; `words` is the message of the API, redacted: it may quote a customer and is written to the private
+    ledger and in failed.csv only. `status` is the HTTP status where there was an answer. `maybe_sent` is the one thing
     that a caller must know of a changing request: it is True when Copernica may have carried it out (the answer was lost,
     or one of several attempts got none), and False when it certainly did not. For a request that only reads it is False.
-    `repeatable` says that the request leaves the same state when it is sent again.
+    `repeatable` means that the request leaves the same state when it is sent again.
     `of_exchange` is True where it was not the API that failed, but the host that exchanges the token.
     """
 
@@ -53,7 +53,7 @@ class LostError(ApiError):
     """No answer came, or none that shows the outcome; a changing request may have been carried out.
 
     `look_up` is True where the way on is to look whether the record is there (by its key), False where only a person or
-    a later look can tell (an import).
+    only a later look shows it (an import).
     """
 
     def __init__(

@@ -12,12 +12,12 @@ from threading import Lock
 LEAST_PER_S = 0.2
 STEP_PER_S = 0.1  # faster by this with every success
 CALM_S = 1.0  # several refusals within this time are one: they answer calls of the same pace
-FEW_CALLS = 10  # fewer calls in the last second do not tell a pace: each success doubles what was guessed from them
+FEW_CALLS = 10  # fewer calls in the last second show no pace: each success doubles what was guessed from them
 FREE_AT = 4.0  # a pace without a ceiling is dropped when it is this many times what it was when refused
 
 
 class RateGate:
-    """Hand out moments at which calls may start. `most_per_s` is the ceiling, None for none."""
+    """Assign the times at which calls may start. `most_per_s` is the ceiling, None for none."""
 
     def __init__(self, most_per_s: float | None = None) -> None:
         if most_per_s is not None and not most_per_s > 0:

@@ -14,7 +14,7 @@ from pipeline.copernica.structure import whole
 class Profile:
     """One profile. Field values are texts under the names as defined; those of a removed profile are blank.
 
-    `database` is None, and `created` or `modified` (naive local time of Copernica) empty, where the answer does not say it
+    `database` is None, and `created` or `modified` (naive local time of Copernica) empty, where the answer does not have it
     (`dataonly`).
     """
 

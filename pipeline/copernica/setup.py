@@ -31,12 +31,12 @@ class NewField:
     @property
     def body(self) -> dict[str, Any]:
         """Return what is sent: only what is set."""
-        said = {"value": self.value, "length": self.length, "index": self.index or None}
-        return {"name": self.name, "type": self.type} | {key: it for key, it in said.items() if it is not None}
+        given = {"value": self.value, "length": self.length, "index": self.index or None}
+        return {"name": self.name, "type": self.type} | {key: it for key, it in given.items() if it is not None}
 
 
 class SetUp:
-    """The set-up calls of a client; each returns the id of what it made, and raises LostError where nobody can tell."""
+    """The set-up calls of a client; each returns the id of what it made, and raises LostError where that is not known."""
 
     def __init__(self, version: Version, send: Send) -> None:
         self._version, self._send = version, send

@@ -1,4 +1,4 @@
-"""Show what the API says without what it may quote: words of its own vocabulary only, and a digest of the rest (pure)."""
+"""Show the words of the API without what they may quote: words of its own vocabulary only, and a digest of the rest (pure)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the dump files of a run, one after the other, and tell what is wrong with all of them (wiring)."""
+"""Read the dump files of a run, one after the other, and collect what is wrong with all of them (wiring)."""
 
 from __future__ import annotations
 

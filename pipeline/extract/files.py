@@ -114,9 +114,9 @@ def archive_of(name: str) -> str:
     return suffix if suffix in KINDS else ""
 
 
-def known_format(name: str, said: Format | None) -> Format:
-    """Return the format that the job sets, else that of the extension before `.gz` or `.zst`; raises Refused for another one."""
-    found = said or format_of(name)
+def known_format(name: str, own: Format | None) -> Format:
+    """Return the format that the job sets, else that of the extension; raises Refused for an unknown one."""
+    found = own or format_of(name)
     if found is None:
         suffix = Path(name[: len(name) - len(archive_of(name))]).suffix
         what = f"the extension {suffix!r} names no format" if suffix else "has no extension, so no known format"

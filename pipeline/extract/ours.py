@@ -1,4 +1,4 @@
-"""Recognise CSV files that we wrote, as they were or as a spreadsheet saved them, and read what their rows say (pure).
+"""Recognise CSV files that we wrote, as they were or as a spreadsheet saved them, and read their rows (pure).
 
 That is the rejects file, failed.csv and its kin, and accepted rows with their origin. Their header ends with columns of
 ours. A spreadsheet changes delimiter, line ends and encoding mark, and people move or remove columns; three columns of

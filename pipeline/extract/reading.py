@@ -64,7 +64,7 @@ class Task:
         return min(self.source.max_record_bytes, _MOST_RECORD_BYTES)
 
     def of_ours(self, saved: Saved) -> Task:
-        """Return the task for a file of ours: its own dialect, whatever the job says.
+        """Return the task for a file of ours: its own dialect, whatever the job sets.
 
         A record there is longer than it was, by our columns and by quotes or escapes.
         """

@@ -73,7 +73,7 @@ def check_url(url: str) -> None:
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """Return the classes of error with which the libraries that are loaded say that a call failed."""
+    """Return the classes of error that the loaded libraries raise when a call fails."""
     found: list[type[Exception]] = [OSError, EOFError, ValueError]
     for name in _FAILURES:
         module, _, kind = name.rpartition(".")

@@ -68,7 +68,7 @@ def _warn_of_blind_guards(sending: Sending, method: str) -> None:
     if method != "imports":
         return
     if job.guards.max_unmatched is not None:
-        get_logger().warning("guard.sees_nothing", guard="max_unmatched", reason="imports do not tell")
+        get_logger().warning("guard.sees_nothing", guard="max_unmatched", reason="imports do not report it")
     if job.target.action == "delete" and job.guards.unique_keys != "all":
         reason = "an import deletes every record that has a key, and not every key is looked up (guards.unique_keys)"
         get_logger().warning("guard.sees_less", guard="max_deletes", reason=reason)

@@ -13,7 +13,7 @@ from pipeline.model.counts import Intake
 from pipeline.model.files import EarlierFile, FileFacts
 from pipeline.model.job import Guards, Limit
 
-# A share of fewer rows says nothing: `run --limit 10` is not stopped by it.
+# A share of fewer rows means nothing: `run --limit 10` is not stopped by it.
 LEAST_ROWS_FOR_A_SHARE = 100
 
 
@@ -48,7 +48,7 @@ def check_input(guards: Guards, intake: Intake, good: int, dumps: Dumps) -> tupl
 
 
 def without_share(limit: Limit, rows: int, *, limited: bool) -> bool:
-    """Return whether a limit is a share of so few rows of a limited run that it says nothing (data rule 35)."""
+    """Return whether a limit is a share of so few rows of a limited run that it means nothing (data rule 35)."""
     return limited and limit.count is None and rows < LEAST_ROWS_FOR_A_SHARE
 
 

@@ -13,7 +13,7 @@ from pipeline.state.ledger import Ledger
 
 
 def only_new(job: Job, files: Sequence[SourceFile], ledger: Ledger) -> tuple[SourceFile, ...]:
-    """Return the files without those whose content this job has confirmed, where `source.only_new` says so.
+    """Return the files without those whose content this job has confirmed, where `source.only_new` is true.
 
     The content decides, not the name. What is left is numbered anew. Raises InputError for a file that cannot be read.
     """

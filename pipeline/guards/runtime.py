@@ -14,7 +14,7 @@ from pipeline.guards.volume import call_limit, max_calls, scattered
 class Watch:
     """The guards `max_unmatched`, `max_deletes` and `max_calls` while a run sends, unless they are forced.
 
-    `begun` says that an earlier process has sent something of the run. `stopped` has what each guard stopped it for, once.
+    `begun` means that an earlier process has sent something of the run. `stopped` has what each guard stopped it for, once.
     """
 
     def __init__(self, sending: Sending, method: str, forced: frozenset[str], *, begun: bool) -> None:

@@ -26,7 +26,7 @@ _SAMPLE_SEED = 2_024
 class Sending:
     """A run before its first send: its staged rows in `folder`, their counts, and the database that they go to.
 
-    `limited` says that only the first rows were taken, `lanes_name` names the folder of those staged rows that are sent.
+    `limited` means that only the first rows were taken, `lanes_name` names the folder of those staged rows that are sent.
     Nothing of it is kept in memory that grows with the rows. Each count of the database costs one call, once.
     """
 

@@ -1,4 +1,4 @@
-"""Choose the way that a run loads by, or refuse the one that the job names (pure; data rule 25)."""
+"""Choose the method that a run loads by, or refuse the one that the job names (pure; data rule 25)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 from pipeline.errors import ApiRefusedError, Problem
 from pipeline.model.job import Job
 
-# What an API says that has no imports for this account or version, as far as it is known (API sheet 2, 4.2, 11); a guess.
+# The words of an API that has no imports for this account or version, as far as it is known (API sheet 2, 4.2, 11); a guess.
 _NO_IMPORTS = re.compile(
     r"invalid method|not (allowed|approved|permitted|available|authori[sz]ed)|no (access|permission|rights)|restricted"
     r"|forbidden|denied|may not import|cannot import",
@@ -18,15 +18,15 @@ _NO_IMPORTS = re.compile(
 )
 # Whoever speaks of these speaks of what was sent, not of the right to send it.
 _OUR_DATA = re.compile(r"\b(column|field|value|row|line|key|source|record|profile)s?\b", re.IGNORECASE)
-# What an operator has to know of the per-profile way (data rule 25).
+# What an operator has to know of the per-profile method (data rule 25).
 HARM = "automations set on changes over REST may fire, which an import with followups: false keeps quiet"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The way of a run and why it was taken; `falls_back` says that rows may go per profile where imports do not serve."""
+    """The method of a run and the reason; with `falls_back` rows may go per profile where imports do not serve."""
 
-    way: Literal["imports", "profiles"]
+    method: Literal["imports", "profiles"]
     reason: str
     falls_back: bool = False
 
@@ -34,7 +34,7 @@ class Choice:
 def choose(job: Job, columns: Sequence[str]) -> Choice:
     """Take imports where they are known to be right; raises ApiRefusedError where the job insists on them wrongly."""
     if job.load.mode == "profiles":
-        return Choice("profiles", "the job says so")
+        return Choice("profiles", "set in the job")
     unfit = _unfit(job, columns)
     if job.load.mode == "auto":
         if unfit is not None:
@@ -42,13 +42,13 @@ def choose(job: Job, columns: Sequence[str]) -> Choice:
         return Choice("imports", "imports are right for this job", falls_back=True)
     if unfit is not None:
         raise ApiRefusedError(unfit)
-    return Choice("imports", "the job says so")
+    return Choice("imports", "set in the job")
 
 
 def _unfit(job: Job, columns: Sequence[str]) -> Problem | None:
     """Return why imports are not right for a job, None where they are (data rule 25 a, b)."""
     action = job.target.action
-    do = "say load.mode: profiles or auto"
+    do = "set load.mode to profiles or auto"
     if job.target.api in ("v1", "v2"):
         return Problem(f"api {job.target.api} has no imports", "load.mode", f"use api v3 or v4, or {do}")
     dotted = next((name for name in columns if "." in name and not name.startswith("interest.")), None)

@@ -140,8 +140,8 @@ class _Watch:
             stalled = self._polls >= STILL_POLLS and elapsed_s - self._moved_s >= STILL_S
             if status.last_run is None and not stalled:
                 return None
-            said = f"import {status.id} failed: {self._public(status.last_error)}; {counters}"
-            return Outcome(ChunkState.FAILED, said, status.last_error)
+            message = f"import {status.id} failed: {self._public(status.last_error)}; {counters}"
+            return Outcome(ChunkState.FAILED, message, status.last_error)
         if status.total == status.processed == self._rows:
             return Outcome(ChunkState.CONFIRMED)
         self._misfit_s = elapsed_s if self._misfit_s is None else self._misfit_s

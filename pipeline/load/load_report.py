@@ -13,7 +13,7 @@ from pipeline.state.chunk_records import ChunkRow
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of `accepted` staged rows; `stop` says why nothing more was sent, None where everything was tried."""
+    """What became of `accepted` staged rows; `stop` is why nothing more was sent, None where everything was tried."""
 
     accepted: int = 0
     rows: Sequence[ChunkRow] = ()

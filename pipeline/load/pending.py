@@ -74,9 +74,9 @@ class Pending:
 
 
 def log_chunk(row: ChunkRow, outcome: Outcome) -> None:
-    """Log what became of a chunk, without what the API said."""
+    """Log what became of a chunk, without the words of the API."""
     log = get_logger()
-    say = log.info if outcome.state is ChunkState.CONFIRMED else log.warning
+    write = log.info if outcome.state is ChunkState.CONFIRMED else log.warning
     why = {"message": outcome.message} if outcome.message else {}
     word = row.word if outcome.state is ChunkState.ENDED else outcome.state
-    say(f"chunk.{word}", chunk=row.ordinal, rows=row.rows, phase=row.phase, **why)
+    write(f"chunk.{word}", chunk=row.ordinal, rows=row.rows, phase=row.phase, **why)

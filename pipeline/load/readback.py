@@ -107,7 +107,7 @@ class Pages:
     ) -> Pages:
         """Page profiles and collections; `modified` excludes nothing, it moves only on real change (data rule 29).
 
-        With `data_only` profiles do not say when they were created.
+        With `data_only` profiles have no time of creation.
         """
         pages = cls(terms)
         wanted = set(keys)

@@ -22,7 +22,7 @@ _NONE = pl.Series("_seq", [], dtype=pl.UInt64)
 class ReadBack:
     """What a read-back showed, by `_seq`: rows that are not there, and rows whose record somebody else has changed since.
 
-    The other rows are confirmed. `unread` says why nothing could be read, and what it would have cost.
+    The other rows are confirmed. `unread` is why nothing could be read, with the cost.
     """
 
     missing: pl.Series = field(default_factory=lambda: _NONE)

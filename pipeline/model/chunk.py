@@ -22,7 +22,7 @@ class ChunkState(StrEnum):
     UNKNOWN = "unknown"
     FAILED = "failed"
     CONFIRMED = "confirmed"
-    ENDED = "ended"  # final, and its counts say what became of its rows
+    ENDED = "ended"  # final, and its counts are what became of its rows
     SPLIT = "split"  # all its rows are in other chunks
 
     @property

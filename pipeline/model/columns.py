@@ -15,7 +15,7 @@ class Expected:
     """The dump columns that a job knows; a JSON path such as `likes.news` is a column of that name.
 
     `required` must be in every CSV header; `optional` may be; `ignored` is ignored there (for JSON with everything below
-    it). Any other column or key refuses its file. With `track_absent` a missing JSON key is told apart from null (data
+    it). Any other column or key refuses its file. With `track_absent` a missing JSON key is kept apart from null (data
     rule 9).
     """
 
@@ -75,7 +75,7 @@ class LiveField:
 class Sets:
     """Return meaning to the bits of `_set`: first one bit per collection, then one per interest column (data rules 17, 18).
 
-    A set bit says that the row carries the collection, or that its interest is known. `columns_of` gives the target
+    A set bit means that the row carries the collection, or that its interest is known. `columns_of` returns the target
     columns that rows of a set are sent with, in the one column order of the run.
     """
 

@@ -38,7 +38,7 @@ _TOKEN = re.compile(r"%(?:(-?[A-Za-z])|:(z)|(%))|([^%]+)", re.DOTALL)
 
 
 class FormError(ValueError):
-    """A form that cannot be read; `do` says what to write instead."""
+    """A form that cannot be read; `do` is what to write instead."""
 
     def __init__(self, what: str, do: str) -> None:
         self.do = do
@@ -49,7 +49,7 @@ class FormError(ValueError):
 class Form:
     """A date form: `pattern` that a value must match as a whole, `polars` the format that reads it then.
 
-    `has_time` and `has_zone` say which parts the form carries; `has_fraction` that the pattern has a group for one.
+    `has_time` and `has_zone` are the parts that the form has; `has_fraction` that the pattern has a group for one.
     """
 
     pattern: str

@@ -114,7 +114,7 @@ class Limit(Frozen):
         """Return whether `found` rows out of `of` are within the limit."""
         if self.count is not None:
             return found <= self.count
-        # In decimals: 0.29 of 100 rows allows 29, where floats say 28.999….
+        # In decimals: 0.29 of 100 rows allows 29, where floats give 28.999….
         return found <= Decimal(repr(self.share or 0.0)) * of
 
     @model_serializer

@@ -50,7 +50,7 @@ class StoppedError(Exception):
 class Outcome:
     """How sending a chunk ended.
 
-    `message` may be logged, `words` (the API's own) may not. `stop` says why nothing more can be sent.
+    `message` may be logged, `words` (the API's own) may not. `stop` is why nothing more can be sent.
     """
 
     state: ChunkState

@@ -17,7 +17,7 @@ from pipeline.state.ledger import Ledger, RunState
 
 _EXTRA = "install the extra: pip install 'copernica-import[metrics]'"
 _WHERE = "metrics.textfile"
-# The parts of `records` that are outcomes; they add up as data rule 2 says.
+# The parts of `records` that are outcomes; they add up to what was read (data rule 2).
 _OUTCOMES = (
     "read", "malformed", "rejected", "collapsed", "accepted", "unchanged", "confirmed", "failed", "unknown", "unsent",
 )  # fmt: skip

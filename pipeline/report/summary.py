@@ -70,7 +70,7 @@ class Verify:
 class Summary:
     """What a run did and how it ended.
 
-    `open` says whether time or another attempt can still change the outcome; `problems` why it ended as it did, `go_on`
+    `open` is whether time or another attempt can still change the outcome; `problems` why it ended as it did, `go_on`
     what to do next. `gone` and `drifted` are None where nobody looked for such keys. `chunks` counts chunks by state;
     `total` is all of them. `forced` names guards. `way` is imports or profiles, None where nothing was to be sent,
     `way_reason` why it was taken (data rule 25). `seconds` is wall time. `replay_of` names the run whose rows this one took.
@@ -231,7 +231,7 @@ def _counts(summary: Summary) -> Iterator[str]:
     if summary.rebuild is not None:
         yield f"{'rebuild':<14}{summary.rebuild:>13}"
     if summary.way is not None:
-        yield f"{'way':<14}{summary.way:>13}  {summary.way_reason or ''}".rstrip()
+        yield f"{'method':<14}{summary.way:>13}  {summary.way_reason or ''}".rstrip()
 
 
 def _aside(counts: Mapping[str, int | None]) -> str:

@@ -96,7 +96,7 @@ def _no_whole_dump(run: RunId, tally: Tally, *, sent: bool = True) -> str:
 def drift(sample: Sequence[Expectation], lookups: Lookups, terms: Terms, changes: Changes) -> Verified:
     """Read unchanged keys back; what is not as it was confirmed is sent again next time (data rule 43).
 
-    Where the record was not modified since, nobody can say what else is wrong: then everything is.
+    Where the record was not modified since, it is not known what else is wrong: then everything is.
     """
     off = [(one, found) for one in sample if (found := differences(one, lookups, terms))]
     explained = [one for one, found in off if _explained(found, changes.confirmed_at(one))]

@@ -151,7 +151,7 @@ def _planned(job: Job, checker: Checker) -> PreparedJob | None:
         checker.ok(f"schema {plan.schema.name}: {len(plan.link.columns)} target columns")
         choice = checker.attempt(lambda: choose(job, plan.link.columns))
         if choice is not None:
-            checker.ok(f"method: {choice.way} ({choice.reason})")
+            checker.ok(f"method: {choice.method} ({choice.reason})")
     return plan
 
 

@@ -14,7 +14,7 @@ from pipeline.model.job import Job
 from pipeline.report.progress import Reporter
 from pipeline.run.target import LiveTarget
 from pipeline.state.folder import RunFolder
-from pipeline.state.ledger import Ledger, Way
+from pipeline.state.ledger import Ledger, Method
 from pipeline.state.lock import Lock
 from pipeline.state.register import Register
 
@@ -40,7 +40,7 @@ class Context:
 class RunId:
     """Which run it is: its id, job and files, how it was called, and how it sends.
 
-    `cut_for` is the method that it began with, by which its chunks are cut. `resumed` says that an earlier process began it,
+    `cut_for` is the method that it began with, by which its chunks are cut. `resumed` means that an earlier process began it,
     `replay_of` names the run whose rows it takes, `only_plan` that it ends before its first send, `full` that unchanged rows
     are sent, too.
     """
@@ -52,7 +52,7 @@ class RunId:
     forced: frozenset[str]
     folder: RunFolder
     choice: Choice
-    cut_for: Way
+    cut_for: Method
     own_files: bool
     resumed: bool = False
     replay_of: str | None = None

@@ -110,7 +110,7 @@ def run_id(context: Context, row: RunRow, max_settle_calls: int | None = None) -
     folder = RunFolder(context.ledger.state_dir, row.id)
     choice = choose(job, tuple(row.structure)) if row.fell_back is None else Choice("profiles", row.fell_back)
     forced = frozenset(row.forced)
-    return RunId(row.id, job, files, row.limit, forced, folder, choice, row.way, row.own_files, resumed=True)
+    return RunId(row.id, job, files, row.limit, forced, folder, choice, row.method, row.own_files, resumed=True)
 
 
 def keys_of(stages: Stages) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Read the first records of a dump, and say what would become of them (wiring)."""
+"""Read the first records of a dump, and show what would become of them (wiring)."""
 
 from __future__ import annotations
 

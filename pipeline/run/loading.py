@@ -209,7 +209,7 @@ class Loader:
             interrupted=context.stop,
             now=client.server_now,
             writes=lambda: client.writes,
-            method=self.choice.way,
+            method=self.choice.method,
             falls_back=self.choice.falls_back and job.target.action != "add",
             fall_back=self._fall_back,
             advance=advance,
@@ -223,7 +223,7 @@ class Loader:
         return Imports(context.target.client, self.id.job, self.id.run, context.target.database.id, clock)
 
     def _log_method(self) -> None:
-        if self.choice.way == "profiles":
+        if self.choice.method == "profiles":
             self._warn_of_profiles(self.choice.reason)
         else:
             get_logger().info("method.imports", reason=self.choice.reason)
@@ -243,7 +243,7 @@ class Loader:
 
 
 def _stop_of(ask: Callable[..., Problem | None]) -> Callable[..., Stop | None]:
-    """Make what a guard says a reason to stop."""
+    """Return the problem of a guard as a reason to stop."""
 
     def asked(*words: object) -> Stop | None:
         problem = ask(*words)

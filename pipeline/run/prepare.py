@@ -46,8 +46,8 @@ class PreparedJob:
     @property
     def rejects_suffix(self) -> str:
         """Return the extension of the rejects file: `.csv`, or `.ndjson` where any file is JSON, which holds both."""
-        said = self.job.source.format
-        formats = {said, *(format_of(file.name) for file in self.files)}
+        own = self.job.source.format
+        formats = {own, *(format_of(file.name) for file in self.files)}
         return ".ndjson" if formats & {"json", "ndjson"} else ".csv"
 
     def extraction(self, limit: int | None = None, *, batch_rows: int = 100_000) -> Extraction:

@@ -13,15 +13,15 @@ from pipeline.report.summary import Records, Status
 from pipeline.run.plan.plan import Planned
 from pipeline.state.storage import StorageError, StorageStoppedError
 
-# What these say of a run is no longer true once rows were sent.
+# These no longer describe a run once rows were sent.
 _NOTHING_SENT = (Exit.JOB, Exit.INPUT, Exit.API)
 
 
 @dataclass
 class Tally:
-    """What the summary tells of a run; each part is filled by its stage.
+    """What the summary has of a run; each part is filled by its stage.
 
-    `skipped_files` were confirmed before (`only_new`). `closed` says that a person or a later run has closed it; `aside`
+    `skipped_files` were confirmed before (`only_new`). `closed` means that a person or a later run has closed it; `aside`
     counts the rows in failed.csv, unknown.csv and open.csv.
     """
 

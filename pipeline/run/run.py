@@ -110,7 +110,7 @@ def prepared(
     choice = choose(job, plan.link.columns)
     host = str(urlsplit(environment.api_url).netloc)
     structure = {name: target.live[name] for name in plan.link.columns}
-    ledger.met(folder.run, Destination(host, target.identity.id, target.database.id, structure, choice.way))
+    ledger.met(folder.run, Destination(host, target.identity.id, target.database.id, structure, choice.method))
     run_id = RunId(
         folder.run,
         job,
@@ -119,7 +119,7 @@ def prepared(
         request.forced,
         folder,
         choice,
-        choice.way,
+        choice.method,
         not request.files,
         replay_of=request.replay_of,
         only_plan=request.plan is not None,

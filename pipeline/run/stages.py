@@ -176,7 +176,7 @@ class Stages:
             partition_count(size_bytes),
             rules,
             lambda: Sampler(size, seed, rules, risky),
-            whole=self.id.choice.way == "profiles",
+            whole=self.id.choice.method == "profiles",
             units=changes.units(size_bytes),
         )
 
@@ -235,7 +235,7 @@ class Stages:
             manifest.lanes,
         )
         before, facts = Before(self.context.ledger, self.notes), manifest.intake.facts
-        watch = check_sending(sending, before, self.id.choice.way, facts, self.id.forced)
+        watch = check_sending(sending, before, self.id.choice.method, facts, self.id.forced)
         return Loader(self.context, self.id, manifest, watch=watch)
 
     def plan(self, plan: PreparedJob, out: Path | None) -> None:
@@ -296,7 +296,7 @@ class Stages:
         load = self.tally.load
         if not self.id.job.target.rebuild or not self.tally.staged.accepted:
             return Rebuild.NOT_NEEDED
-        if loader.choice.way == "profiles":
+        if loader.choice.method == "profiles":
             return Rebuild.NOT_POSSIBLE
         if load.rebuilt:
             return Rebuild.DONE

@@ -44,7 +44,7 @@ def summarise(stages: Stages, seconds: float) -> Summary:
         drifted=None if stages.manifest is None or stages.manifest.narrowed is None else tally.verified.drifted,
         verify=Verify(tally.verified.checked, tally.verified.equal, tally.verified.different),
         rebuild=None if tally.rebuild is None else tally.rebuild.value,
-        way=choice.way,
+        way=choice.method,
         way_reason=choice.reason,
         forced=tuple(sorted(stages.id.forced)),
         seconds=seconds,
@@ -92,7 +92,7 @@ def summarise_validation(job: Job, tally: Tally, rejects: Path | None, seconds: 
 
 
 def _for_validation(problem: Problem, rejects: Path | None, tally: Tally) -> Problem:
-    """Return a guard's advice in words that fit `validate`, which forces nothing and writes rejects only where told."""
+    """Return a guard's advice in words that fit `validate`, which forces nothing and writes rejects only where asked to."""
     if tally.intake.read and not tally.intake.valid:
         return problem  # no record is good: nothing is to be forced
     do = {

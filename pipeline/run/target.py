@@ -124,7 +124,7 @@ def live_fields(database: Database) -> dict[str, LiveField]:
 def asked(what: str, question: Callable[[], T], advice: str) -> T:
     """Ask the API before anything is sent; a failure refuses the run in the words of the client.
 
-    `advice` says what to do where Copernica answers no. Raises InterruptedRunError when the wait for it was interrupted.
+    `advice` is what to do where Copernica answers no. Raises InterruptedRunError when the wait for it was interrupted.
     """
     try:
         return question()

@@ -26,7 +26,7 @@ from pipeline.run.summarise import summarise_validation
 def validate(request: ValidateRequest, reporter: Reporter) -> Summary:
     """Extract and validate only, without network (data rule 2).
 
-    The rejects file is written whatever the guards say, so that it can be mended; accepted rows only where they hold.
+    The rejects file is written whatever the guards find, so that it can be mended; accepted rows only where they hold.
     """
     started_s = time.monotonic()
     plan = prepare(request.job, request.files)

@@ -224,7 +224,7 @@ def _by_row(places: list[pl.DataFrame], height: int) -> pl.Series:
 def to_send(rows: pl.DataFrame, changed: pl.Series, terms: Terms) -> tuple[pl.Series, int]:
     """Return which rows must be sent (Boolean), and how many others another row of their key stands for.
 
-    `rows` as from `with_units`; `changed` (Boolean) says it of each number of a unit. All rows of a subprofile that differs
+    `rows` as from `with_units`; `changed` (Boolean) has it for each number of a unit. All rows of a subprofile that differs
     are sent. Where a profile differs, or any row of it is sent, those rows are sent, too, that bring its columns to the values
     which all of them would leave; the others of a profile that differs are stood for.
     """

@@ -28,7 +28,7 @@ Words = list[pl.Series]
 def digests(texts: pl.DataFrame, key: bytes, prefix: str) -> pl.DataFrame:
     """Return `high` and `low` (UInt64) of each row of a frame of text columns, in its order.
 
-    `prefix` tells apart what else has equal texts; `key` has 16 bytes. Null and "" are two values.
+    `prefix` separates what else has equal texts; `key` has 16 bytes. Null and "" are two values.
     """
     numbered = pl.DataFrame([texts[name].alias(str(at)) for at, name in enumerate(texts.columns)])
     if _digest is None:

@@ -23,7 +23,7 @@ class Expectation:
     of all keys that are maybe the same as the sampled row's: per column the last value, with `ignore_empty_fields` the last
     that is not empty. `subprofiles` are pairs of a collection and what the rows of a full key leave there. Cells that nothing
     fills are None. `key` is their `_key`. Where the
-    rows spell the key in several ways, not counting case, `apart` says the same of each: Copernica may have made one
+    rows spell the key in several ways, not counting case, `apart` has the same of each: Copernica may have made one
     profile of them or several (data rule 15).
     """
 

@@ -25,7 +25,7 @@ class Stager:
     (the last key's are held back for the next batch) and is settled at once. The first key that comes back sends everything
     through partition files. Both give the same lanes but for the order of customers. Without a profile key every batch is
     complete as it is. `sampler` makes an empty sampler; with
-    `whole` all rows go to one lane, for the per-profile way. `units` takes the digests of what the rows would leave.
+    `whole` all rows go to one lane, for the per-profile method. `units` takes the digests of what the rows would leave.
     """
 
     def __init__(

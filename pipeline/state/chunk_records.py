@@ -56,7 +56,7 @@ class ChunkRow:
     """A chunk as the ledger has it: its identity, size and places, and where it is.
 
     `rows` are those that are still its own. `message` may be shown, `words` are the API's. Times are ISO 8601 in UTC, by
-    the API host's clock. `rebuild` says that its import carried the rebuild.
+    the API host's clock. `rebuild` means that its import carried the rebuild.
     """
 
     ordinal: int
@@ -124,7 +124,7 @@ class ChunkRow:
         )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the chunk as a document, without what the API said and without times."""
+        """Return the chunk as a document, without the words of the API and without times."""
         names = (
             "ordinal", "rows", "digest", "method", "state", "attempts", "import_id", "message", "confirmed", "failed",
             "unknown", "unmatched",
@@ -199,7 +199,7 @@ class ChunkBook:
         return self._move(row, ChunkState.CONFIRMED, message=None, words=None, ended_at=self._now(), **changes)
 
     def ended(self, row: ChunkRow, message: str | None = None, **counts: int | None) -> ChunkRow:
-        """Record that it is final; `counts` (confirmed, failed, unknown, unmatched) say what became of its rows."""
+        """Record that it is final; `counts` (confirmed, failed, unknown, unmatched) are what became of its rows."""
         whole = {"confirmed": 0, "failed": 0, "unknown": 0} | counts
         done = whole["confirmed"] == row.rows
         to = ChunkState.CONFIRMED if done else ChunkState.ENDED

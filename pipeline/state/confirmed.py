@@ -348,7 +348,7 @@ UNIT, SPELLING, OF_PROFILE, ALL = "unit", "spelling", "profile", "all"
 def drop_modes(writes: Sequence[Scope], known: Sequence[Scope], delete: str | None = None) -> dict[str, dict[str, str]]:
     """Return what a write at each of the writer's levels drops of each known scope, both by their position in `known`.
 
-    `delete` is what the run deletes: profile or subprofile. Where two jobs name profiles by other keys, nobody can say which
+    `delete` is what the run deletes: profile or subprofile. Where two jobs name profiles by other keys, it is not known which
     records they share: as soon as their columns overlap, everything goes.
     """
     modes: dict[str, dict[str, str]] = {}

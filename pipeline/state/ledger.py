@@ -33,7 +33,7 @@ from pipeline.state.row_records import TABLES as OPERATION_TABLES
 
 SCHEMA_VERSION = 4
 
-Way = Literal["imports", "profiles"]
+Method = Literal["imports", "profiles"]
 
 TABLES = """
 CREATE TABLE run (
@@ -114,22 +114,22 @@ class RunEntry:
 class Destination:
     """Where the rows of a run go.
 
-    `structure` has every live field that the run uses; `way` is how it began, by which its chunks are cut.
+    `structure` has every live field that the run uses; `method` is how it began, by which its chunks are cut.
     """
 
     api_host: str
     account: str
     database_id: int
     structure: Mapping[str, LiveField]
-    way: Way
+    method: Method
 
 
 @dataclass(frozen=True)
 class RunRow:
     """A run as the ledger has it.
 
-    Times are ISO 8601 in UTC; `accepted` is None until all rows are staged. `fell_back` says why its rows go per profile
-    though it began with imports. `open` says that time or another attempt can change its outcome; before it met the
+    Times are ISO 8601 in UTC; `accepted` is None until all rows are staged. `fell_back` is why its rows go per profile
+    though it began with imports. `open` means that time or another attempt can change its outcome; before it met the
     database `account` and `structure` are empty.
     """
 
@@ -144,7 +144,7 @@ class RunRow:
     account: str
     database_id: int
     structure: Mapping[str, LiveField]
-    way: Way
+    method: Method
     fell_back: str | None
     limit: int | None
     own_files: bool
@@ -231,7 +231,7 @@ class Ledger:
         structure = json.dumps({name: asdict(one) for name, one in to.structure.items()})
         self._move(
             run, _GOING, "meet a database", api_host=to.api_host, account=to.account, database_id=to.database_id,
-            structure=structure, way=to.way,
+            structure=structure, way=to.method,
         )  # fmt: skip
 
     def fell_back(self, run: str, reason: str) -> None:

@@ -70,7 +70,7 @@ class Lock:
             raise
         since = datetime.now(UTC).isoformat(timespec="seconds")
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-        # The lock holds without a name, too: a full disk is told where rows would be lost.
+        # The lock holds without a name, too: a full disk is reported where rows would be lost.
         with suppress(OSError):
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, json.dumps(holder).encode(), 0)

@@ -6,10 +6,12 @@ What is kept is a salted hash of a row's values, never a value.
 from __future__ import annotations
 
 import secrets
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from pipeline.state.database import Database
+
+if TYPE_CHECKING:
+    import polars as pl
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS refused (job TEXT NOT NULL, hash INTEGER NOT NULL, run TEXT NOT NULL, PRIMARY KEY (job, hash))
@@ -39,6 +41,8 @@ class Refused:
 
     def hashes(self) -> pl.Series:
         """Return the hashes (UInt64) of the rows."""
+        import polars as pl  # here, since `runs` and `status` open the ledger without it
+
         found = self._db.execute("SELECT hash FROM refused WHERE job = ?", (self._job,))
         return pl.Series("_hash", [one for (one,) in found], dtype=pl.Int64).reinterpret(signed=False)
 

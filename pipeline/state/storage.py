@@ -1,4 +1,4 @@
-"""Turn what the disk refuses (full, read-only, not ours) into an error that says so and its exit code (edge)."""
+"""Turn what the disk refuses (full, read-only, not ours) into an error with its exit code (edge)."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class StorageStoppedError(IncompleteError):
 
 @contextmanager
 def storage_faults(state_dir: Path, maybe_sent: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """Raise StorageError, or StorageStoppedError where `maybe_sent` says so, for a fault of the disk in the block.
+    """Raise StorageError, or StorageStoppedError with `maybe_sent`, for a fault of the disk in the block.
 
-    Other errors pass: an OSError that says nothing of storage is a bug, and shall look like one.
+    Other errors pass: an OSError that is not about storage is a bug, and must look like one.
     """
     try:
         yield

@@ -49,7 +49,7 @@ class SchemaChecks:
         """Name every value of a batch that fails a check of its column.
 
         `typed` holds the target columns in the dtypes of their FieldSpec, null where the cell is empty or has a fault
-        already; nulls are never blamed here. `groups` says per collection which rows carry it (Boolean, as long as
+        already; nulls are never blamed here. `groups` has per collection which rows carry it (Boolean, as long as
         `typed`); the columns of a collection are checked in those rows only (data rule 17).
 
         Gives FAILURES_SCHEMA, column by column in the order of the job and row by row within, at most one failure per
@@ -101,7 +101,7 @@ class SchemaChecks:
 
 
 def run_check(check: pa.Check, frame: pl.DataFrame, column: str) -> pl.Series:
-    """Return what a check says of each row: true where it passes or, unless `ignore_na` is off, answers null.
+    """Return the answer of a check for each row: true where it passes or, unless `ignore_na` is off, answers null.
 
     Raises whatever the check raises. A check that gives one value gives a Series of length 1.
     """
@@ -127,8 +127,8 @@ def longest(check: pa.Check) -> int | None:
     """Return the most characters that a `str_length` check allows; None for other checks and for a lower bound alone."""
     if built_in(check) != "str_length":
         return None
-    said = check.statistics or {}
-    exact, most = said.get("exact_value"), said.get("max_value")
+    found = check.statistics or {}
+    exact, most = found.get("exact_value"), found.get("max_value")
     bound = most if exact is None else exact
     return None if bound is None else int(bound)
 

@@ -106,7 +106,7 @@ def _reads_iso(forms: list[Form]) -> bool:
         reads = pl.col("reads")
         matching = _PROBES.filter(pl.col(TEXT).str.contains(form.pattern))
         read = matching.with_columns(form.moment(pl.col(TEXT)).dt.to_string(_DATETIME).alias("reads"))
-        # A form without a time says nothing of one.
+        # A form without a time has none to check.
         means = pl.col("means") if form.has_time else pl.col("means").str.head(10) + " 00:00:00"
         if not read.filter(reads.is_not_null() & (reads != means)).is_empty():
             return False

@@ -190,10 +190,10 @@ def _wider(spec: FieldSpec, field: LiveField) -> Iterator[tuple[str, str]]:
 
 def _unknown_names(job: Job, schema: TargetSchema) -> Iterator[Problem]:
     names = [spec.name for spec in schema.specs]
-    said = [(f"columns.{column}", target.to) for column, target in job.columns.items()]
-    said += [(f"constants.{name}", name) for name in job.constants]
-    said += [("target.key_fields", name) for name in job.target.key_fields]
-    for where, name in said:
+    named = [(f"columns.{column}", target.to) for column, target in job.columns.items()]
+    named += [(f"constants.{name}", name) for name in job.constants]
+    named += [("target.key_fields", name) for name in job.target.key_fields]
+    for where, name in named:
         if schema.spec(name) is None:
             do = _nearest(name, names)
             do = do if do.startswith("did") else f"add it to {schema.name}, or correct the name"

@@ -1,4 +1,4 @@
-"""Judge key values and say which keys are the same, or may be (pure).
+"""Judge key values: which are usable, which are the same or may be (pure).
 
 Here is the one home of "maybe the same" (data rule 15): `maybe_same` for one text, `fold` for a column of them.
 """
@@ -38,7 +38,7 @@ _SEED = 20_240_229
 def maybe_same(text: str, kind: Kind = "text") -> str:
     """Return what is equal for texts that Copernica may take for one key (data rule 15).
 
-    Texts are trimmed, decomposed (NFKD) without marks and case-folded; numbers in canonical notation are told apart by
+    Texts are trimmed, decomposed (NFKD) without marks and case-folded; numbers in canonical notation are distinguished by
     value. Applying it twice changes nothing.
     """
     if kind == "decimal" and "." in text:
@@ -56,7 +56,7 @@ def _bare(text: str) -> str:
 
 
 def fold(texts: pl.Series, kind: Kind = "text", *, trimmed: bool = False) -> pl.Series:
-    """Return `maybe_same` of every text (data rule 15), null for null; `trimmed` says that none has outer blanks.
+    """Return `maybe_same` of every text (data rule 15), null for null; `trimmed` means that none has outer blanks.
 
     Only distinct texts with characters that are neither ASCII nor Latin letters with marks pass through Python.
     """

@@ -79,8 +79,8 @@ def _expected(job: Job, specs: Sequence[FieldSpec], sources: Mapping[str, str]) 
     `required=False` in the schema lets the job leave a column out, not the file.
     """
     fed = [spec for spec in specs if spec.name in sources]
-    said = {*job.target.key_fields, *(spec.name for spec in fed if sources[spec.name] in job.columns)}
-    needed = {spec.name for spec in fed if spec.required or spec.name in said}
+    named = {*job.target.key_fields, *(spec.name for spec in fed if sources[spec.name] in job.columns)}
+    needed = {spec.name for spec in fed if spec.required or spec.name in named}
     return Expected(
         required=tuple(sources[spec.name] for spec in fed if spec.name in needed),
         optional=tuple(sources[spec.name] for spec in fed if spec.name not in needed),

@@ -1,8 +1,8 @@
-"""Try the checks of a schema before any data is read, and tell those that do not answer per value (pure, data rule 13).
+"""Try the checks of a schema before any data is read, and report those that do not answer per value (pure, data rule 13).
 
 A check sees one batch at a time, cut where nobody chose. One that looks at its neighbours would accept a value in one batch
 and reject it in another. So each is run over the same rows in several orders and pieces, and over a frame longer than a batch:
-what it says of a row must always be the same.
+its answer for a row must always be the same.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Probe:
         return f"check {words(check)} cannot be run: {raised}", do
 
     def _neighbours(self, check: pa.Check, column: str) -> Complaint | None:
-        """Compare what a check says of each row alone with what it says of it among others."""
+        """Compare the answer of a check for each row alone with its answer among others."""
         if built_in(check) is not None or getattr(check._check_fn, "__module__", "") == fields.__name__:
             return None  # pandera's own and ours answer per value
         alone: list[bool] = []

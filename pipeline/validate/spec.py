@@ -46,7 +46,7 @@ _ZERO_DATES = ("0000-00-00", "0000-00-00 00:00:00")
 class TargetSchema:
     """The target columns of a schema: `specs` in its order, and the pandera checks of each column.
 
-    `path` is the module's file, `name` the model or schema in it, `reference` both as the job file says them.
+    `path` is the module's file, `name` the model or schema in it, `reference` both as in the job file.
     """
 
     specs: tuple[FieldSpec, ...]
@@ -67,7 +67,7 @@ class TargetSchema:
 def field_spec(name: Any, column: pa.Column, frame_dtype: DataType | None) -> tuple[FieldSpec | None, list[Complaint]]:
     """Read one column of a schema; without a usable type or name there is no FieldSpec."""
     complaints = list(_name_complaints(name))
-    told: Mapping[str, Any] = (column.metadata or {}).get(METADATA_KEY, {})
+    metadata: Mapping[str, Any] = (column.metadata or {}).get(METADATA_KEY, {})
     # pandera lets the type of the frame override those of its columns.
     kind, dtype = _natural(frame_dtype or column.dtype)
     if kind is None:
@@ -75,24 +75,24 @@ def field_spec(name: Any, column: pa.Column, frame_dtype: DataType | None) -> tu
         complaints.append((f"the type {frame_dtype or column.dtype} has no meaning in Copernica", do))
     if kind is None or complaints:
         return None, complaints
-    says = told.get("kind", kind)
-    if says != kind and not (says == "choice" and kind == "text"):
-        do = f"annotate it as {_ANNOTATIONS[says]}"
-        return None, [(f"the field holds {says}, but the column's type is {frame_dtype or column.dtype}", do)]
+    declared = metadata.get("kind", kind)
+    if declared != kind and not (declared == "choice" and kind == "text"):
+        do = f"annotate it as {_ANNOTATIONS[declared]}"
+        return None, [(f"the field holds {declared}, but the column's type is {frame_dtype or column.dtype}", do)]
     spec = FieldSpec(
         name=name,
-        kind=says,
+        kind=declared,
         dtype=dtype,
         nullable=column.nullable,
         required=column.required,
-        max_length=_max_length(column, told),
-        choices=_choices(column, dtype, told),
-        yes_no=_yes_no(name, told) if says == "yesno" else None,
-        empty=told.get("empty"),
-        exponents=bool(told.get("exponents", False)),
-        function=str(told.get("function") or ""),
+        max_length=_max_length(column, metadata),
+        choices=_choices(column, dtype, metadata),
+        yes_no=_yes_no(name, metadata) if declared == "yesno" else None,
+        empty=metadata.get("empty"),
+        exponents=bool(metadata.get("exponents", False)),
+        function=str(metadata.get("function") or ""),
     )
-    return spec, [*_kind_complaints(spec, told), *_empty_complaints(spec)]
+    return spec, [*_kind_complaints(spec, metadata), *_empty_complaints(spec)]
 
 
 def _name_complaints(name: Any) -> Iterator[Complaint]:
@@ -131,30 +131,30 @@ def _natural(dtype: DataType | None) -> tuple[Kind | None, pl.DataType]:
     return None, pl.Null()
 
 
-def _max_length(column: pa.Column, told: Mapping[str, Any]) -> int | None:
-    bounds = [bound for bound in (told.get("max_length"), *map(longest, column.checks)) if bound is not None]
+def _max_length(column: pa.Column, metadata: Mapping[str, Any]) -> int | None:
+    bounds = [bound for bound in (metadata.get("max_length"), *map(longest, column.checks)) if bound is not None]
     return min(bounds, default=None)
 
 
-def _choices(column: pa.Column, dtype: pl.DataType, told: Mapping[str, Any]) -> tuple[str, ...]:
-    if told.get("choices"):
-        return tuple(told["choices"])
+def _choices(column: pa.Column, dtype: pl.DataType, metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    if metadata.get("choices"):
+        return tuple(metadata["choices"])
     if isinstance(dtype, pl.Enum):
         return tuple(dtype.categories)
     return next((options for options in map(allowed, column.checks) if options), ())
 
 
-def _yes_no(name: str, told: Mapping[str, Any]) -> tuple[str, str] | None:
-    texts = told.get("yes_no", ("Yes", "No") if name.startswith("interest.") else None)
+def _yes_no(name: str, metadata: Mapping[str, Any]) -> tuple[str, str] | None:
+    texts = metadata.get("yes_no", ("Yes", "No") if name.startswith("interest.") else None)
     return None if texts is None else (texts[0], texts[1])
 
 
-def _kind_complaints(spec: FieldSpec, told: Mapping[str, Any]) -> Iterator[Complaint]:
+def _kind_complaints(spec: FieldSpec, metadata: Mapping[str, Any]) -> Iterator[Complaint]:
     if spec.interest is not None and spec.kind != "yesno":
         yield "an interest is on or off", "annotate it as bool"
     elif spec.interest is not None and spec.yes_no != ("Yes", "No"):
         yield "an interest is sent as Yes or No", "use Interest()"
-    elif spec.interest is None and told.get("interest"):
+    elif spec.interest is None and metadata.get("interest"):
         yield f"{spec.name} is no interest", f'write alias="interest.{spec.name}", or use YesNo()'
     elif spec.kind == "yesno" and spec.yes_no is None:
         do = 'name both: YesNo("yes", "no") of pipeline.fields, with the texts of the field in Copernica'

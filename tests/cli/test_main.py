@@ -13,7 +13,7 @@ import pytest
 
 from pipeline import __version__
 from pipeline.cli import COMMANDS, cli
-from pipeline.cli.output import refuse, show, tell
+from pipeline.cli.output import answer, refuse, show
 from pipeline.errors import Problem
 from pipeline.report.summary import Records, Summary
 
@@ -261,7 +261,7 @@ def test_a_result_is_words_or_one_document_and_its_problems_go_to_stderr(capsys)
     assert err == said + "run it again\n"
     assert show(summary, as_json=False) == 6
     assert capsys.readouterr() == (summary.text(), said)
-    assert tell({"a": 1}, "words\n", as_json=False) == 0
+    assert answer({"a": 1}, "words\n", as_json=False) == 0
     assert capsys.readouterr().out == "words\n"
 
 

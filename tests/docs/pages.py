@@ -60,7 +60,7 @@ def _groups() -> Mapping[str, Mapping[str, Code]]:
     }
     return {
         **{title: {name: CODES[name] for name in part} for title, part in parts.items()},
-        "Copernica did not take the row (`failed.csv`, per-profile way only)": FAILED_CODES,
+        "Copernica did not take the row (`failed.csv`, per-profile method only)": FAILED_CODES,
     }
 
 

@@ -185,7 +185,7 @@ _ELEMENTS = st.one_of(
     most=st.sampled_from((12, 1 << 20)),
 )
 def test_an_array_is_read_in_bulk_as_it_is_read_carefully(elements: list[str], between: str, end: str, most: int):
-    """With blocks of one byte all is read the careful way: rows, malformed elements, lines and refusals are the same."""
+    """With blocks of one byte all is read the slow path: rows, malformed elements, lines and refusals are the same."""
     data = (" [\n" + between.join(elements) + end).encode()
     outcomes = []
     for block in (1, 7, 1 << 20):

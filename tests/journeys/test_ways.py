@@ -28,7 +28,7 @@ def test_the_per_profile_way_loads_the_same_and_cannot_rebuild(shop: Journey) ->
     ran = run(shop, "--set", "load.mode=profiles")
     assert ran.exit_code == Exit.OK, ran.stderr
     assert (ran.document["way"], ran.document["rebuild"], ran.document["imports"]) == ("profiles", "not possible", 0)
-    assert ran.document["way_reason"] == "the job says so"
+    assert ran.document["way_reason"] == "set in the job"
     assert "rebuild.not_possible" in ran.stderr
     assert "automations set on changes over REST may fire" in ran.stderr
     assert customers(shop) == ["1", "2", "3", "4", "5"]
@@ -64,7 +64,7 @@ def test_an_account_without_imports_falls_back_in_auto_only(shop: Journey) -> No
 
 
 def test_falling_back_keeps_the_chunks_that_were_cut(shop: Journey) -> None:
-    """An import may hold more rows than a chunk of the per-profile way would: its rows go per profile all the same."""
+    """An import may hold more rows than a chunk of the per-profile method would: its rows go per profile all the same."""
     rows = PROFILE_CHUNK_ROWS + 1
     shop.write("dump.csv", "CustomerID,City\n" + "".join(f"{number},Ede\n" for number in range(rows)))
     shop.sandbox.set_switches({"imports": "refuse"})

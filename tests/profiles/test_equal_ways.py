@@ -89,7 +89,7 @@ def load(shop: Shop, way: str, seeded: Sequence[Seed], given_rows: Sequence[Row]
 def both_ways(
     sandbox: Sandbox, folder: Path, seeded: Sequence[Seed], given_rows: Sequence[Row], terms: Terms, **switches: str
 ) -> tuple[list[Any], list[Any]]:
-    """What the database holds after either way; v2 to v4 take turns for the per-profile way."""
+    """What the database holds after either way; v2 to v4 take turns for the per-profile method."""
     found = []
     for number, (way, version) in enumerate([("imports", "v4"), ("profiles", f"v{2 + len(given_rows) % 3}")]):
         sandbox.reset()

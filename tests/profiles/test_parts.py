@@ -1,4 +1,4 @@
-"""The parts of the per-profile way by themselves: rows, what is kept, lost answers, the ledger's records of rows."""
+"""The parts of the per-profile method by themselves: rows, what is kept, lost answers, the ledger's records of rows."""
 
 from __future__ import annotations
 

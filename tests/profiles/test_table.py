@@ -1,4 +1,4 @@
-"""The table of the per-profile way: each action, on profiles and on subprofiles, in every version of the API."""
+"""The table of the per-profile method: each action, on profiles and on subprofiles, in every version of the API."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ DONE = Summary(
     verify=Verify(10, 10, 0),
     rebuild="done",
     way="imports",
-    way_reason="the job says so",
+    way_reason="set in the job",
     forced=("unique_keys", "max_rejects"),
     seconds=12.3456,
     rejects=Path("/state/runs/r/rejects.csv"),
@@ -90,7 +90,7 @@ def test_the_document_has_exactly_the_keys_of_the_contract():
         "verify": {"checked": 10, "equal": 10, "different": 0},
         "rebuild": "done",
         "way": "imports",
-        "way_reason": "the job says so",
+        "way_reason": "set in the job",
         "forced": ["max_rejects", "unique_keys"],
         "seconds": 12.346,
         "rejects": "/state/runs/r/rejects.csv",
@@ -162,7 +162,7 @@ def test_the_words_for_a_person_show_counts_codes_places_and_what_comes_next():
         "API calls                30\n"
         "read back                10\n"
         "rebuild                done\n"
-        "way                 imports  the job says so\n"
+        "method              imports  set in the job\n"
         "\n"
         "set aside\n"
         "  not_an_integer        117  points          No integer, a.csv line 17\n"

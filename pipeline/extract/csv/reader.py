@@ -45,7 +45,9 @@ class CsvReader:
         self._left = task.limit
         source = task.source
         if source.delimiter is None:
-            raise JobError(Problem("the delimiter of CSV is never guessed", "source.delimiter", "say which one it is"))
+            raise JobError(
+                Problem("the delimiter of CSV is never guessed", "source.delimiter", "set the one of the dump")
+            )
         self._scanner: _csv.Scanner = readers("pipeline.extract.csv._csv", "pipeline.extract.csv.fallback").Scanner(
             delimiter=source.delimiter,
             quote=source.quote,
@@ -174,7 +176,7 @@ def _unreadable_before(
 
 
 def read_csv(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
-    """Read one CSV file; a file of ours is read as it was saved, whatever the job says."""
+    """Read one CSV file; a file of ours is read as it was saved, whatever the job sets."""
     head, blocks = first_line(blocks)
     saved = saved_as(head)
     if saved is not None:

@@ -21,7 +21,7 @@ from pipeline.model.encodings import MARK
 
 # The longest piece of JSON that cannot be told from the beginning of a longer one: -Infinity, \ud83d\ude00, 1.5e+.
 _CUT_CHARS = 16
-# How an array begins that has an element; one that begins otherwise is left to the careful way.
+# How an array begins that has an element; one that begins otherwise is left to the slow path.
 _BEGIN = re.compile(rb"[ \t\n\r]*\[[ \t\n\r]*(?=[^] \t\n\r])")
 # Blocks can be as short as an archive makes them.
 _LEAST_BEGIN_BYTES = 1 << 12
@@ -40,7 +40,7 @@ class ArrayReader:
     """Read the elements of one array; what was found is in `found` when the batches are through.
 
     First in bulk: elements are found by their brackets and quotes, flat ones read as columns, the others decoded one by
-    one. Whatever is amiss is left to the careful way, which decodes from the place where it stands, knows what is wrong
+    one. Whatever is amiss is left to the slow path, which decodes from the place where it stands, knows what is wrong
     and says where; it could read the whole array, slowly.
     """
 
@@ -83,7 +83,7 @@ class ArrayReader:
         counts.lines = counts.record_lines = window.line() if batches.full else self._counter.lines("\n")
 
     def _bulk(self) -> Batches:
-        """Read as long as nothing is amiss; then `_window` stands where the careful way goes on, at `_where`."""
+        """Read as long as nothing is amiss; then `_window` stands where the slow path goes on, at `_where`."""
         data, ended = self._fill(b"", _LEAST_BEGIN_BYTES)
         begin = _BEGIN.match(data)
         at, line, dropped = (begin.end(), 1 + data.count(b"\n", 0, begin.end()), 0) if begin else (0, 1, 0)

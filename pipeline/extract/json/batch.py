@@ -69,7 +69,7 @@ class JsonBatches:
     """Take elements in file order and make batches of them; the rows of one object stay together.
 
     Flat objects are read by `lines` and `elements` without a Python object, all others come by `add` and `set_aside`.
-    Batches that are done wait in `ready`; `full` says that the rows of the limit are there.
+    Batches that are done wait in `ready`; `full` means that the rows of the limit are there.
     """
 
     def __init__(self, task: Task, found: Found) -> None:

@@ -22,7 +22,7 @@ def read_json(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
 
 
 def read_ndjson(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
-    """Read lines of JSON objects; a file of ours is UTF-8 whatever the job says, and may hold canonical text."""
+    """Read lines of JSON objects; a file of ours is UTF-8 whatever the job sets, and may hold canonical text."""
     head, blocks = first_line(blocks)
     first = _first_object(head)
     if count_ours(tuple(first)) >= LEAST_OURS:

@@ -45,7 +45,7 @@ class Decoder:
         self._constant = name
 
     def value(self, text: str, at: int = 0) -> tuple[Any, int]:
-        """Decode the value that begins at `at` and say where it ends.
+        """Decode the value that begins at `at`; returns where it ends, too.
 
         Raises JSONDecodeError for text that is no JSON, RecursionError for what is nested too deeply: Python's versions
         differ in how deep they follow, so a text with a fault more than `MOST_DEPTH` levels down is too deep in all.
@@ -61,7 +61,7 @@ class Decoder:
     def fault(self, value: Any, text: str, start: int, end: int, *, marked: bool = False) -> Fault | None:
         """Return code and message of what makes the value, decoded last from `text[start:end]`, malformed; None if fine.
 
-        `marked` says that bytes which did not decode may stand in the text as lone surrogates.
+        With `marked` bytes that did not decode may be in the text as lone surrogates.
         """
         escaped = text.find("\\u", start, end) >= 0
         deep = text.count("{", start, end) + text.count("[", start, end) > MOST_DEPTH

@@ -63,7 +63,7 @@ class Actions:
         self.created = False
 
     def apply(self, row: ProfileRow, steps: Steps) -> RowState:
-        """Do what the action says for one row."""
+        """Carry the action out for one row."""
         if self._target.action == "add":
             return self._add(row, steps)
         try:
@@ -83,8 +83,7 @@ class Actions:
         try:
             return self._write(row, steps)
         except ApiError as error:
-            error.maybe_sent = True
-            raise
+            raise error.after_a_change() from error.__cause__
 
     def _write(self, row: ProfileRow, steps: Steps) -> RowState:
         made = steps.made(PROFILE)  # by an earlier process, for this very row
@@ -136,7 +135,7 @@ class Actions:
         return number
 
     def _put_profile(self, row: ProfileRow) -> tuple[int, bool]:
-        """PUT with `fields` and `create`, whose body writes its own key; say whether the id is that of a new profile."""
+        """PUT with `fields` and `create`, whose body writes its own key; returns the id, and whether the profile is new."""
         change = Change(self._lookup.selectors(row.key), row.fields, create=True)
 
         def look() -> tuple[int | None, bool] | None:
@@ -177,7 +176,7 @@ class Actions:
         return number
 
     def _something(self) -> dict[str, str]:
-        """Return a body for a profile of which the row says nothing: an empty text in a field that starts with one."""
+        """Return a body for a profile for which the row has no value: an empty text in a field that starts with one."""
         for name, field in self._database.fields.items():
             if field.type in ("text", "email") and not field.default:
                 return {name: ""}
@@ -211,7 +210,7 @@ class Actions:
     # add
 
     def _add(self, row: ProfileRow, steps: Steps) -> RowState:
-        """Make what the row says; a POST whose answer was lost is never sent again (data rule 28)."""
+        """Make the records of the row; a POST whose answer was lost is never sent again (data rule 28)."""
         state = RowState.CREATED
         steps.require_certain(PROFILE)
         number = steps.made(PROFILE) or self._added_before(row)

@@ -134,7 +134,7 @@ class Lookup:
     def look(self, key: tuple[str, ...], *, whole: bool = False) -> list[Profile]:
         """Ask for the profiles with this key, whatever is kept, and compare what comes (data rule 31).
 
-        `whole` ones say when they were created, and all of them are read.
+        With `whole` all of them are read, with the time of creation.
         """
         selectors = self.selectors(key)
         wanted = _loose(key)

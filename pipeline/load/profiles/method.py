@@ -42,7 +42,7 @@ class Past:
 
 @dataclass(frozen=True)
 class Tried:
-    """How far the rows of a chunk came; `rest` are without an outcome, `stop` says why nothing more can be sent."""
+    """How far the rows of a chunk came; `rest` are without an outcome, `stop` is why nothing more can be sent."""
 
     confirmed: int
     failed: int
@@ -54,7 +54,7 @@ class Tried:
 
 
 class Profiles:
-    """The method of single profiles. It takes chunks of mixed sets (`_set` tells per row what it carries) and of one.
+    """The method of single profiles. It takes chunks of mixed sets (`_set` is what a row carries) and of one.
 
     `interrupted` ends the work between two rows, as `limits` do; `moved` is called with each number of rows that came to an
     end, from several threads.

@@ -1,4 +1,4 @@
-"""Read staged rows as what the per-profile way sends: key, fields, interests, subprofiles, grouped by profile (pure)."""
+"""Read staged rows as what the per-profile method sends: key, fields, interests, subprofiles, grouped by profile (pure)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.model.columns import Keys, Sets
 
 @dataclass(frozen=True)
 class SubprofileRow:
-    """What a row says of one carried collection: its key's texts and what to write, by field name."""
+    """What a row has of one carried collection: its key's texts and what to write, by field name."""
 
     collection: str
     key: tuple[str, ...]
@@ -43,7 +43,7 @@ class ProfileRow:
 
 @dataclass(frozen=True)
 class _Shape:
-    """Which columns rows of one set are sent with, told apart by where they go (dotted ones with their field names)."""
+    """Which columns rows of one set are sent with, by where they go (dotted ones with their field names)."""
 
     profile: tuple[str, ...]
     interests: tuple[str, ...]
@@ -51,7 +51,7 @@ class _Shape:
 
 
 class RowReader:
-    """Turn staged rows (with `_seq`) into `ProfileRow`s; `_set` tells per row what it carries (data rules 17, 18).
+    """Turn staged rows (with `_seq`) into `ProfileRow`s; `_set` is what a row carries (data rules 17, 18).
 
     With `ignore_empty` an empty cell is left out, else it is sent as "" (a text that the schema names for it is in the
     frame already). A null interest is always left out (data rule 33).

@@ -40,25 +40,22 @@ def send_or_find(send: Callable[[], T], look: Callable[[], T | None], *, again: 
     for left in reversed(range(MOST_TRIES)):
         try:
             return send()
-        except ApiError as lost:
-            lost.maybe_sent = lost.maybe_sent or left < MOST_TRIES - 1
-            if not isinstance(lost, LostError):
-                raise
-            if not lost.look_up:
-                raise
+        except ApiError as error:
+            lost = error.after_a_change() if left < MOST_TRIES - 1 else error
+            if not isinstance(lost, LostError) or not lost.look_up:
+                raise lost from error.__cause__
             try:
                 found = look()
             except PresentError:
                 if lost.status == 503:
                     raise
                 raise lost from None
-            except ApiError as error:
-                error.maybe_sent = True
-                raise
+            except ApiError as unread:
+                raise unread.after_a_change() from unread.__cause__
             if found is not None:
                 return found
             if lost.status != 503 or not again or not left:
-                raise
+                raise lost from error.__cause__
     raise AssertionError("the last try returns or raises")
 
 

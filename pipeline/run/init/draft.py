@@ -33,7 +33,7 @@ class Column:
 
 @dataclass
 class Draft:
-    """Everything that a job file and a schema say of the columns; `ignored` with the reason for each."""
+    """The columns of a job file and a schema; `ignored` with the reason for each."""
 
     columns: list[Column] = field(default_factory=list)
     ignored: dict[str, str] = field(default_factory=dict)

@@ -108,12 +108,12 @@ def _heads(files: Sequence[SourceFile]) -> tuple[list[bytes], list[bytes]]:
 
 def _format(files: Sequence[SourceFile], head: bytes) -> Format:
     """Take the format of the extension, else see how the text begins; all files must have the same."""
-    said = {format_of(file.name) for file in files} - {None}
-    if len(said) > 1:
+    named = {format_of(file.name) for file in files} - {None}
+    if len(named) > 1:
         raise InputError(Problem("the files are of different formats", files[0].name, "write one job for each format"))
     begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     seen: Format = "json" if begin == b"[" else "ndjson" if begin == b"{" else "csv"
-    found = said.pop() if said else seen
+    found = named.pop() if named else seen
     if found is not None and found != seen and "csv" in (found, seen) and begin in (b"[", b"{") and found == "csv":
         return seen
     if found == "json" and begin == b"{":

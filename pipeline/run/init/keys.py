@@ -106,7 +106,7 @@ def _pairs(ranked: Sequence[Column], survey: Survey) -> Iterator[tuple[Column, C
 
 
 def _collection_key(columns: Sequence[Column], profile: Sequence[Column], survey: Survey, draft: Draft) -> Column:
-    """Choose the column that tells the rows of a profile apart in a collection."""
+    """Choose the column that identifies the rows of a profile in a collection."""
     fit = [column for column in columns if column.verdict.kind in _KEY_KINDS and column.facts.good] or list(columns)
     name = columns[0].collection
     head = survey.head
@@ -116,7 +116,7 @@ def _collection_key(columns: Sequence[Column], profile: Sequence[Column], survey
     def worth(column: Column) -> tuple[float, float, int]:
         rows = carried.filter(pl.col(column.source).fill_null("") != "")
         alone = rows.select(*owners, column.source).n_unique() / max(1, carried.height)
-        # A name that says so outweighs a few repeats.
+        # The name of a key outweighs a few repeats.
         return round(alone, 3) + 0.25 * is_id_like(column.source), round(alone, 3), -columns.index(column)
 
     best = max(fit, key=worth)

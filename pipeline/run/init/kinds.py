@@ -81,9 +81,9 @@ def _candidate(kind: Kind, wider_than: int | None = None, **words: object) -> Ca
 def _yes_no(yes: tuple[str, ...], no: tuple[str, ...]) -> Candidate:
     """Try a vocabulary in lower and upper case; the job file names it only where it must."""
     words: dict[str, Any] = {"true_values": tuple(_cases(yes[0])), "false_values": tuple(_cases(no[0]))}
-    said = {} if yes[0] in ("true", "yes", "y") else words
+    options = {} if yes[0] in ("true", "yes", "y") else words
     tried = _candidate("yesno", **words)
-    return Candidate("yesno", _PLAIN.model_copy(update=said), tried.bad)
+    return Candidate("yesno", _PLAIN.model_copy(update=options), tried.bad)
 
 
 def _cases(word: str) -> list[str]:

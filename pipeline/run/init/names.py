@@ -39,7 +39,7 @@ _MEANINGS: Mapping[str, tuple[str, ...]] = {
     "news": ("news", "newsletter", "nieuwsbrief"),
 }  # fmt: skip
 _MEANS = {word: meaning for meaning, words in _MEANINGS.items() for word in words}
-# Words that say little: a name is compared with and without them.
+# Words that mean little: a name is compared with and without them.
 _FILLERS = frozenset(
     {"at", "on", "op", "am", "the", "de", "is", "of", "date", "likes", "like", "wants", "optin", "interest"}
 )
@@ -73,7 +73,7 @@ def _split(word: str) -> tuple[str, ...]:
 
 
 def is_id_like(name: str) -> bool:
-    """Return whether a column's name says that it names something: digits in it are no quantity."""
+    """Return whether a column is an identifier by its name: digits in it are no quantity."""
     return bool(_ID_LIKE.search(name.rpartition(".")[2]))
 
 
@@ -104,7 +104,7 @@ def _nested(column: str, target: str) -> int:
     ours, theirs = meaning(path), meaning(collection)
     if ours == theirs or _single(ours) == _single(theirs):
         alone = likeness(name, field)
-        # order_no says its list once more, or not: ID.
+        # order_no repeats the name of its list, or not: ID.
         return alone or (90 if likeness(name, target) or (*_single(theirs), *meaning(name)) == meaning(field) else 0)
     return 0
 

@@ -97,7 +97,7 @@ class Facts:
 
 
 class Survey:
-    """Take the batches of the dumps, then tell `facts` by column, in the order in which the columns came."""
+    """Take the batches of the dumps, then list `facts` by column, in the order in which the columns came."""
 
     def __init__(self) -> None:
         self.facts: dict[str, Facts] = {}

@@ -76,7 +76,7 @@ def apply(request: ApplyRequest, reporter: Reporter, environ: Mapping[str, str] 
         choice = choose(job, tuple(row.structure))
         keep_log(folder.log_path, row.id)
         forced = frozenset(row.forced)
-        run_id = RunId(row.id, job, files, row.limit, forced, folder, choice, row.way, row.own_files)
+        run_id = RunId(row.id, job, files, row.limit, forced, folder, choice, row.method, row.own_files)
         ledger.applied(row.id)
         return _send(Stages(context, run_id), record, manifest, replace(prepare(job, None), files=files))
 

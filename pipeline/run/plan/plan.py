@@ -95,7 +95,7 @@ def make_plan(
     record.write(folder, found.to_send)
     imports, size = _cost(lanes, found, job)
     calls = _calls(found, terms, choice, imports, manifest)
-    return Planned(_counts(found, calls), found, imports if choice.way == "imports" else 0, size)
+    return Planned(_counts(found, calls), found, imports if choice.method == "imports" else 0, size)
 
 
 def _counts(found: Comparison, calls: int) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def _calls(found: Comparison, terms: PlanTerms, choice: Choice, imports: int, ma
     """Return about how many calls `apply` needs: per import, or per profile and subprofile; none without changes."""
     if not found.to_send.len():
         return 0
-    if choice.way == "imports":
+    if choice.method == "imports":
         return _CALLS_PER_IMPORT * imports
     touched = (Class.CREATE, Class.UPDATE)
     writes = sum(count for (_, one), count in found.records.items() if one in touched)
