@@ -64,6 +64,23 @@ def send_by_row(loop: Loop, item: Item, blocked: frozenset[int] = frozenset()) -
     return True
 
 
+def leave_by_row(loop: Loop, item: Item) -> bool:
+    """Count what an earlier process recorded of a chunk; a POST that it left without an answer may still arrive."""
+    entries = loop.loading.records(item.row.ordinal).entries().values()
+    lost = sum(None in one.posts.values() or one.state is RowState.UNKNOWN for one in entries)
+    counts: dict[str, int | None] = {
+        "confirmed": sum(one.state.confirmed for one in entries),
+        "failed": sum(one.state.failed for one in entries),
+    }
+    message = "the process ended while its rows were sent"
+    if lost:
+        item.row = loop.book.unknown(item.row, message, "", rows=lost, **counts)
+    else:
+        item.row = loop.book.so_far(item.row, message, unknown=0, **counts)
+    loop.keep(item)
+    return True
+
+
 def _end_rows(
     loop: Loop, item: Item, chunk: Chunk, records: RowRecords, unknown: int, counts: dict[str, int | None]
 ) -> None:

@@ -15,7 +15,7 @@ from typing import TypeVar
 import polars as pl
 
 from pipeline.errors import Problem, RunDamagedError
-from pipeline.load.by_row import send_by_row
+from pipeline.load.by_row import leave_by_row, send_by_row
 from pipeline.load.choice import refuses_imports
 from pipeline.load.cut import Shape
 from pipeline.load.failures import Search
@@ -198,6 +198,8 @@ class Loop:
             item.row = self.book.unknown(row, "the process ended while the import was sent")
             self.keep(item)
             return True
+        if row.state is ChunkState.SENDING and not self.loading.sends:
+            return leave_by_row(self, item)
         if row.state is ChunkState.SUBMITTED:
             self._poll(item)
             return True
@@ -343,6 +345,8 @@ class Loop:
                 self._wait()
 
     def _settles(self, item: Item) -> bool:
+        if not self.loading.sends and item.row.method == "profiles":
+            return item.until is not None
         if not self.loading.sends:
             return item.row.state not in (ChunkState.UNSENT, ChunkState.FAILED)
         return self._whole or item.row.state is not ChunkState.FAILED
@@ -377,6 +381,9 @@ class Loop:
         """Find out what became of a chunk that cannot run any more (data rule 28)."""
         self._lost = 0
         if item.row.method == "profiles":
+            if not self.loading.sends:
+                item.until = None
+                return
             self.loading.records(item.row.ordinal).reopen()
             if not self.send(item):
                 item.until = None

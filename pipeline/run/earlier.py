@@ -18,6 +18,7 @@ from pipeline.run.stages import Stages
 from pipeline.run.target import LiveTarget
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
+from pipeline.state.chunk_records import ChunkRow
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import RunRow
 
@@ -85,11 +86,21 @@ def finish(
     if isinstance(tally.refusal, RunDamagedError):
         tally.closed = True
     elif load.open and superseded_by is not None:
-        if not any(one.state in ON_ITS_WAY for one in load.rows):
+        if not any(may_still_run(one, stages) for one in load.rows):
             stages.close(superseded_by=superseded_by)
     elif load.open and closes and lasts(stages):
         stages.close()
     return stages.end()
+
+
+def may_still_run(row: ChunkRow, stages: Stages) -> bool:
+    """Return whether a chunk of a superseded run may still be on its way.
+
+    Of the per-profile method nothing is once the loop has waited for what may still arrive.
+    """
+    if row.state not in ON_ITS_WAY:
+        return False
+    return row.method == "imports" or stages.tally.refusal is not None or stages.tally.load.stop is not None
 
 
 def lasts(stages: Stages) -> bool:
