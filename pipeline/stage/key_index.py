@@ -6,6 +6,7 @@ Hashes of keys, never keys: a small file per some hundred thousand rows, in `run
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,11 @@ class KeyIndex:
             for chunk in chunks:
                 self._add(chunk)
                 yield chunk
-        finally:
-            self._flush()
+        except BaseException:
+            with suppress(OSError):  # what stopped it is to be reported, and a full disk may be just that
+                self._flush()
+            raise
+        self._flush()
 
     def note_unchanged(self, frames: Iterable[pl.Series]) -> None:
         """Note the `_key`s of a dump (frames of them, a profile key in one) that was compared; those that are sent, too."""
@@ -73,17 +77,29 @@ class KeyIndex:
     def _flush(self) -> None:
         if self._rows:
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            number = len(list(self._folder.glob("[0-9]*.arrow")))
+            number = 1 + max((int(path.name[:6]) for path in self._folder.glob("[0-9]*.arrow")), default=-1)
             write_rows(pl.concat(self._buffer).sort("_key"), self._folder / f"{number:06d}-{_PROBE}.arrow")
             self._buffer.clear()
             self._rows = 0
 
 
 def _noted(folder: Path) -> set[int]:
-    paths = list(folder.glob("[0-9]*.arrow"))
+    found = list(folder.glob("[0-9]*.arrow"))
+    paths = [path for path in found if _is_whole(path)]
+    for torn in {*found}.difference(paths):  # its chunks are noted once more
+        torn.unlink()
     if not paths:
         return set()
     return set(pl.scan_ipc(paths).select(pl.col("_chunk").unique()).collect()["_chunk"])
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a file can be read; a full disk or a power cut leaves a part of it."""
+    try:
+        pl.read_ipc_schema(path)
+    except (OSError, pl.exceptions.PolarsError):
+        return False
+    return True
 
 
 def places_of(run_folders: Mapping[str, Path], key: tuple[str, ...]) -> dict[str, list[tuple[int, int, int]]]:
@@ -105,7 +121,8 @@ def _found(
     """Yield the run and some columns of each row that a kind of index has of a key."""
     wanted = hashed([fold(pl.Series([text])) for text in key])[0]
     pattern = f"{kind}-*{_PROBE}.arrow" if kind == _UNCHANGED else f"{kind}-{_PROBE}.arrow"
-    paths = {str(path): run for run, folder in run_folders.items() for path in (folder / FOLDER).glob(pattern)}
+    files = ((path, run) for run, folder in run_folders.items() for path in (folder / FOLDER).glob(pattern))
+    paths = {str(path): run for path, run in files if _is_whole(path)}
     if paths:
         rows = pl.scan_ipc(list(paths), include_file_paths="_path").filter(pl.col("_key") == wanted).collect()
         for path, *values in rows.select("_path", *columns).iter_rows():
