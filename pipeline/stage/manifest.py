@@ -47,7 +47,7 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Put the staged rows on disk, then the manifest: after a power cut they are there whole, or count as not staged."""
         sync_tree(folder)
-        for above in (folder.resolve().parent, folder.parent, folder.parent.parent):
+        for above in (folder.resolve().parent, *folder.parents[:3]):  # up to the state folder
             sync(above)
         found = {"format": FORMAT, "sizes": _sizes(folder), **dataclasses.asdict(self)}
         write_whole(folder / NAME, json.dumps(found, default=str).encode())

@@ -104,7 +104,8 @@ class RunFolder:
             ) from None
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        """Write `run.json`."""
+        """Write `run.json`, also of a run whose folder is lost: it has to end."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(self.summary_path, (json.dumps(summary, ensure_ascii=False, indent=1) + "\n").encode())
 
     @property

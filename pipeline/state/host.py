@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.errors import JobError, Problem
+from pipeline.state.files import sync
 
 HOST_DIR = "COPERNICA_HOST_DIR"
 _STANDARD_PORTS = {"http": 80, "https": 443}
@@ -82,6 +83,7 @@ def _make_folder(folder: Path) -> None:
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(stat.S_IMODE(place.stat().st_mode))
+    sync(place)
 
 
 @dataclass(frozen=True)
