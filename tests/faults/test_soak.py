@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import csv
-import os
 import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.support.nights import leaping
-from tests.support.places import ROOT
+from tests.support.nights import Stop, last_run, leaping, open_runs, run_apart, was_taken
 from tests.support.shop import Shop
 from tests.support.soak import SOAK
 
 pytestmark = pytest.mark.usefixtures("sockets")
 
-CRASH = [sys.executable, "-m", "tests.resume.crash"]
 CUSTOMERS = 12
 # The seeds of a plain run: two short sequences, each with a kill, one of each method.
 PLAIN = (3, 8)
 # Of the state beside the job: what a run in a fresh folder must not find.
 STATE = (".copernica-import", "host", "user-state")
-# How a run ends that has taken nothing of its dump, which has to be brought again.
-NOT_TAKEN = ("refused", "interrupted")
 
 REQUESTS: list[dict[str, str]] = [
     {},
@@ -77,7 +70,7 @@ class Night:
 
     rows: list[Row]
     faults: list[dict[str, Any]]
-    kill: tuple[str, int] | None
+    stop: Stop | None
 
 
 @dataclass
@@ -114,7 +107,7 @@ def night_of(chance: random.Random, number: int, full: bool, orders: bool, healt
         return Night(rows, [], None)
     faults = [fault_of(chance) for _ in range(chance.randint(0, 3))]
     where = "-".join((chance.choice(("ledger", "wire")), chance.choice(("before", "after"))))
-    return Night(rows, faults, (where, chance.randint(1, 40)) if chance.random() < 0.5 else None)
+    return Night(rows, faults, Stop(where, chance.randint(1, 40)) if chance.random() < 0.5 else None)
 
 
 def sequence_of(seed: int) -> Sequence:
@@ -142,43 +135,18 @@ def dump(shop: Shop, rows: list[Row], orders: bool) -> None:
         shop.dump(*(f"{row.number},{row.city}" for row in rows))
 
 
-def kill(shop: Shop, where: str, step: int) -> None:
-    """Run the job in a process of its own that dies at a step, if it comes to that."""
-    process = subprocess.Popen(
-        [*CRASH, where, str(step), "run", str(shop.job), "--json"],
-        cwd=ROOT,
-        env={**os.environ, **shop.environment()},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        process.wait(120)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def last_run(shop: Shop) -> dict[str, Any] | None:
-    """Return the newest run, if there is one."""
-    if not (shop.state / "ledger.sqlite").exists():
-        return None
-    runs = shop.ask("runs").document["runs"]
-    return runs[0] if runs else None
-
-
 def bring(shop: Shop, night: Night, orders: bool) -> None:
     """Run a night with its faults; a dump that no run has taken is brought again, as its error asks for."""
     dump(shop, night.rows, orders)
     before = last_run(shop)
     shop.sandbox.set_faults(night.faults)
-    with leaping(shop.sandbox):
-        if night.kill is None:
+    if night.stop is None:
+        with leaping(shop.sandbox):
             ran = shop.run()
-            assert ran.exit_code in (0, 5, 6), ran.stderr
-        else:
-            kill(shop, *night.kill)
-    after = last_run(shop)
-    if after is None or after == before or (after["status"] in NOT_TAKEN and not after["open"]):
+        assert ran.exit_code in (0, 5, 6), ran.stderr
+    else:
+        run_apart(shop, stop=night.stop)
+    if not was_taken(before, last_run(shop)):
         shop.sandbox.set_faults([])
         with leaping(shop.sandbox):
             shop.run()
@@ -194,18 +162,23 @@ def set_aside(shop: Shop) -> set[Row]:
     return found
 
 
-def standing(rows: list[Row], aside: set[Row]) -> Iterator[str | None]:
-    """Yield the cities that a customer may have: the newest, or an older one where all newer ones were set aside."""
+def standing(rows: list[Row], aside: set[Row], full: bool) -> Iterator[str | None]:
+    """Yield the cities that a customer may have: the newest, or an older one where all newer ones were set aside.
+
+    A row that a newer full dump has replaced is nowhere: of those only the newest is set aside.
+    """
+    replaced = False
     for row in reversed(rows):
         yield row.city
-        if row not in aside:
+        if row not in aside and not replaced:
             return
+        replaced = full
     yield None
 
 
 def demand_whole(shop: Shop, sequence: Sequence, quiet: list[dict[str, Any]]) -> None:
     """Demand the database of quiet nights, but for newest rows that a file for a person has and no later night brought."""
-    aside = set_aside(shop)
+    aside, full = set_aside(shop), sequence.changes["source.dump"] == "full"
     found = shop.contents()
     if not aside:
         assert found == quiet
@@ -215,7 +188,7 @@ def demand_whole(shop: Shop, sequence: Sequence, quiet: list[dict[str, Any]]) ->
     rows = [row for night in sequence.nights for row in night.rows]
     for number in {row.number for row in rows}:
         theirs = [row for row in rows if row.number == number]
-        assert cities.get(number) in list(standing(theirs, aside)), (number, theirs, aside)
+        assert cities.get(number) in list(standing(theirs, aside, full)), (number, theirs, aside)
     assert set(numbers) <= {row.number for row in rows}
     for one in found if sequence.orders else []:
         bought = [order["No"] for order in one["orders"]]
@@ -223,7 +196,7 @@ def demand_whole(shop: Shop, sequence: Sequence, quiet: list[dict[str, Any]]) ->
         wanted = {row for row in rows if row.number == one["fields"]["Nr"]}
         assert {row.order for row in wanted - aside} <= set(bought) <= {row.order for row in wanted}
     assert not aside & set(sequence.nights[-1].rows)
-    if sequence.changes["source.dump"] == "delta" and not sequence.may_refuse:
+    if not full and not sequence.may_refuse:
         assert aside == set()
 
 
@@ -245,7 +218,7 @@ def test_nights_of_faults_and_kills_end_as_quiet_ones(open_shop: Callable[..., S
     last = last_run(shop)
     assert last is not None
     assert last["status"] == "done"
-    assert [run["run"] for run in shop.ask("runs").document["runs"] if run["open"]] == []
+    assert open_runs(shop) == []
     demand_whole(shop, sequence, quiet)
     shop.sandbox.settle(10)
     demand_whole(shop, sequence, quiet)  # nothing comes late

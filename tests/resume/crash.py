@@ -1,7 +1,8 @@
-"""Run the command line and kill the process (SIGKILL) at one of its steps: `crash.py WHERE NUMBER WORDS...`.
+"""Run the command line and stop the process at one of its steps: `crash.py WHERE NUMBER WORDS...`.
 
 WHERE is `ledger-before`, `ledger-after` (the changing statements of the ledger), `wire-before`, `wire-after` (the requests),
-or `count`, which kills nothing and writes how many steps of both kinds there were to the file named by NUMBER.
+`post-before`, `post-after` (those that change something), `none`, or `count`, which stops nothing and writes how many steps
+of each kind there were to the file named by NUMBER. CRASH_SIGNAL is the signal, SIGKILL by default.
 This wraps two methods of the program from outside, which no test of its behaviour does: a process cannot be killed at an
 exact step otherwise.
 """
@@ -17,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.__main__ import main
-from pipeline.copernica.transport import Transport
+from pipeline.copernica.transport import Outgoing, Transport
 from pipeline.state.database import Database
 
-steps = {"ledger": 0, "wire": 0}
+steps = {"ledger": 0, "wire": 0, "post": 0}
+SIGNAL = signal.Signals[os.environ.get("CRASH_SIGNAL", "SIGKILL")]
 
 
 def watch(owner: type, name: str, kind: str, where: str, number: int, changes: Callable[..., bool]) -> None:
@@ -33,10 +35,10 @@ def watch(owner: type, name: str, kind: str, where: str, number: int, changes: C
         steps[kind] += 1
         mine = steps[kind] == number
         if mine and where == f"{kind}-before":
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), SIGNAL)
         result = original(self, *words, **more)
         if mine and where == f"{kind}-after":
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), SIGNAL)
         return result
 
     setattr(owner, name, counted)
@@ -46,12 +48,17 @@ def is_change(statement: str, *_: Any) -> bool:
     return statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE"))
 
 
+def changes_something(outgoing: Outgoing) -> bool:
+    return outgoing.method != "GET" and "authenticate" not in outgoing.url
+
+
 if __name__ == "__main__":
     where, number, *words = sys.argv[1:]
-    step = 0 if where == "count" else int(number)
+    step = 0 if where in ("count", "none") else int(number)
     watch(Database, "execute", "ledger", where, step, is_change)
     watch(Database, "executemany", "ledger", where, step, is_change)
     watch(Transport, "send", "wire", where, step, lambda *_: True)
+    watch(Transport, "send", "post", where, step, changes_something)
     code = main(words)
     if where == "count":
         Path(number).write_text(json.dumps(steps))

@@ -1,17 +1,30 @@
-"""Nights of the sample shop, whose long waits take no time: the sandbox's clock leaps while a run waits."""
+"""Nights of the sample shop: long waits take no time, and a process can be stopped at any of its steps."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from pipeline.sandbox import Sandbox
+from tests.support.command import Ran
+from tests.support.disk import Disk
+from tests.support.journey import words_of
+from tests.support.places import ROOT
+from tests.support.shop import Shop
 
 # How far the clock leaps at once.
 LEAP_S = 900.0
 # Polls of one import in a row after which it is waited for.
 POLLS = 12
+# How a run ends that has taken nothing of its dump, which has to be brought again.
+NOT_TAKEN = ("refused", "interrupted")
+CRASH = [sys.executable, "-m", "tests.resume.crash"]
 
 
 @contextmanager
@@ -33,3 +46,58 @@ def leaping(sandbox: Sandbox, leap_s: float = LEAP_S) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where a process is stopped (a place of `crash.py` and the number of the step) and by which signal."""
+
+    where: str
+    step: int
+    signal: str = "SIGKILL"
+
+
+def run_apart(shop: Shop, *settings: str, stop: Stop | None = None, disk: Mapping[str, str] | None = None) -> Ran:
+    """Run the job in a process of its own, which is stopped if it comes to that step; `disk` is of `Disk.environment`."""
+    stop = stop or Stop("none", 0)
+    process = subprocess.Popen(
+        [*CRASH, stop.where, str(stop.step), "run", str(shop.job), *words_of(settings), "--json"],
+        cwd=ROOT,
+        env={**os.environ, **shop.environment(), "CRASH_SIGNAL": stop.signal, **(disk or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        with leaping(shop.sandbox):
+            out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.wait()
+    return Ran(process.returncode, out, err)
+
+
+def lose_power(shop: Shop, disk: Disk, stop: Stop, names: Any, *settings: str) -> Ran:
+    """Run the job until the power is lost at a step."""
+    disk.begin()
+    ran = run_apart(shop, *settings, stop=stop, disk=disk.environment(POWER_KEPT=disk.kept))
+    disk.cut_power(names)
+    return ran
+
+
+def last_run(shop: Shop) -> dict[str, Any] | None:
+    """Return the newest run, if there is one."""
+    if not (shop.state / "ledger.sqlite").exists():
+        return None
+    runs = shop.ask("runs").document["runs"]
+    return runs[0] if runs else None
+
+
+def was_taken(before: dict[str, Any] | None, after: dict[str, Any] | None) -> bool:
+    """Return whether the last run has taken its dump; one that was refused or stopped before asks for it again."""
+    return after is not None and after != before and (after["status"] not in NOT_TAKEN or after["open"])
+
+
+def open_runs(shop: Shop) -> list[str]:
+    """List the runs that are open."""
+    return [run["run"] for run in shop.ask("runs").document["runs"] if run["open"]]
