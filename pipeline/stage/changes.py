@@ -27,18 +27,11 @@ from pipeline.stage.lanes import Lanes
 from pipeline.stage.sample import Expectation, Sampler, expectation_from
 from pipeline.stage.settle import Rules
 from pipeline.stage.units import UnitFiles
-from pipeline.state.confirmed import (
-    Confirmed,
-    Scope,
-    StateFault,
-    bits_for,
-    drop_modes,
-    home,
-    seen_by,
-    unchanged,
-    with_confirmed,
-)
+from pipeline.state.confirmed import Confirmed, bits_for
+from pipeline.state.entries import Scope, drop_modes, home, known, seen_by, unchanged, with_confirmed
 from pipeline.state.files import write_whole
+from pipeline.state.frame_file import StateFault
+from pipeline.threads import side_by_side
 
 NAME = "changes.json"
 ALL_LANES = "lanes"
@@ -231,19 +224,23 @@ class Changes:
         numbers = {scope: at for at, scope in enumerate(state.meta.scopes)}
         scopes = [numbers.get(scope) for scope in self.scopes()]
         levels = pl.Series(scopes, dtype=pl.UInt16)
-        changed = pl.repeat(True, units.count, dtype=pl.Boolean, eager=True)
         now, every = self._minute(), self.job.load.full_every * 24 * 60
-        held = dict.fromkeys(range(len(scopes)), 0)
         bits = max(units.bits, state.meta.bits)
-        for at, entries in self._entries(state, bits):
-            own = _scoped(units.part(at, bits), levels)
-            changed = changed.scatter(unchanged(entries, own, now, every).sort(), False)
-            known = entries.filter((pl.col("high") != 0) | (pl.col("low") != 0))["scope"]
-            for level, scope in enumerate(scopes):
-                held[level] += 0 if scope is None else int((known == scope).sum())
+
+        def compare(part: tuple[int, pl.DataFrame]) -> tuple[pl.Series, list[int]]:
+            at, entries = part
+            held = entries.select(pl.col("scope").filter(known())).to_series()
+            counts = [0 if scope is None else int((held == scope).sum()) for scope in scopes]
+            return unchanged(entries, _scoped(units.part(at, bits), levels), now, every), counts
+
+        changed = pl.repeat(True, units.count, dtype=pl.Boolean, eager=True)
+        held = [0] * len(scopes)
+        for same, counts in side_by_side(compare, self._entries(state, bits)):
+            changed = changed.scatter(same, False)
+            held = [one + more for one, more in zip(held, counts, strict=True)]
         return changed, self._fewer(held, count) if not changed.all() else ""
 
-    def _fewer(self, held: Mapping[int, int], count: Count) -> str:
+    def _fewer(self, held: Sequence[int], count: Count) -> str:
         """Return that the database holds fewer records than were confirmed, "" where it does not."""
         if self.job.target.action == "update":  # what it confirmed need not be there
             return ""
@@ -279,19 +276,14 @@ class Changes:
         samplers = [Sampler(part, seed, rules, risky) for part, risky in ((size // 2, False), (size - size // 2, True))]
         written = [pl.Series(dtype=pl.UInt32)]
 
-        def choose(frame: pl.DataFrame) -> pl.Series:
-            send, stood_for = to_send(frame, changed, terms)
-            sent = frame.filter(send)
-            found.stood_for += stood_for
-            found.unchanged += frame.height - sent.height - stood_for
+        for frame, choice in rows.narrowed(self.staged / found.lanes, lambda frame: to_send(frame, changed, terms)):
+            sent = frame.filter(choice.send)
+            found.stood_for += choice.stood_for
+            found.unchanged += frame.height - sent.height - choice.stood_for
             found.to_send.count(sent)
-            still = ~changed.gather(frame["_profile"]) & ~send
-            samplers[0].look(frame, still)
-            samplers[1].look(frame, send)
-            written.extend((sent["_profile"].unique(), sent["_unit"].drop_nulls().unique()))
-            return send
-
-        rows.narrowed(self.staged / found.lanes, choose)
+            samplers[0].look(frame, ~changed.gather(frame["_profile"]) & ~choice.send)
+            samplers[1].look(frame, choice.send)
+            written += [sent["_profile"].unique(), sent["_unit"].drop_nulls().unique()]
         # Last: its presence says that the lanes are complete.
         _write_numbers(pl.concat(written).unique(), self.staged / WRITTEN_UNITS)
         found.sample = Samples(samplers[1].chosen(), samplers[0].chosen())
@@ -334,7 +326,7 @@ class Changes:
             state.write_ahead(modes, self._keys_by_partition(state, numbers))
             return
         written = self._written()
-        parts = ((at, self._sent_part(units, at, state.meta.bits, written)) for at in range(state.partitions))
+        parts = ((at, _among(units.part(at, state.meta.bits), written)) for at in range(state.partitions))
         state.write_ahead(modes, ((at, _scoped(part, numbers)) for at, part in parts))
 
     def _anything_to_send(self) -> bool:
@@ -358,10 +350,6 @@ class Changes:
         path = self.staged / WRITTEN_UNITS
         return pl.read_ipc(path)["number"] if path.exists() else None
 
-    def _sent_part(self, units: UnitFiles, at: int, bits: int, written: pl.Series | None) -> pl.DataFrame:
-        part = units.part(at, bits)
-        return part if written is None else part.filter(pl.col("number").is_in(written.implode()))
-
     def confirm(self, unconfirmed: pl.Series, doubtful: pl.Series) -> None:
         """Set what was confirmed: all units that were written but those of these staged rows, by `_seq`.
 
@@ -376,29 +364,40 @@ class Changes:
         units, state = self._units(), self._open()
         if units is None or state.why or state.salt != units.terms.salt or state.meta.writer != self.run:
             return
-        written, open_ = self._written(), pl.repeat(False, units.count, dtype=pl.Boolean, eager=True)
-        for frame in self.lanes.partitions(["_seq", "_profile", "_unit"]) if unconfirmed.len() else ():
-            rows = frame.filter(pl.col("_seq").is_in(unconfirmed.implode()))
-            open_ = open_.scatter(pl.concat([rows["_profile"], rows["_unit"].drop_nulls()]).unique(), True)
-        if (partly := self.staged / PARTLY_SENT).exists():
-            open_ = open_.scatter(pl.read_ipc(partly)["number"], True)
         numbers = pl.Series([state.meta.scopes.index(one) for one in self.scopes()], dtype=pl.UInt16)
-        shared = len(state.meta.jobs) > 1
+        written, shared, bit = self._written(), len(state.meta.jobs) > 1, state.meta.bit(self.job.job)
+        open_ = self._open_units(unconfirmed)
+
+        def confirm(at: int) -> None:
+            part = units.part(at, state.meta.bits)
+            if not shared:
+                part = _among(part, written)
+            part = _scoped(part, numbers).filter(~pl.col("number").is_in(open_) & ~pl.col("profile").is_in(doubted))
+            before = state.entries(at)
+            entries = seen_by(before, part, bit) if shared else before
+            sent = _among(part, written)
+            if sent.height or entries is not before:
+                state.replace(at, with_confirmed(state.in_use(entries), sent, bit, self._minute()))
+
         try:
-            doubted = state.doubted(self._minute())
-            for at in range(state.partitions) if shared or written is None or written.len() else ():
-                part = _scoped(units.part(at, state.meta.bits), numbers)
-                part = part.filter(~open_.gather(part["number"]) & ~pl.col("profile").is_in(doubted.implode()))
-                before = state.entries(at)
-                entries = seen_by(before, part, state.meta.bit(self.job.job)) if shared else before
-                sent = part if written is None else part.filter(pl.col("number").is_in(written.implode()))
-                if sent.height or entries is not before:
-                    entries = with_confirmed(state.in_use(entries), sent, state.meta.bit(self.job.job), self._minute())
-                    state.replace(at, entries)
+            doubted = state.doubted(self._minute()).implode()
+            parts = range(state.partitions) if shared or written is None or written.len() else ()
+            for _ in side_by_side(confirm, parts):
+                pass
             state.settle()
         except StateFault as fault:
             state.reset(str(fault))
             get_logger().warning("changed.state_lost", why=str(fault))
+
+    def _open_units(self, unconfirmed: pl.Series) -> pl.Series:
+        """Return the numbers of the units with a row that is not confirmed."""
+        found = [pl.Series(dtype=pl.UInt32)]
+        for frame in self.lanes.partitions(["_seq", "_profile", "_unit"]) if unconfirmed.len() else ():
+            rows = frame.filter(pl.col("_seq").is_in(unconfirmed.implode()))
+            found += [rows["_profile"], rows["_unit"].drop_nulls()]
+        if (partly := self.staged / PARTLY_SENT).exists():
+            found.append(pl.read_ipc(partly)["number"])
+        return pl.concat(found).unique().implode()
 
     def confirmed_at(self, expected: Expectation) -> datetime | None:
         """Return when the profile of an expectation was confirmed last, None where that is not known."""
@@ -499,6 +498,11 @@ def _scoped(units: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
     """Return units with the position of their scope, by their level; those of a scope that is not known go."""
     scope = numbers.gather(units["level"]).alias("scope")
     return units.with_columns(scope).filter(scope.is_not_null()) if scope.null_count() else units.with_columns(scope)
+
+
+def _among(units: pl.DataFrame, numbers: pl.Series | None) -> pl.DataFrame:
+    """Return the units with one of some numbers, None for all."""
+    return units if numbers is None else units.filter(pl.col("number").is_in(numbers.implode()))
 
 
 def _write_numbers(numbers: pl.Series, path: Path) -> None:

@@ -15,6 +15,7 @@ import polars as pl
 
 from pipeline.model.columns import Keys, Sets
 from pipeline.stage.digest import digests
+from pipeline.stage.lanes import Choice
 from pipeline.validate.keys import fold
 
 PROFILE = ""
@@ -221,8 +222,8 @@ def _by_row(places: list[pl.DataFrame], height: int) -> pl.Series:
     return found.alias("_unit")
 
 
-def to_send(rows: pl.DataFrame, changed: pl.Series, terms: Terms) -> tuple[pl.Series, int]:
-    """Return which rows must be sent (Boolean), and how many others another row of their key stands for.
+def to_send(rows: pl.DataFrame, changed: pl.Series, terms: Terms) -> Choice:
+    """Return which rows must be sent, and how many others another row of their key stands for.
 
     `rows` as from `with_units`; `changed` (Boolean) has it for each number of a unit. All rows of a subprofile that differs
     are sent. Where a profile differs, or any row of it is sent, those rows are sent, too, that bring its columns to the values
@@ -232,7 +233,7 @@ def to_send(rows: pl.DataFrame, changed: pl.Series, terms: Terms) -> tuple[pl.Se
     unit_differs = changed.gather(rows["_unit"]).fill_null(False)
     touched = rows["_profile"].filter(profile_differs | unit_differs).unique()
     if touched.is_empty():
-        return pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True), 0
+        return Choice(pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True), 0)
     at = rows["_profile"].is_in(touched.implode()).arg_true().alias("_at")
     work = rows.select("_profile", "_unit", *terms.profile_columns)[at].with_columns(
         at,
@@ -241,24 +242,28 @@ def to_send(rows: pl.DataFrame, changed: pl.Series, terms: Terms) -> tuple[pl.Se
     )
     work = _closed(_with_providers(work, terms))
     send = pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True).scatter(work["_at"].filter(work["_send"]), True)
-    return send, int((work["_differs"] & ~work["_send"]).sum())
+    return Choice(send, int((work["_differs"] & ~work["_send"]).sum()))
 
 
 def _with_providers(work: pl.DataFrame, terms: Terms) -> pl.DataFrame:
-    """Add `_last` (of its key), `_uniform` (the key's rows agree in all columns) and `_provides` (a value that stays)."""
-    same_key = pl.col("_profile") == pl.col("_profile").shift()
-    last = (pl.col("_at") == pl.col("_at").max().over("_profile")).alias("_last")
-    differs, provides = [pl.lit(False)], [pl.lit(False)]
+    """Add `_last` (of its key), `_uniform` (the key's rows agree in all columns) and `_provides` (a value that stays).
+
+    Only where they do not agree it matters which row provides a value.
+    """
+    key = pl.col("_profile")
+    differs = [pl.col(name).ne_missing(pl.col(name).shift()) for name in terms.profile_columns]
+    several = work.select((key == key.shift()) & pl.any_horizontal(False, *differs)).to_series()
+    mixed = work["_profile"].filter(several).unique()
+    last = (key != key.shift(-1)).fill_null(True).alias("_last")
+    work = work.with_columns(last, (~key.is_in(mixed.implode())).alias("_uniform"))
+    if mixed.is_empty():
+        return work.with_columns(pl.lit(False).alias("_provides"))
+    provides = [pl.col("_last") & (not terms.ignore_empty)]
     for name in terms.profile_columns:
-        cell = pl.col(name)
-        differs.append(same_key & cell.ne_missing(cell.shift()))
         if terms.leaves_empty(name):
-            at = pl.when(cell.is_not_null()).then(pl.col("_at"))
+            at = pl.when(pl.col(name).is_not_null()).then(pl.col("_at"))
             provides.append((at == at.max().over("_profile")).fill_null(False))
-    uniform = (~pl.any_horizontal(differs).fill_null(False).any().over("_profile")).alias("_uniform")
-    return work.with_columns(last, uniform, pl.any_horizontal(provides).alias("_provides")).with_columns(
-        pl.col("_provides") | (pl.col("_last") & (not terms.ignore_empty))
-    )
+    return work.with_columns(pl.any_horizontal(provides).alias("_provides"))
 
 
 def _closed(work: pl.DataFrame) -> pl.DataFrame:

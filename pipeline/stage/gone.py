@@ -12,8 +12,10 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.stage.units import UnitFiles
-from pipeline.state.confirmed import Confirmed, StateFault, home, read_frame, write_frame
+from pipeline.state.confirmed import Confirmed
+from pipeline.state.entries import home
 from pipeline.state.files import write_whole
+from pipeline.state.frame_file import StateFault, read_frame, write_frame
 from pipeline.validate.keys import fold, hashed
 
 MOST_MISSED = 255

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from pipeline.model.columns import Lane
 from pipeline.stage.partitions import read_rows, write_rows
+from pipeline.threads import side_by_side
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which rows of a settled frame are sent (Boolean), and for how many of the others one of these stands."""
+
+    send: pl.Series
+    stood_for: int
 
 
 class Lanes:
@@ -53,24 +63,28 @@ class Lanes:
         for path in self._paths(lane):
             yield read_rows(path)
 
-    def narrowed(self, to: Path, choose: Callable[[pl.DataFrame], pl.Series]) -> Lanes:
-        """Copy some of the rows to lanes in another folder; `choose` (Boolean) gets all lanes of a settled frame together.
+    def narrowed(self, to: Path, choose: Callable[[pl.DataFrame], Choice]) -> Iterator[tuple[pl.DataFrame, Choice]]:
+        """Copy the rows that `choose` sends to lanes in another folder, and yield each settled frame with its choice.
 
-        The rows of a profile key stand together there, in file order, with `_lane` (its position) behind them.
+        A frame has all lanes together, the rows of a profile key in file order. Several are chosen from at the same time.
         """
         shutil.rmtree(to, ignore_errors=True)
-        copy = Lanes(to)
-        for of_frame in self._frames():
-            parts = [pl.read_ipc(path).with_columns(pl.lit(at).alias("_lane")) for at, path in enumerate(of_frame)]
+        Lanes(to)
+
+        def copied(of_frame: list[Path]) -> tuple[pl.DataFrame, Choice]:
+            parts = [read_rows(path).with_columns(pl.lit(at).alias("_lane")) for at, path in enumerate(of_frame)]
             rows = parts[0] if len(parts) == 1 else pl.concat(parts).sort("_profile", "_seq")
-            kept = rows.filter(choose(rows))
+            choice = choose(rows)
+            kept = rows.filter(choice.send)
             for at, path in enumerate(of_frame):
                 left = kept.filter(pl.col("_lane") == at).drop("_lane")
                 if left.height:
                     folder = to / path.parent.name
                     folder.mkdir(mode=0o700, exist_ok=True)
                     write_rows(left, folder / path.name)
-        return copy
+            return rows, choice
+
+        return side_by_side(copied, self._frames())
 
     def take_back(self) -> Iterator[pl.DataFrame]:
         """Return all rows back, frame by frame in the order of adding, each in file order, and forget them."""

@@ -53,8 +53,10 @@ class Sampler:
 
         `among` (Boolean) restricts the candidates to some rows; what they must leave is what all rows leave.
         """
+        if not self.size or not self.rules.keys.profile:
+            return
         candidates = rows if among is None else rows.filter(among)
-        if not self.size or not self.rules.keys.profile or candidates.is_empty():
+        if candidates.is_empty():
             return
         ranks = candidates["_key"].hash(self.seed)
         # More than wanted, since rows of one key have one rank.

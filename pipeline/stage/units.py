@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline.stage.compare import UNITS, Terms, with_units
 from pipeline.stage.partitions import COMPAT
-from pipeline.state.confirmed import home
+from pipeline.state.entries import home
 
 # Digests held back until they are worth a file per partition.
 BUFFERED_UNITS = 500_000

@@ -41,8 +41,8 @@ def sent(rows: Sequence[Row], known: set[tuple[object, ...]], *, ignore_empty: b
     """Return the rows that would be sent, in the order of sending: by phase, then in file order."""
     with_numbers, units = with_units(settled(rows, ignore_empty=ignore_empty), terms(ignore_empty=ignore_empty))
     differs = [one not in known for one in units.select("level", "profile", "unit", "high", "low").iter_rows()]
-    send, _ = to_send(with_numbers, pl.Series(differs, dtype=pl.Boolean), terms(ignore_empty=ignore_empty))
-    return with_numbers.filter(send).sort("_phase", "_seq").select(COLUMNS).rows()
+    choice = to_send(with_numbers, pl.Series(differs, dtype=pl.Boolean), terms(ignore_empty=ignore_empty))
+    return with_numbers.filter(choice.send).sort("_phase", "_seq").select(COLUMNS).rows()
 
 
 def applied(stored: Stored, rows: Sequence[Row], same: str, *, ignore_empty: bool) -> Stored:
@@ -177,5 +177,5 @@ def test_rows_that_another_row_stands_for_are_counted(ignore_empty: bool) -> Non
         settled([order("K", "O1", city="B"), order("K", "O2", city="B")], ignore_empty=ignore_empty), terms()
     )
     differs = pl.Series([True, False, False])
-    send, stood_for = to_send(rows, differs, terms(ignore_empty=ignore_empty))
-    assert (send.to_list(), stood_for, units.height) == ([False, True], 1, 3)
+    choice = to_send(rows, differs, terms(ignore_empty=ignore_empty))
+    assert (choice.send.to_list(), choice.stood_for, units.height) == ([False, True], 1, 3)

@@ -8,12 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.state.confirmed import (
+from pipeline.state.confirmed import Confirmed, bits_for
+from pipeline.state.entries import (
     ENTRIES,
     WRITTEN,
-    Confirmed,
     Scope,
-    bits_for,
     drop_modes,
     dropped,
     home,
