@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -17,6 +18,8 @@ CHANGES = 10
 def _changes_file(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:  # noqa: ARG001
     if path is not None and path.suffix not in (".csv", ".ndjson"):
         raise click.BadParameter(f"{str(path)!r} ends neither in .csv nor in .ndjson")
+    if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
+        raise click.BadParameter(f"{str(path)!r} cannot be written: its folder is missing or not writable")
     return path
 
 

@@ -15,6 +15,7 @@ from pipeline.run.request import ResumeRequest
 @click.argument("run", metavar="[RUN | JOB]", required=False)
 @click.option("--max-settle-calls", type=click.IntRange(min=0), metavar="N", help="Allow more calls for reading back.")
 @options.wait
+@options.settings
 @options.state_dir_alone
 @options.quiet
 @options.log
@@ -23,6 +24,7 @@ def command(
     run: str | None,
     max_settle_calls: int | None,
     wait_s: float | None,
+    settings: tuple[str, ...],
     state_dir: Path | None,
     quiet: bool,
     as_json: bool,
@@ -36,7 +38,7 @@ def command(
     from pipeline.report.summary import Summary
     from pipeline.run.resume import resume
 
-    name, folder = options.job_and_folder(run, (), state_dir)
+    name, folder = options.job_and_folder(run, settings, state_dir)
     found = resume(ResumeRequest(name, max_settle_calls, folder, wait_s), Reporter(quiet=quiet), warn)
     if isinstance(found, Summary):
         return show(found, as_json=as_json, quiet=quiet)

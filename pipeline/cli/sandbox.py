@@ -15,9 +15,17 @@ import click
 @click.option("--structure", type=click.Path(path_type=Path), help="Databases to start with (YAML).")
 @click.option("--token", default="sandbox", show_default=True, help="The only API token that is accepted.")
 @click.option("--faults", type=click.Path(path_type=Path), help="Faults to play (YAML).")
+@click.option("--state-dir", hidden=True, help="Every command takes it; the sandbox keeps no runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one JSON document.")
 def command(
-    host: str, port: int, store: Path | None, structure: Path | None, token: str, faults: Path | None, as_json: bool
+    host: str,
+    port: int,
+    store: Path | None,
+    structure: Path | None,
+    token: str,
+    faults: Path | None,
+    state_dir: str | None,  # noqa: ARG001 - every command takes it
+    as_json: bool,
 ) -> None:
     """Serve a local Copernica until it is stopped.
 

@@ -10,12 +10,13 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Event
 from urllib.parse import urlsplit
 
 from pipeline.config.environment import Environment, read_environment
+from pipeline.copernica import Client
 from pipeline.errors import Exit, PipelineError
 from pipeline.guards import only_new
 from pipeline.load.choice import choose
@@ -52,7 +53,6 @@ def run_with_plan(
 ) -> tuple[Summary, Planned | None]:
     """Do the same, or end before the first send where the request wants a plan; returns it, too."""
     stop = Event()
-    environment = read_environment(environ)
     with ExitStack() as stack:
         stack.enter_context(private_files())
         stack.enter_context(interrupts(stop))
@@ -61,13 +61,15 @@ def run_with_plan(
         ledger = stack.enter_context(closing(Ledger(request.state_dir)))
         ledger.end_killed(request.job.job)
         folder = begin(request, ledger)
-        started_s = time.monotonic()
+        started_s, outside = time.monotonic(), None
         try:
-            stages, plan = prepared(request, environment, ledger, folder, reporter, stop, stack)
+            outside = Outside.of(request.job, read_environment(environ), stop, stack)
+            stages, plan = prepared(request, outside, ledger, folder, reporter, stack)
         except PipelineError as error:
             if error.exit_code is Exit.BUG:
                 raise
             summary = refused(folder.run, request.job, error, time.monotonic() - started_s)
+            summary = replace(summary, api_calls=0 if outside is None else outside.client.calls)
             summary = replace(summary, report=write_report(folder, ledger, summary))
             folder.write_summary(summary.to_dict())
             ledger.end(folder.run, RunState(summary.status), summary.to_dict())
@@ -90,13 +92,26 @@ def begin(request: RunRequest, ledger: Ledger) -> RunFolder:
     return folder
 
 
+@dataclass(frozen=True)
+class Outside:
+    """What a run meets of the outside: its environment, the client of the API, and the wish to stop."""
+
+    environment: Environment
+    client: Client
+    stop: Event
+
+    @classmethod
+    def of(cls, job: Job, environment: Environment, stop: Event, stack: ExitStack) -> Outside:
+        """Make the client, which is closed with `stack`; no request is sent yet."""
+        return cls(environment, stack.enter_context(connected(job, environment, stop)), stop)
+
+
 def prepared(
     request: RunRequest,
-    environment: Environment,
+    outside: Outside,
     ledger: Ledger,
     folder: RunFolder,
     reporter: Reporter,
-    stop: Event,
     stack: ExitStack,
 ) -> tuple[Stages, PreparedJob]:
     """Find the files, meet the database and return the run's stages; what is opened is closed with `stack`."""
@@ -104,10 +119,10 @@ def prepared(
     found = prepare(job, request.files, folder.staged)
     plan = replace(found, files=only_new(job, found.files, ledger))
     ledger.found(folder.run, plan.files)
-    client = stack.enter_context(connected(job, environment, stop))
-    target = meet(client, job, patient=not reporter.on_terminal)
+    target = meet(outside.client, job, patient=not reporter.on_terminal)
     check_fit(plan, target)
     choice = choose(job, plan.link.columns)
+    environment, stop = outside.environment, outside.stop
     host = str(urlsplit(environment.api_url).netloc)
     structure = {name: target.live[name] for name in plan.link.columns}
     ledger.met(folder.run, Destination(host, target.identity.id, target.database.id, structure, choice.method))
