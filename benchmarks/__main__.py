@@ -10,10 +10,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.bench import Setting, bench
-from benchmarks.cases import CASES, HERE, chosen
+from benchmarks.bench import Setting, bench, studied
+from benchmarks.case import HERE
 from benchmarks.machine import machine, versions
 from benchmarks.report import figures, tables
+from benchmarks.sections import SECTIONS, chosen, name_of
 
 CORES = 2
 
@@ -22,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print the tables, write the JSON; 1 when a section failed."""
     words = _words().parse_args(arguments)
     try:
-        cases = chosen(words.only, words.big)
+        cases, studies = chosen(words.only, words.big)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     setting = Setting(words.rows, words.repetitions)
     load_before = os.getloadavg()[0]
     results = bench(cases, setting)
+    found = figures(results) + [figure for study in studies for figure in studied(study, setting)]
     document = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(cores),
@@ -39,11 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
         "rows": words.rows,
         "repetitions": words.repetitions,
         "sections": {result.case.name: result.to_dict() for result in results},
-        "figures": [asdict(figure) for figure in figures(results)],
+        "figures": [asdict(figure) for figure in found],
     }
     path = words.out or HERE / "results" / ("partial.json" if words.only else "latest.json")
     path.write_text(json.dumps(document, indent=2) + "\n")
-    print(tables(results))
+    print(tables(results, found))
     if load_before > 1:
         print(f"\nThe machine was not idle (load {load_before:.1f} at the start): these figures are noisy.")
     return 0 if all(result.ok for result in results) else 1
@@ -52,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _words() -> argparse.ArgumentParser:
     words = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure copernica-import.")
     words.add_argument("--rows", type=int, default=1_000_000, help="rows of the dumps (1,000,000)")
-    words.add_argument("--only", help="sections, with commas: " + ", ".join(case.name for case in CASES))
-    words.add_argument("--big", action="store_true", help="the sections with ten times the rows, too")
+    words.add_argument("--only", help=f"sections or cases, with commas; sections: {', '.join(map(name_of, SECTIONS))}")
+    words.add_argument("--big", action="store_true", help="the section `big`, too: ten times the rows of everything")
     words.add_argument("--repetitions", type=int, default=3, help="rounds (3)")
     words.add_argument("--out", type=Path, help="where the JSON goes (benchmarks/results)")
     return words

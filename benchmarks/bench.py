@@ -15,10 +15,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from benchmarks.cases import HERE, ROOT, SMALL_ROWS, Call, Case
-from benchmarks.data import SUFFIX
+from benchmarks.case import HERE, ROOT, SMALL_ROWS, Call, Case
+from benchmarks.data import SUFFIX, damaged
+from benchmarks.figure import Figure
 from benchmarks.measure import Measured, measure
 
 # Nothing of the environment that could change what is measured; the token is as good as any to the sink.
@@ -31,13 +33,15 @@ _LAST_WORDS_CHARS = 400
 
 @dataclass
 class Result:
-    """All repetitions of a section, or why it failed."""
+    """All repetitions of a case, or why it failed; `summary` (`--json`, ours only) and `arrived` are of the last one."""
 
     case: Case
     rows: int
     runs: list[Measured] = field(default_factory=list)
     sink_cpu_s: list[float] = field(default_factory=list)
     state_bytes: int = 0
+    summary: dict[str, Any] = field(default_factory=dict)
+    arrived: int = 0
     error: str = ""
 
     @property
@@ -103,30 +107,38 @@ class Setting:
 
 
 def bench(cases: Sequence[Case], setting: Setting) -> list[Result]:
-    """Measure the sections side by side: every round runs each of them once, so that a slow minute hits all alike.
+    """Measure cases side by side: every round runs each of them once, so that a slow minute hits all alike.
 
-    Sections with ten times the rows come last, once each, and their dumps do not stay.
+    Those with ten times the rows come last, once each, and their dumps do not stay.
     """
     results = [Result(case, case.rows_of(setting.rows)) for case in cases]
     with running_sink() as sink:
         for result in results:
             _warm_up(result, setting, sink)
         for round_number in range(setting.repetitions):
-            for result in (one for one in results if one.case.scale == 1 and not one.error):
-                _say(f"round {round_number + 1} of {setting.repetitions}: {result.case.name}")
-                _measure_once(result, dump(setting.data, result.case.variant, result.rows), setting, sink)
-        for result in (one for one in results if one.case.scale > 1 and not one.error):
-            _say(f"{result.case.name}: {result.rows:,} rows, once")
-            path = dump(setting.data, result.case.variant, result.rows)
-            _measure_once(result, path, setting, sink)
-            path.unlink()
+            for result in (one for one in results if one.case.scale == 1):
+                if round_number < (result.case.rounds or setting.repetitions):
+                    _measure_once(result, setting, sink, f"round {round_number + 1} of {setting.repetitions}")
+        for result in (one for one in results if one.case.scale > 1 and setting.repetitions):
+            _measure_once(result, setting, sink, f"{result.rows:,} rows, once")
+            for path in (setting.data / _shape()).glob(f"*-{result.rows}.*"):
+                path.unlink()
     return results
+
+
+def studied(section: ModuleType, setting: Setting) -> list[Figure]:
+    """Return the figures of a section that measures by itself; one that fails is a figure that is not met."""
+    name = section.__name__.rpartition(".")[2]
+    _say(f"study: {name}")
+    try:
+        return list(section.study(setting))
+    except Exception as error:  # noqa: BLE001 - the other sections were measured, and are to be printed
+        return [Figure(f"{name} failed: {type(error).__name__}: {error}"[:200], 0, "", "", met=False)]
 
 
 def dump(data: Path, variant: str, rows: int) -> Path:
     """Return the dump of a variant, made now unless it is there; dumps of an earlier shape are removed."""
-    shape = hashlib.sha256((HERE / "data.py").read_bytes()).hexdigest()[:8]
-    folder = data / shape
+    folder = data / _shape()
     for old in data.glob("*"):
         if old != folder and old.name != "scratch":
             shutil.rmtree(old, ignore_errors=True)
@@ -137,6 +149,11 @@ def dump(data: Path, variant: str, rows: int) -> Path:
         command = [sys.executable, "-m", "benchmarks.data", variant, str(rows), str(path)]
         subprocess.run(command, cwd=ROOT, check=True)
     return path
+
+
+def _shape() -> str:
+    """Name the shape of the dumps by the program that makes them."""
+    return hashlib.sha256((HERE / "data.py").read_bytes()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -172,68 +189,81 @@ def running_sink() -> Iterator[SinkAt]:
 
 
 def _warm_up(result: Result, setting: Setting, sink: SinkAt) -> None:
-    """Run a section once on 1,000 rows: compiled modules are there then, and a command that is broken shows itself."""
-    _say(f"trying {result.case.name}")
+    """Run a case once on 1,000 rows: compiled modules are there then, and a command that is broken shows itself."""
     trial = Result(result.case, SMALL_ROWS)
-    _measure_once(trial, dump(setting.data, result.case.variant, SMALL_ROWS), setting, sink)
+    _measure_once(trial, setting, sink, "trying")
     result.error = trial.error
 
 
-def _measure_once(result: Result, path: Path, setting: Setting, sink: SinkAt) -> None:
+def _measure_once(result: Result, setting: Setting, sink: SinkAt, turn: str) -> None:
     """Add one repetition to a result, or its error; whatever the command writes goes again."""
-    case, rows = result.case, result.rows
-    scratch = setting.data / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
-    _read_into_cache(path)
-    os.sync()  # what others have written does not slow this one down
+    if result.error:
+        return
+    _say(f"{turn}: {result.case.name}")
+    try:
+        path = dump(setting.data, result.case.variant, result.rows)
+        before = None if result.case.before is None else dump(setting.data, "adjacent", result.rows)
+        scratch = setting.data / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            call = Call(setting.python, setting.other_python, path, sink.url, Path(folder) / "state", before)
+            _measure_in(Path(folder), result, call, sink)
+    except (OSError, subprocess.SubprocessError) as error:
+        result.error = f"could not be measured: {error}"
+
+
+def _measure_in(folder: Path, result: Result, call: Call, sink: SinkAt) -> None:
+    case, host = result.case, folder / "host"
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {
         "COPERNICA_TOKEN": "bench-token",
         "COPERNICA_API_URL": sink.url,
         "COPERNICA_AUTH_URL": f"{sink.url}/authenticate",
+        "COPERNICA_HOST_DIR": str(host),
+        **case.environment,
     }
-    before = None if case.before is None else dump(setting.data, "adjacent", rows)
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        inside = Path(folder) / "state"
-        host = Path(folder) / "host"
-        environment["COPERNICA_HOST_DIR"] = str(host)
-        call = Call(setting.python, setting.other_python, path, sink.url, inside, before)
-        if case.before is not None:
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            subprocess.run(case.before(call), env=environment, check=True, **quiet)
-            os.sync()
-        sink.reset()
-        cpu_s = sink.counts()["cpu_s"]
-        limit_s = max(_LEAST_LIMIT_S, rows / _SLOWEST_ROWS_PER_S)
-        try:
-            run = measure(case.command(call), environment, Path(folder), limit_s)
-        except OSError as error:
-            result.error = f"could not be started: {error}"
+    limit_s = max(_LEAST_LIMIT_S, result.rows / _SLOWEST_ROWS_PER_S)
+    if case.before is not None:
+        night_before = measure(case.before(call), environment, folder, limit_s)
+        if night_before.exit_code:
+            result.error = f"the night before: {_last_words(night_before)}"
             return
-        counts = sink.counts()
-        result.state_bytes = sum(path.stat().st_size for path in (host / "confirmed").glob("*/*") if path.is_file())
-    result.error = _fault_of(case, rows, run, counts["rows"])
+    _read_into_cache(call.dump)
+    os.sync()  # what others have written does not slow this one down
+    sink.reset()
+    cpu_s = sink.counts()["cpu_s"]
+    run = measure(case.command(call), environment, folder, limit_s)
+    counts = sink.counts()
+    result.arrived = counts["rows"]
+    result.state_bytes = sum(path.stat().st_size for path in (host / "confirmed").glob("*/*") if path.is_file())
+    result.error = _fault_of(result, run)
     result.runs.append(run)
     result.sink_cpu_s.append(counts["cpu_s"] - cpu_s)
 
 
-def _fault_of(case: Case, rows: int, run: Measured, arrived: int) -> str:
+def _fault_of(result: Result, run: Measured) -> str:
     """Return what a command did not do, as text for the table and the JSON; nothing is a measurement that lost rows."""
+    case = result.case
     if run.exit_code:
-        last_words = (run.stderr_tail.strip() or run.stdout.strip())[-_LAST_WORDS_CHARS:]
-        return f"exit code {run.exit_code}: {last_words.replace(str(ROOT), '.')}"
-    wanted = case.accepted(rows) if case.checks else rows
-    if case.arrives is not None:
-        wanted = case.arrives(rows)
-    if case.sends and arrived != wanted:
-        return f"{arrived} rows arrived, not {wanted}"
-    if not case.sends:
+        return _last_words(run)
+    wanted = result.rows - (damaged(case.variant, result.rows) if case.product else 0)
+    if case.product:
         try:
-            accepted = json.loads(run.stdout)["records"]["accepted"]
+            result.summary = json.loads(run.stdout)
+            accepted = result.summary["records"]["accepted"]
         except (ValueError, KeyError, TypeError):
             return f"no summary on stdout: {run.stdout[:200]!r}"
         if accepted != wanted:
             return f"{accepted} rows were accepted, not {wanted}"
+    if case.arrives is not None:
+        wanted = case.arrives(result.rows)
+    if case.sends and result.arrived != wanted:
+        return f"{result.arrived} rows arrived, not {wanted}"
     return ""
+
+
+def _last_words(run: Measured) -> str:
+    last_words = (run.stderr_tail.strip() or run.stdout.strip())[-_LAST_WORDS_CHARS:]
+    return f"exit code {run.exit_code}: {last_words.replace(str(ROOT), '.')}"
 
 
 def _read_into_cache(path: Path) -> None:

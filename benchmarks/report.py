@@ -1,115 +1,22 @@
-"""Hold the figures against the bars, and lay both out as tables (pure)."""
+"""Lay out what was measured as tables (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from benchmarks.bench import Result
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A quotient of two sections: of their speed, or of their peak memory; bars are None where nothing is asked."""
-
-    name: str
-    section: str
-    over: str
-    least: float | None = None
-    goal: float | None = None
-    note: str = ""
-
-
-SPEED_BARS = (
-    Bar("run / limit", "run", "limit", 0.45, 0.7),
-    Bar("run with scattered keys / limit", "scattered", "limit", 0.33, 0.5),
-    Bar("validate / limit", "validate", "limit", 0.6, 0.9),
-    Bar("NDJSON run / CSV run", "ndjson", "run", 0.35),
-    Bar("JSON array run / CSV run", "json", "run", 0.35),
-    Bar("20 % blank keys / none", "blank", "run", 0.6),
-    Bar("20 % bad values / none", "unparsed", "run", 0.6),
-    Bar("run / plain script", "run", "plain", note="about 2 expected"),
-    Bar("run / dlt Arrow", "run", "dlt-arrow", note="about 2 expected"),
-    Bar("run / dlt dicts", "run", "dlt-dicts", note="about 8 expected"),
-)
-MEMORY_PAIRS = (
-    ("run-10x", "run"),
-    ("scattered-10x", "scattered"),
-    ("unparsed-10x", "unparsed"),
-    ("ndjson-10x", "ndjson"),
-    ("json-10x", "json"),
-)
-MOST_GROWTH = 1.25
-MOST_PEAK_MB = 800.0
-MOST_SMALL_S = 1.5
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure beside its bar; `met` is None where there is no bar.
-
-    `by_cpu` compares CPU seconds in place of the clock: it hides whether both cores were busy, but is steadier on a
-    machine that is not idle.
-    """
-
-    name: str
-    value: float
-    unit: str
-    bar: str
-    met: bool | None
-    by_median: float | None = None
-    by_cpu: float | None = None
+from benchmarks.figure import Figure
+from benchmarks.sections import SECTIONS
 
 
 def figures(results: Sequence[Result]) -> list[Figure]:
-    """Compute every figure whose sections were measured."""
-    by_name = {result.case.name: result for result in results if result.ok}
-    return [*_speeds(by_name), *_small(by_name), *_memory(by_name)]
+    """Compute every figure whose cases were measured."""
+    measured = {result.case.name: result for result in results if result.ok}
+    return [figure for section in SECTIONS if hasattr(section, "figures") for figure in section.figures(measured)]
 
 
-def _speeds(by_name: Mapping[str, Result]) -> list[Figure]:
-    found = []
-    for bar in SPEED_BARS:
-        if bar.section not in by_name or bar.over not in by_name:
-            continue
-        one, other = by_name[bar.section], by_name[bar.over]
-        value = (one.rows / one.best_s) / (other.rows / other.best_s)
-        by_median = (one.rows / one.median_s) / (other.rows / other.median_s)
-        words = bar.note
-        if bar.least is not None:
-            words = f"at least {bar.least:g}" + (f", goal {bar.goal:g}" if bar.goal else "")
-        met = None if bar.least is None else value >= bar.least
-        by_cpu = (one.rows / one.cpu_s) / (other.rows / other.cpu_s)
-        found.append(Figure(bar.name, round(value, 3), "", words, met, round(by_median, 3), round(by_cpu, 3)))
-    return found
-
-
-def _small(by_name: Mapping[str, Result]) -> list[Figure]:
-    if "small" not in by_name:
-        return []
-    small = by_name["small"]
-    met = small.best_s <= MOST_SMALL_S
-    return [
-        Figure("1,000 rows", round(small.best_s, 2), "s", f"at most {MOST_SMALL_S:g} s", met, round(small.median_s, 2))
-    ]
-
-
-def _memory(by_name: Mapping[str, Result]) -> list[Figure]:
-    found = []
-    for big, small in MEMORY_PAIRS:
-        if big in by_name:
-            peak = by_name[big].peak_mb
-            found.append(Figure(f"{big}, peak", round(peak), "MB", f"under {MOST_PEAK_MB:g} MB", peak < MOST_PEAK_MB))
-        if big in by_name and small in by_name:
-            growth = by_name[big].peak_mb / by_name[small].peak_mb
-            bar = f"at most {MOST_GROWTH:g}"
-            found.append(Figure(f"{big} / {small}, peak", round(growth, 3), "", bar, growth <= MOST_GROWTH))
-    return found
-
-
-def tables(results: Sequence[Result]) -> str:
+def tables(results: Sequence[Result], found: Sequence[Figure]) -> str:
     """Lay out what was measured, then what it means."""
-    found = figures(results)
     return "\n".join([_sections(results), *(["", _bars(found)] if found else []), *_errors(results)])
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bench import Result, Setting, bench, dump
-from benchmarks.cases import BY_NAME, Call
+from benchmarks.case import Call
 from benchmarks.data import COLUMNS, damaged
 from benchmarks.measure import Measured
 from benchmarks.report import figures
+from benchmarks.sections import BY_NAME, chosen
 
 pytestmark = pytest.mark.usefixtures("sockets")
 
@@ -67,6 +68,16 @@ def test_measured_jobs_do_what_they_must(tmp_path: Path):
     names = ("run", "blank", "validate", "json")
     results = bench([BY_NAME[name] for name in names], Setting(rows=1_000, repetitions=0, data=tmp_path))
     assert {result.case.name: result.error for result in results} == dict.fromkeys(names, "")
+
+
+def test_a_section_is_chosen_by_its_name_or_by_those_of_its_cases():
+    """`--only` takes both; what is measured ten times as large comes along only when all is asked for."""
+    assert [case.name for case in chosen("small,limit", everything=False)[0]] == ["limit", "small"]
+    assert [case.name for case in chosen("start", everything=False)[0]] == ["small"]
+    assert "json-10x" not in {case.name for case in chosen(None, everything=False)[0]}
+    assert "json-10x" in {case.name for case in chosen(None, everything=True)[0]}
+    with pytest.raises(ValueError, match="no such section: fast"):
+        chosen("fast", everything=False)
 
 
 def test_figures_compare_rows_per_second_and_name_what_is_below_its_bar():
