@@ -33,31 +33,37 @@ class Search:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._waiting: list[Item] = []
+        self.doubts = False  # the last whole import failed
 
     def add(self, item: Item) -> None:
         """Take in an import that failed earlier."""
         if not any(one is item for one in self._waiting):
             self._waiting.append(item)
+            self.doubts = self.doubts or item.row.reason not in APART
 
     def failed(self, item: Item) -> None:
         """Take in an import that failed just now; raises StoppedError where it is the second one in a row."""
         if item.row.reason in APART:
             return
-        alone = not self._waiting
+        again = self.doubts
         self.add(item)
-        if not alone:
+        self.doubts = True
+        if again:
             raise StoppedError(Stop(StopCode.FAILING, TWO_FAILED))
 
     def succeeded(self, item: Item) -> None:
-        """Search what failed before, now that a whole import was confirmed."""
-        if item.row.reason in APART:
-            return
-        for one in list(self._waiting):
-            self.search(one)
+        """Take note of an import that was confirmed: if it is a whole one, it is the rows of those that failed."""
+        self.doubts = self.doubts and item.row.reason in APART
+
+    def go(self) -> None:
+        """Search what has failed, once a whole import was confirmed after it."""
+        while self._waiting and not self.doubts and self._loop.loading.sends:
+            self.search(self._waiting[0])
 
     def search(self, item: Item) -> bool:
         """Send the rows of a failed import again in pieces, or read them back where that would do harm; returns True."""
         self._waiting = [one for one in self._waiting if one is not item]
+        self.doubts = self.doubts and bool(self._waiting)
         loop, target = self._loop, self._loop.loading.job.target
         if target.action == "add" or target.followups:
             once = item.row.reason is Reason.ONCE
@@ -85,6 +91,7 @@ class Search:
         for piece in pieces:
             loop.check()
             loop.send(piece)
+            loop.land(piece)
         failed = [piece for piece in pieces if piece.row.state is ChunkState.FAILED]
         if whole and len(failed) == len(pieces) > 1:
             raise StoppedError(Stop(StopCode.FAILING, ALL_FAILED))

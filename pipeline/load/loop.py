@@ -19,6 +19,7 @@ from pipeline.load.by_row import leave_by_row, send_by_row
 from pipeline.load.choice import refuses_imports
 from pipeline.load.cut import Shape
 from pipeline.load.failures import Search
+from pipeline.load.flight import Flight
 from pipeline.load.imports import Imports
 from pipeline.load.judge import judge
 from pipeline.load.parting import Parting
@@ -31,7 +32,7 @@ from pipeline.model.job import Job
 from pipeline.model.outcome import Outcome, Stop, StopCode, StoppedError
 from pipeline.model.row_state import RowState, Why
 from pipeline.stage.parts import Parts
-from pipeline.state.chunk_records import ChunkBook, ChunkRow
+from pipeline.state.chunk_records import ChunkBook, ChunkRow, parts_of_cuts
 from pipeline.state.register import RunRegister
 from pipeline.state.row_records import RowRecords
 
@@ -73,6 +74,7 @@ class Loading:
     parts: Parts
     register: RunRegister
     imports: Imports
+    flight: Flight[Item]
     profiles: Profiles
     reader: Reader
     waiting: Waiting
@@ -102,6 +104,7 @@ class Loop:
         self._watched = pl.Series("_key", sorted(watched), dtype=pl.UInt64)
         self._method = loading.method
         self._rows = loading.book.rows()
+        self._apart = parts_of_cuts(self._rows)
         self._next = max((row.ordinal for row in self._rows), default=0) + 1
         self.sent = any(row.sending_at is not None for row in self._rows)
         self._search, self.parting = Search(self), Parting(self)
@@ -117,9 +120,11 @@ class Loop:
                 self.check()
                 self._whole = last
                 self._take_up(chunk, cuts.get(chunk.cut))
+                self._search.go()
             self._whole = True
             self._settle()
         except StoppedError as error:
+            self._land_all(error.stop)
             return error.stop
         return None
 
@@ -165,8 +170,8 @@ class Loop:
             self._note_final(chunk.rows, datetime.fromisoformat(row.ended_at or ""))
             self.loading.advance(row.rows)
             return
-        parts = [one.ordinal for one in self._rows if one.cut == row.cut and one.ordinal != row.ordinal]
-        own = chunk.rows.filter(~pl.col("_seq").is_in(self.loading.parts.positions(parts).implode()))
+        apart = self.loading.parts.positions(self._apart.get(row.cut, ()))
+        own = chunk.rows.filter(~pl.col("_seq").is_in(apart.implode()))
         chunk = replace(self.loading.shape.reduced(chunk, own), ordinal=row.ordinal)
         self._step(Item(row, chunk.keys, chunk))
 
@@ -201,7 +206,10 @@ class Loop:
         if row.state is ChunkState.SENDING and not self.loading.sends:
             return leave_by_row(self, item)
         if row.state is ChunkState.SUBMITTED:
-            self._poll(item)
+            if item in self.loading.flight:
+                return False
+            self.keep(item)
+            self._watch(item)
             return True
         if row.state is ChunkState.UNKNOWN:
             self.keep(item)
@@ -227,6 +235,7 @@ class Loop:
         if not self.loading.sends or self._lost >= MOST_LOST:
             self.keep(item)
             return False
+        self._make_room(item)
         waits = self.parting.waits(item, chunk)
         if waits.all():
             return self.parting.hold_all(item, chunk)
@@ -253,19 +262,63 @@ class Loop:
             self.sent = True
             item.row = self.book.submitted(item.row, sent)
             until = sent_at + max(self._settle_after, timedelta(seconds=loading.job.load.poll.give_up_s))
-            loading.register.sending(chunk.ordinal, chunk.keys, self.parting.columns(chunk), sent_at, until)
+            loading.register.prolonged(chunk.ordinal, until)
             self._lost = 0
-            self._poll(item)
+            self.pending.add(item)
+            self._watch(item)
         elif sent.state is ChunkState.UNKNOWN:
             self.sent = True
             self._lose(item, sent)
         else:
             self._not_sent(item, sent)
 
-    def _poll(self, item: Item) -> None:
-        """Poll an import that was accepted until it is final."""
+    # imports that are on their way
+
+    @property
+    def _slots(self) -> int:
+        """Return how many imports may be on their way: after a failure the next one goes alone."""
+        return 1 if self._search.doubts else self.loading.job.load.in_flight
+
+    def _watch(self, item: Item) -> None:
+        """Poll an import that was accepted from now on; where all slots are taken until one is final."""
         row = item.row
-        outcome = self.loading.imports.settle(row.import_id or 0, row.rows, row.sent_at)
+        self.loading.flight.add(item, row.import_id or 0, row.rows, row.sent_at)
+        while len(self.loading.flight) >= self._slots:
+            self._land()
+
+    def _make_room(self, item: Item) -> None:
+        """Let imports end before a chunk is sent: until a slot is free and none has a key of it.
+
+        That which carries the rebuild goes when no other one is on its way (data rule 24).
+        """
+        flight = self.loading.flight
+        while len(flight) and (
+            len(flight) >= self._slots or self._last(item) or any(_share(one.keys, item.keys) for one in flight)
+        ):
+            self._land()
+
+    def _last(self, item: Item) -> bool:
+        """Return whether nothing else is left to be sent, and the import of this chunk carries the rebuild."""
+        others = (one for one in self.pending if one is not item)
+        return self.rebuilds and self._whole and all(one in self.loading.flight for one in others)
+
+    def land(self, item: Item) -> None:
+        """Let imports end until this one has."""
+        while item in self.loading.flight:
+            self._land()
+
+    def _land_all(self, stop: Stop) -> None:
+        """Let imports end that are on their way when the sending stops, where they can be asked for."""
+        while len(self.loading.flight) and stop.code not in (StopCode.INTERRUPTED, StopCode.AWAY):
+            try:
+                self._land()
+            except StoppedError as error:
+                stop = error.stop
+
+    def _land(self) -> None:
+        """Poll until an import is final, and record what became of it."""
+        item, outcome = self.loading.flight.land()
+        row = item.row
         log_chunk(row, outcome)
         if outcome.state is ChunkState.CONFIRMED:
             chunk = self.parting.chunk_of(item)
@@ -341,7 +394,10 @@ class Loop:
         Raises StoppedError where the patience is over. In the middle of a run failed imports stay for later.
         """
         while any(self._settles(item) for item in self.pending):
-            if not self._sweep():
+            done = self._sweep()
+            if len(self.loading.flight):
+                self._land()
+            elif not done:
                 self._wait()
 
     def _settles(self, item: Item) -> bool:
@@ -390,6 +446,10 @@ class Loop:
             return
         self.loading.hooks.doubtful(item.keys)
         judge(self, item, Reason.AGAIN, unsendable=self.loading.job.target.action == "add")
+
+
+def _share(some: pl.Series, others: pl.Series) -> bool:
+    return bool(some.is_in(others.implode()).any())
 
 
 def with_last(items: Iterable[T]) -> Iterator[tuple[T, bool]]:

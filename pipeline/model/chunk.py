@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.model.columns import Lane
@@ -67,7 +68,7 @@ class Chunk:
     start: int = 0
     reason: Reason = Reason.CUT
 
-    @property
+    @cached_property
     def keys(self) -> pl.Series:
         """Return the distinct `_key`s by which its rows and others wait for each other; none where the job has no key."""
         keys = self.rows["_key"].unique()

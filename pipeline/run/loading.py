@@ -12,10 +12,11 @@ from pipeline.guards import Watch
 from pipeline.load.choice import HARM, Choice
 from pipeline.load.cut import Limits as ChunkLimits
 from pipeline.load.cut import Shape, cut
-from pipeline.load.imports import Clock, Imports
+from pipeline.load.flight import Clock, Flight
+from pipeline.load.imports import Imports
 from pipeline.load.load_report import LoadReport
 from pipeline.load.loop import Hooks, Loading, Loop
-from pipeline.load.pending import NO_KEYS
+from pipeline.load.pending import NO_KEYS, Item
 from pipeline.load.profiles.limits import Limits
 from pipeline.load.profiles.method import Past, Profiles
 from pipeline.load.readback import Terms
@@ -33,7 +34,7 @@ from pipeline.stage.late import Late, hashes
 from pipeline.stage.manifest import Manifest
 from pipeline.stage.parts import Parts
 from pipeline.stage.settle import Rules
-from pipeline.state.chunk_records import ChunkRow
+from pipeline.state.chunk_records import ChunkRow, parts_of_cuts
 
 # A chunk of the per-profile method takes three or more calls a row, so it is smaller than an import: progress shows by
 # chunks.
@@ -155,12 +156,12 @@ class Loader:
         """Return number, keys and set (`OPEN`) of the rows whose outcome can still change."""
         rows = self.context.ledger.chunks(self.id.run)
         cuts = {row.cut: row for row in rows if row.reason.is_cut}
-        parts = [row for row in rows if not row.reason.is_cut]
+        parts, apart_of = [row for row in rows if not row.reason.is_cut], parts_of_cuts(rows)
         found = [pl.DataFrame(schema=OPEN)]
         for chunk in self.chunks():
             row, frame = cuts.get(chunk.cut), chunk.rows.select(*OPEN)
             if row is not None and not row.state.final:
-                apart = self.parts.positions(one.ordinal for one in parts if one.cut == row.cut)
+                apart = self.parts.positions(apart_of.get(row.cut, ()))
                 frame = self._undecided(row, frame.filter(~pl.col("_seq").is_in(apart.implode())))
             if row is None or not row.state.final:
                 found.append(frame)
@@ -203,6 +204,7 @@ class Loader:
             parts=self.parts,
             register=context.register.of_run(run, job.job, self.rules.keys.profile),
             imports=imports,
+            flight=self._flight(),
             profiles=profiles,
             reader=Reader(client, self.terms, self.rules, job.load.max_settle_calls),
             waiting=context.waiting,
@@ -218,9 +220,12 @@ class Loader:
         )
 
     def _imports(self) -> Imports:
-        context = self.context
-        clock = Clock(context.target.client.server_now, context.stop.wait)
-        return Imports(context.target.client, self.id.job, self.id.run, context.target.database.id, clock)
+        target = self.context.target
+        return Imports(target.client, self.id.job, self.id.run, target.database.id)
+
+    def _flight(self) -> Flight[Item]:
+        client = self.context.target.client
+        return Flight(client, self.id.job.load.poll, Clock(client.server_now, self.context.stop.wait))
 
     def _log_method(self) -> None:
         if self.choice.method == "profiles":

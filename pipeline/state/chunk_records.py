@@ -6,7 +6,7 @@ chunks of their own do so in one transaction, so that every row is in one chunk 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime
@@ -130,6 +130,15 @@ class ChunkRow:
             "unknown", "unmatched",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
+
+
+def parts_of_cuts(rows: Iterable[ChunkRow]) -> dict[int, list[int]]:
+    """Return, by the number of each chunk that was cut, the ordinals of the chunks of their own that its rows went to."""
+    found: dict[int, list[int]] = {}
+    for row in rows:
+        if not row.reason.is_cut:
+            found.setdefault(row.cut, []).append(row.ordinal)
+    return found
 
 
 _PLACES = {"first": ("first_file", "first_line"), "last": ("last_file", "last_line")}

@@ -115,6 +115,11 @@ class RunRegister:
         for one in self.files:
             one.add(self.run, note, keys.filter(keys != 0))
 
+    def prolonged(self, ordinal: int, until: datetime) -> None:
+        """Note that the last request of a chunk may run longer."""
+        for one in self.files:
+            one.prolong(self.run, ordinal, _milliseconds(until))
+
     def final(self, ordinal: int) -> None:
         """Note that the requests of a chunk can run no more."""
         for one in self.files:

@@ -140,6 +140,11 @@ class RegisterFile:
             self._db.execute("UPDATE run SET sent = sent + 1 WHERE id = ?", (run,))
             self._db.execute("UPDATE about SET latest_ms = max(coalesce(latest_ms, 0), ?)", (note.sent,))
 
+    def prolong(self, run: str, ordinal: int, until: int) -> None:
+        """Record until when the last request of a chunk may run."""
+        last = "SELECT max(number) FROM note WHERE run = ? AND ordinal = ?"
+        self._db.execute(f"UPDATE note SET until_ms = ? WHERE number = ({last})", (until, run, ordinal))  # noqa: S608
+
     def final(self, run: str, ordinal: int) -> None:
         """Record that the requests of a chunk can run no more."""
         with self._db.transaction():

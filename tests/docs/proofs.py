@@ -159,10 +159,12 @@ PROOFS: dict[int, tuple[str, ...]] = {
         "validate/test_batch.py::TestLengths::test_a_row_that_is_too_big_is_a_reject",
     ),
     23: (
+        "sending/test_in_flight.py::test_any_order_of_rows_ends_as_one_import_would",
         "faults/test_never_older.py::test_a_row_behind_an_import_that_reads_back_equal_waits_until_it_cannot_run",
         "profiles/test_outcomes.py::test_what_the_api_refuses_fails_with_its_words_and_holds_nothing",
     ),
     24: (
+        "sending/test_in_flight.py::test_the_rebuild_goes_last_and_alone",
         "resume/test_resume.py::test_the_rebuild_is_not_done_where_the_last_import_did_not_end_confirmed",
         "journeys/test_ways.py::test_the_per_profile_way_loads_the_same_and_cannot_rebuild",
     ),
@@ -178,6 +180,7 @@ PROOFS: dict[int, tuple[str, ...]] = {
         "journeys/test_exit_codes.py::test_0_an_import_that_failed_is_sent_again_in_pieces",
         "profiles/test_polls.py::test_an_import_with_an_error_whose_counters_do_not_move_has_failed",
         "sending/test_late.py::test_a_refused_row_travels_last_the_next_night",
+        "sending/test_in_flight.py::test_a_failed_import_is_searched_while_others_are_on_their_way",
         "sending/test_late.py::test_all_rows_of_its_customer_travel_with_it_in_order",
         "resume/test_resume.py::test_a_hanging_import_is_settled_like_a_lost_one",
     ),

@@ -13,10 +13,11 @@ import polars as pl
 
 from pipeline.copernica import Call, Client, Database, Options, Outside
 from pipeline.load.cut import Limits, Shape, cut
-from pipeline.load.imports import Clock, Imports
+from pipeline.load.flight import Clock, Flight
+from pipeline.load.imports import Imports
 from pipeline.load.profiles import limits
 from pipeline.load.profiles.method import Past, Profiles, Tried
-from pipeline.model.chunk import ChunkState
+from pipeline.model.chunk import Chunk, ChunkState
 from pipeline.model.columns import Keys, Sets
 from pipeline.model.job import Job, Load, Poll, Target
 from pipeline.model.outcome import StoppedError
@@ -218,12 +219,17 @@ class Shop:
         lanes.add(settled)
         self.sandbox.settle()
         clock = Clock(self.client.server_now, lambda _: not self.sandbox.settle())
-        method = Imports(self.client, job_of(terms), "x", self.database.id, clock)
+        job = job_of(terms)
+        method, flight = (
+            Imports(self.client, job, "x", self.database.id),
+            Flight[Chunk](self.client, job.load.poll, clock),
+        )
         shape = Shape(sets_of(columns_of(rows)), keys_of(rows, terms))
         for chunk in cut(lanes, shape, Limits(10_000, 1 << 20)):
             import_id = method.send(chunk, rebuild=False)
             assert isinstance(import_id, int)
-            assert method.settle(import_id, chunk.rows.height, clock.now()).state is ChunkState.CONFIRMED
+            flight.add(chunk, import_id, chunk.rows.height, clock.now())
+            assert flight.land()[1].state is ChunkState.CONFIRMED
 
 
 def job_of(terms: Terms) -> Job:

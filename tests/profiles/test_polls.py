@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline.load.cut import Shape
-from pipeline.load.imports import COUNTERS_S, STILL_POLLS, STILL_S, Clock, Imports, waits
+from pipeline.load.flight import COUNTERS_S, STILL_POLLS, STILL_S, Clock, Flight, waits
+from pipeline.load.imports import Imports
 from pipeline.model.chunk import ChunkState
 from pipeline.model.columns import Lane
 from pipeline.model.job import Poll
@@ -47,12 +48,17 @@ def send(shop: Shop, poll: Poll, *faults: dict[str, Any]) -> tuple[Outcome, Wait
     time, terms = Waiting(shop.sandbox), Terms(key_fields=("CustomerID",))
     job = job_of(terms)
     job = job.model_copy(update={"load": job.load.model_copy(update={"poll": poll})})
-    imports = Imports(shop.client, job, "job-1", shop.database.id, Clock(time.now, time.wait))
+    imports = Imports(shop.client, job, "job-1", shop.database.id)
     rows = together(ROWS, terms)
     chunk = Shape(sets_of(columns_of(ROWS)), keys_of(ROWS, terms)).chunk(Lane(0, 0), rows)
     import_id = imports.send(chunk, rebuild=False)
     assert isinstance(import_id, int)
-    return imports.settle(import_id, rows.height, START), time
+    flight = Flight[str](shop.client, poll, Clock(time.now, time.wait))
+    flight.add("chunk", import_id, rows.height, START)
+    assert list(flight) == ["chunk"]
+    found = flight.land()[1]
+    assert len(flight) == 0
+    return found, time
 
 
 @pytest.mark.parametrize(("every_s", "ends_s"), [(90.0, STILL_POLLS * 90), (30.0, STILL_S)])

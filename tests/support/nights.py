@@ -20,11 +20,13 @@ from tests.support.shop import Shop
 
 # How far the clock leaps at once.
 LEAP_S = 900.0
-# Polls of one import in a row after which it is waited for.
+# Polls in a row after which their imports are waited for.
 POLLS = 12
 # How a run ends that has taken nothing of its dump, which has to be brought again.
 NOT_TAKEN = ("refused", "interrupted")
 CRASH = [sys.executable, "-m", "tests.resume.crash"]
+# Between two steps of a clock that flows.
+FLOW_S = 0.01
 
 
 @contextmanager
@@ -35,8 +37,9 @@ def leaping(sandbox: Sandbox, leap_s: float = LEAP_S) -> Iterator[None]:
     def leap() -> None:
         while not stop.wait(0.02):
             last = [one["path"] for one in sandbox.journal()[-POLLS:]]
+            polls = len(last) == POLLS and all("/import/" in path for path in last)
             waits = len(last) > 1 and all(path.endswith("/identity") for path in last[-2:])
-            if waits or (len(last) == POLLS and len(set(last)) == 1 and "/import/" in last[0]):
+            if waits or polls:
                 sandbox.advance(leap_s)
 
     thread = threading.Thread(target=leap, daemon=True)
@@ -101,3 +104,21 @@ def was_taken(before: dict[str, Any] | None, after: dict[str, Any] | None) -> bo
 def open_runs(shop: Shop) -> list[str]:
     """List the runs that are open."""
     return [run["run"] for run in shop.ask("runs").document["runs"] if run["open"]]
+
+
+@contextmanager
+def flowing(sandbox: Sandbox, times: float = 100.0) -> Iterator[None]:
+    """Let the virtual clock run so many times as fast as the real one."""
+    stop = threading.Event()
+
+    def flow() -> None:
+        while not stop.wait(FLOW_S):
+            sandbox.advance(FLOW_S * times)
+
+    thread = threading.Thread(target=flow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
