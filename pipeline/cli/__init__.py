@@ -8,7 +8,6 @@ from importlib import import_module
 import click
 
 from pipeline import __version__
-from pipeline.errors import JobError, Problem
 
 # Name and one line for the help. The module of each is `pipeline.cli.NAME`, its command is called `command`.
 COMMANDS = {
@@ -22,6 +21,7 @@ COMMANDS = {
     "apply": "Send what was planned, once.",
     "resume": "Finish an open run.",
     "close": "End an open run by decision.",
+    "undo": "Bring back what the target held before a run.",
     "replay": "Run the mended rejects, failed or open rows of a run.",
     "runs": "List the runs of a job, or of a state folder.",
     "status": "Show where a run stands.",
@@ -29,11 +29,6 @@ COMMANDS = {
     "report": "Write the HTML report of a run, or an index of all.",
     "prune": "Delete what past runs have left when its time has come.",
     "sandbox": "Serve a local Copernica to try things on.",
-}
-
-# Commands that the pipeline cannot do yet, with what to do instead.
-NOT_YET = {
-    "undo": "mend the dump and run it again; `copernica-import explain JOB KEY` shows what was sent for a customer"
 }
 
 
@@ -45,9 +40,7 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Import a command; raises JobError for one that is not built yet."""
-        if cmd_name in NOT_YET:
-            raise JobError(Problem(f"{cmd_name} is not built yet", "copernica-import", NOT_YET[cmd_name]))
+        """Import a command."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"pipeline.cli.{cmd_name}").command

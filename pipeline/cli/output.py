@@ -49,13 +49,23 @@ def answer(document: dict[str, Any], text: str, *, as_json: bool) -> int:
     return _document_or(text, document, int(Exit.OK), as_json=as_json)
 
 
-def refuse(problems: Sequence[Problem], exit_code: int, *, as_json: bool, line: str = "") -> int:
-    """Write why a command does nothing (more), and return its exit code; with `line` (of a quiet command) that first."""
+def refuse(
+    problems: Sequence[Problem],
+    exit_code: int,
+    *,
+    as_json: bool,
+    line: str = "",
+    more: Mapping[str, Any] | None = None,
+) -> int:
+    """Write why a command does nothing (more), and return its exit code; with `line` (of a quiet command) that first.
+
+    The document has `more` besides.
+    """
     if line:
         _complain_briefly(line, problems)
     else:
         _complain(problems)
-    document = {"status": "refused", "exit_code": int(exit_code), "errors": errors_of(tuple(problems))}
+    document = {"status": "refused", "exit_code": int(exit_code), "errors": errors_of(tuple(problems)), **(more or {})}
     return _document_or("", document, int(exit_code), as_json=as_json)
 
 

@@ -15,7 +15,6 @@ from pipeline.model.job import ColumnTarget, Job, Source, format_of
 
 # Keys that the pipeline cannot honour yet, with what to write instead.
 NOT_YET: tuple[tuple[KeyPath, Callable[[Any], bool], str], ...] = (
-    (("load", "before"), lambda value: value is not False, "leave it at false"),
     (("engine", "processes"), lambda value: value != 1, "leave it at 1"),
     (("engine", "dask"), lambda value: value is not None, "leave it out"),
 )

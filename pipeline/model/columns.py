@@ -76,21 +76,27 @@ class Sets:
     """Return meaning to the bits of `_set`: first one bit per collection, then one per interest column (data rules 17, 18).
 
     A set bit means that the row carries the collection, or that its interest is known. `columns_of` returns the target
-    columns that rows of a set are sent with, in the one column order of the run.
+    columns that rows of a set are sent with, in the one column order of the run. `optional` columns have a bit of their own,
+    too: rows without it leave them alone, and null in one is no empty value (undo).
     """
 
     columns: tuple[str, ...]
     collections: tuple[str, ...]
     interests: tuple[str, ...] = field(default=())
+    optional: tuple[str, ...] = field(default=())
 
     def bit(self, name: str) -> int:
-        """Return the bit of a collection, or of an interest column such as `interest.news`."""
-        return 1 << (*self.collections, *self.interests).index(name)
+        """Return the bit of a collection, of an interest column such as `interest.news`, or of an optional column."""
+        return 1 << self._bits.index(name)
+
+    @property
+    def _bits(self) -> tuple[str, ...]:
+        return (*self.collections, *self.interests, *self.optional)
 
     @property
     def all(self) -> int:
         """Return the set that carries everything."""
-        return (1 << len(self.collections) + len(self.interests)) - 1
+        return (1 << len(self._bits)) - 1
 
     def columns_of(self, carried: int) -> tuple[str, ...]:
         """List the columns that rows with this `_set` are sent with."""
@@ -102,6 +108,8 @@ class Sets:
 
     def _sends(self, column: str, carried: int) -> bool:
         head, dot, _ = column.partition(".")
+        if column in self.optional and not carried & self.bit(column):
+            return False
         if not dot:
             return True
         return bool(carried & self.bit(column if head == "interest" else head))

@@ -74,6 +74,7 @@ class Summary:
     what to do next. `gone` and `drifted` are None where nobody looked for such keys. `chunks` counts chunks by state;
     `total` is all of them. `forced` names guards. `way` is imports or profiles, None where nothing was to be sent,
     `way_reason` why it was taken (data rule 25). `seconds` is wall time. `replay_of` names the run whose rows this one took.
+    `undo` has what an undo does and leaves, and the run that it undoes.
     """
 
     run: str | None
@@ -103,6 +104,7 @@ class Summary:
     go_on: str = ""
     replay_of: str | None = None
     plan: Mapping[str, Any] | None = None
+    undo: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of `--json` and `run.json`; a refused run has the keys of a refusal too."""
@@ -135,6 +137,8 @@ class Summary:
         }
         if self.plan is not None:
             document["plan"] = dict(self.plan)
+        if self.undo is not None:
+            document["undo"] = dict(self.undo)
         if self.replay_of is not None:
             document["replay_of"] = self.replay_of
         if self.status == "refused":

@@ -34,6 +34,7 @@ from pipeline.stage.late import Late, hashes
 from pipeline.stage.manifest import Manifest
 from pipeline.stage.parts import Parts
 from pipeline.stage.settle import Rules
+from pipeline.state.before import Before
 from pipeline.state.chunk_records import ChunkRow, parts_of_cuts
 
 # A chunk of the per-profile method takes three or more calls a row, so it is smaller than an import: progress shows by
@@ -64,6 +65,13 @@ class Loader:
     def __post_init__(self) -> None:
         self.choice = self.id.choice
         self.hooks = Hooks(doubtful=self._doubt)
+        if self.id.job.load.before:
+            self.hooks = replace(self.hooks, before=self._keep_sent)
+
+    def _keep_sent(self, chunk: Chunk) -> None:
+        """Keep what is about to be sent beside the values from before, so that undo knows the run's own values."""
+        sent = chunk.rows.select("_seq", "_key", "_set", *self.manifest.sets.columns)
+        Before(self.id.folder.path).put(f"sent-{chunk.ordinal:06d}", sent)
 
     def _doubt(self, keys: pl.Series) -> None:
         self.doubtful = pl.concat([self.doubtful, keys])

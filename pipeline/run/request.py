@@ -108,3 +108,14 @@ class CloseRequest:
 
     run: str
     state_dir: Path
+
+
+@dataclass(frozen=True)
+class UndoRequest:
+    """Bring back what was before `run`; with `yes` without a question."""
+
+    run: str
+    yes: bool
+    forced: frozenset[str]
+    state_dir: Path
+    wait_s: float | None = None

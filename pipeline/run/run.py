@@ -79,9 +79,14 @@ def run_with_plan(
 
 def begin(request: RunRequest, ledger: Ledger) -> RunFolder:
     """Put the run and its job into the ledger before anything is read, so that every attempt is in the history."""
-    job, now = request.job, datetime.now(UTC)
-    prune(ledger, job.job, job.state, now)
-    folder = RunFolder.new(request.state_dir, job.job, now)
+    prune(ledger, request.job.job, request.job.state, datetime.now(UTC))
+    return enter(request, ledger)
+
+
+def enter(request: RunRequest, ledger: Ledger) -> RunFolder:
+    """Make the folder of a run, and record the run with its job."""
+    job = request.job
+    folder = RunFolder.new(request.state_dir, job.job, datetime.now(UTC))
     keep_log(folder.log_path, folder.run)
     folder.place_staged(job.staged_dir)
     copy = json.dumps(

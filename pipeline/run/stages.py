@@ -52,6 +52,8 @@ from pipeline.run.prepare import PreparedJob
 from pipeline.run.result import Tally
 from pipeline.run.set_aside import SetAsideFiles
 from pipeline.run.summarise import summarise
+from pipeline.run.undo.before import keep_before
+from pipeline.run.undo.later import note_what_stays
 from pipeline.stage.changes import Changes
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
@@ -155,6 +157,7 @@ class Stages:
             return
         changes = self._changes(self.manifest.sets)
         self.manifest = compared(changes, self.context.target, self.id, self.manifest)
+        note_what_stays(self.context.ledger, self.id, self.manifest)
         self._narrowed(self.manifest)
         self.tally.load = LoadReport(self.tally.to_send)
 
@@ -274,6 +277,7 @@ class Stages:
         """Send what is staged, in chunks, or only settle what is on its way."""
         self.loader, changes = loader, self._changes(loader.manifest.sets)
         if sends:
+            keep_before(self.context, self.id, loader.manifest)
             changes.drop()
         self.tally.load = replace(loader.load(older=older, sends=sends, closes=closes), accepted=self.tally.to_send)
         changes.confirm(self._unconfirmed(loader), loader.doubtful)

@@ -13,6 +13,7 @@ from pipeline.model.job import Job
 from pipeline.model.outcome import StopCode
 from pipeline.report.summary import FileCount, Status, Summary, Verify, counted
 from pipeline.run.result import Tally
+from pipeline.run.undo.record import after_undo, read_undo
 from pipeline.state.advice import command, job_command
 from pipeline.state.chunk_records import ChunkRow
 
@@ -54,6 +55,7 @@ def summarise(stages: Stages, seconds: float) -> Summary:
         go_on=go_on(stages),
         replay_of=stages.id.replay_of,
         plan=None if tally.plan is None else tally.plan.counts,
+        undo=read_undo(stages.id.folder),
     )
 
 
@@ -181,6 +183,9 @@ def go_on(stages: Stages) -> str:
         return f"The run is open: the next run of the job deals with it; to finish it now: {finish}"
     if tally.aside:
         return "The run is closed. " + "; ".join(_of_file(name, count, stages) for name, count in tally.aside.items())
+    undo = read_undo(stages.id.folder)
+    if code is Exit.OK and undo is not None:
+        return after_undo(undo)
     if code is Exit.OK and tally.skipped_files and not tally.intake.facts:
         return f"Nothing is new: all {len(tally.skipped_files)} files were confirmed by earlier runs; nothing was sent."
     if code is Exit.OK and (tally.intake.malformed or tally.intake.rejected):

@@ -5,7 +5,7 @@ Hashes of keys, never keys: a small file per some hundred thousand rows, in `run
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ _BUFFERED_KEYS = 1_000_000
 # The keys of a dump that was compared with what was confirmed, most of which were not sent.
 _UNCHANGED = "compared"
 # Hashes are the same in every process of one version of polars; this one, in a file's name, shows a file of another.
-_PROBE = hashed([pl.Series(["probe"])])[0]
+PROBE = hashed([pl.Series(["probe"])])[0]
 
 
 class KeyIndex:
@@ -62,7 +62,7 @@ class KeyIndex:
 
     def _write_unchanged(self, keys: pl.Series, number: int) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        write_rows(keys.sort().to_frame(), self._folder / f"{_UNCHANGED}-{number:06d}-{_PROBE}.arrow")
+        write_rows(keys.sort().to_frame(), self._folder / f"{_UNCHANGED}-{number:06d}-{PROBE}.arrow")
 
     def _add(self, chunk: Chunk) -> None:
         if chunk.cut in self._noted:
@@ -78,9 +78,27 @@ class KeyIndex:
         if self._rows:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             number = 1 + max((int(path.name[:6]) for path in self._folder.glob("[0-9]*.arrow")), default=-1)
-            write_rows(pl.concat(self._buffer).sort("_key"), self._folder / f"{number:06d}-{_PROBE}.arrow")
+            write_rows(pl.concat(self._buffer).sort("_key"), self._folder / f"{number:06d}-{PROBE}.arrow")
             self._buffer.clear()
             self._rows = 0
+
+
+def keys_since(run_folder: Path, cuts: Collection[int], wanted: pl.Series) -> pl.Series | None:
+    """Return those of the `wanted` keys that a run has sent in the chunks `cuts`, or found unchanged.
+
+    None where that is not known any more: its index was deleted, or is of another version of the hash.
+    """
+    folder = run_folder / FOLDER
+    sent, compared = (sorted(folder.glob(f"{kind}-*.arrow")) for kind in ("[0-9]*", _UNCHANGED))
+    readable = all(path.stem.endswith(f"-{PROBE}") and _is_whole(path) for path in (*sent, *compared))
+    if not readable or (cuts and not sent):
+        return None
+    found = [wanted.clear()]
+    for path in (*sent, *compared):
+        rows = pl.read_ipc(path, columns=["_key"] if path in compared else ["_key", "_chunk"])
+        own = rows["_key"] if path in compared else rows.filter(rows["_chunk"].is_in(list(cuts)))["_key"]
+        found.append(own.filter(own.is_in(wanted.implode())).unique())
+    return pl.concat(found).unique()
 
 
 def _noted(folder: Path) -> set[int]:
@@ -120,7 +138,7 @@ def _found(
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield the run and some columns of each row that a kind of index has of a key."""
     wanted = hashed([fold(pl.Series([text])) for text in key])[0]
-    pattern = f"{kind}-*{_PROBE}.arrow" if kind == _UNCHANGED else f"{kind}-{_PROBE}.arrow"
+    pattern = f"{kind}-*{PROBE}.arrow" if kind == _UNCHANGED else f"{kind}-{PROBE}.arrow"
     files = ((path, run) for run, folder in run_folders.items() for path in (folder / FOLDER).glob(pattern))
     paths = {str(path): run for path, run in files if _is_whole(path)}
     if paths:

@@ -87,5 +87,12 @@ class Partitions:
             for path in paths:
                 path.unlink()
 
+    def again(self) -> Iterator[pl.DataFrame]:
+        """Yield each partition that has rows as one frame, and leave it there."""
+        self.flush()
+        for number, segments in enumerate(self._segments):
+            if segments:
+                yield pl.concat([pl.read_ipc_stream(self._path(number, at)) for at in range(segments)])
+
     def _path(self, number: int, segment: int) -> Path:
         return self._folder / f"{number:04d}-{segment:06d}.arrow"

@@ -129,7 +129,16 @@ def _of_one(rows: Sequence[dict[str, Any]], rules: Rules, only: Mapping[str, tup
                 left[name, key] = _folded((left.get((name, key), {}), columns), rules)
     made_by = rows[:1] if rules.first_stands else rows
     profile = _folded(({name: row[name] for name in rules.profile_columns} for row in made_by), rules)
-    return Expectation(profile, tuple((name, columns) for (name, _), columns in left.items()))
+    subprofiles = tuple((name, _sent(columns, rules)) for (name, _), columns in left.items())
+    return Expectation(_sent(profile, rules), subprofiles)
+
+
+def _sent(cells: dict[str, str | None], rules: Rules) -> dict[str, str | None]:
+    """Leave out optional columns that the rows leave alone."""
+    optional = rules.sets.optional
+    return (
+        {name: text for name, text in cells.items() if text is not None or name not in optional} if optional else cells
+    )
 
 
 def _folded(rows: Iterable[Mapping[str, str | None]], rules: Rules) -> dict[str, str | None]:

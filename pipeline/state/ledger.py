@@ -30,6 +30,7 @@ from pipeline.state.refused import TABLES as REFUSED_TABLES
 from pipeline.state.refused import Refused
 from pipeline.state.row_records import DELETES, ROW, RowRecords
 from pipeline.state.row_records import TABLES as OPERATION_TABLES
+from pipeline.state.undone import NOT_UNDONE, TABLE, note_undo, undoes, undone_by
 
 SCHEMA_VERSION = 4
 
@@ -192,6 +193,7 @@ class Ledger:
                 for statement in steps[version].split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            self._db.execute(TABLE)
         if version not in (*steps, SCHEMA_VERSION):
             self.close()
             raise JobError(
@@ -249,6 +251,18 @@ class Ledger:
     def applied(self, run: str) -> None:
         """Record that a plan is being applied: from now on it is a run like any other."""
         self._move(run, (RunState.PLANNED,), "be applied", state=RunState.RUNNING, ended_at=None)
+
+    def undo(self, run: str, undo: str) -> None:
+        """Record that `undo` is about to bring back what was before `run`, which counts as confirmed no more."""
+        note_undo(self._db, run, undo)
+
+    def undone_by(self, run: str) -> str | None:
+        """Return the newest run that undoes a run, None where none does."""
+        return undone_by(self._db, run)
+
+    def undoes(self, undo: str) -> str | None:
+        """Return the run that a run undoes, None where it is no undo."""
+        return undoes(self._db, undo)
 
     def end_killed(self, job: str) -> None:
         """Record that runs of a job, whose lock is held, that were killed before all their rows were staged have ended."""
@@ -350,9 +364,9 @@ class Ledger:
         """Delete a run and all that is recorded of it, but for the contents that it has confirmed (`only_new`)."""
         with self._db.transaction():
             self._db.execute(
-                "INSERT OR REPLACE INTO confirmed_content SELECT run.job, file.sha256, run.id FROM run JOIN file"
+                "INSERT OR REPLACE INTO confirmed_content SELECT run.job, file.sha256, run.id FROM run JOIN file"  # noqa: S608
                 " ON file.run = run.id WHERE run.id = ? AND run.state = 'done' AND run.limit_rows IS NULL"
-                " AND file.sha256 IS NOT NULL",
+                f" AND file.sha256 IS NOT NULL AND {NOT_UNDONE}",
                 (run,),
             )
             for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
@@ -376,12 +390,12 @@ class Ledger:
     def loaded(self, job: str, sha256: str, *, confirmed: bool) -> str | None:
         """Return the newest run of a job that has sent a file of this content, or has confirmed all of it (`confirmed`).
 
-        A run with a limit never counts as confirmed (data rule 35).
+        A run with a limit never counts as confirmed (data rule 35), nor does one that was undone count at all.
         """
         whole = "AND run.state = 'done' AND run.limit_rows IS NULL" if confirmed else ""
         found = self._db.execute(
             f"SELECT run.id FROM run JOIN file ON file.run = run.id WHERE run.job = ? AND file.sha256 = ? {whole}"  # noqa: S608
-            " ORDER BY run.number DESC",
+            f" AND {NOT_UNDONE} ORDER BY run.number DESC",
             (job, sha256),
         ).fetchall()
         if confirmed and not found:  # the run itself may have been forgotten

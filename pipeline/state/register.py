@@ -73,6 +73,11 @@ class Register:
         """Return the notes of one run; `key_fields` are the profile's, in the order in which `_key` hashes them."""
         return RunRegister(self._files, run, job, tuple(key_fields))
 
+    def unload(self, run: str) -> None:
+        """Forget which contents a run has sent: it was undone, and they may be sent again."""
+        for one in self._files:
+            one.unload(run)
+
     def latest(self) -> datetime | None:
         """Return the latest time that any run has noted: clocks that were set back do not go behind it (data rule 28)."""
         return _time(max((at for one in self._files if (at := one.latest()) is not None), default=None))

@@ -237,6 +237,10 @@ class RegisterFile:
         ).fetchone()
         return None if found is None else str(found[0])
 
+    def unload(self, run: str) -> None:
+        """Forget which contents a run has sent: it was undone."""
+        self._db.execute("DELETE FROM content WHERE run = ?", (run,))
+
     def latest(self) -> int | None:
         """Return the latest time of any request, also of those that are forgotten."""
         found = self._db.execute("SELECT latest_ms FROM about").fetchone()[0]

@@ -57,31 +57,44 @@ def compare_staged(
     every row makes a record.
     """
     before = client.calls
-    keys = _keys(lanes, terms)
     total = sum(lanes.sizes().values())
     if terms.action == "add" or not terms.keys.profile or not total:
         found = _all_new(lanes, terms, sink)
         found.calls = client.calls - before
         return found
+    live, method = read_live(client, database, terms, lanes, folder / "live")
+    ours = Partitions(folder / "ours", live.count)
+    for rows in lanes.partitions((*terms.sets.columns, "_seq", "_key", "_set")):
+        ours.add(rows)
+    found = Comparison(method, client.calls - before)
+    found.unread.update(live.unread.values())
+    unread = pl.Series(list(live.unread), dtype=pl.UInt64)
+    _compare_all(found, ours, live, unread, folder / "states", sink)
+    return found
+
+
+def read_live(
+    client: Client, database: Database, terms: PlanTerms, lanes: Lanes, folder: Path
+) -> tuple[LiveRecords, str]:
+    """Read the target's records of the keys in `lanes`, by lookups or pages, whichever needs fewer calls; says which.
+
+    A job without a profile key reads nothing.
+    """
+    keys, total = _keys(lanes, terms), sum(lanes.sizes().values())
+    if not keys.len():
+        return LiveRecords(terms, folder, 1), "none"
     profiles, subprofiles = count_records(client, database, terms)
     sizes = Sizes(keys.len(), dict.fromkeys(subprofiles, 0), profiles, subprofiles, client.page_rows)
     pages = sizes.calls_by_pages <= sizes.calls_by_lookups
     count = min(_MOST_PARTITIONS, 1 + (total + (profiles if pages else keys.len())) // _ROWS_AT_ONCE)
-    ours = Partitions(folder / "ours", count)
-    for rows in lanes.partitions((*terms.sets.columns, "_seq", "_key", "_set")):
-        ours.add(rows)
-    live = LiveRecords(terms, folder / "live", count)
+    live = LiveRecords(terms, folder, count)
     if not profiles:
         pages = True  # nothing is there to be read
     elif pages:
         read_pages(client, database, live, keys)
     else:
         read_lookups(client, database, live, _key_texts(lanes, terms))
-    found = Comparison("pages" if pages else "lookups", client.calls - before)
-    found.unread.update(live.unread.values())
-    unread = pl.Series(list(live.unread), dtype=pl.UInt64)
-    _compare_all(found, ours, live, unread, folder / "states", sink)
-    return found
+    return live, "pages" if pages else "lookups"
 
 
 def _compare_all(

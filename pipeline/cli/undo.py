@@ -1,0 +1,72 @@
+"""The command `undo` (wiring)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli import options
+from pipeline.cli.output import refuse, show, tell, warn
+from pipeline.errors import Exit, Problem
+from pipeline.run.request import UndoRequest
+
+if TYPE_CHECKING:
+    from pipeline.run.undo.look import Found
+    from pipeline.state.ledger import RunRow
+
+
+@click.command("undo")
+@click.argument("run")
+@click.option("--yes", is_flag=True, help="Bring the values back without a question.")
+@options.force
+@options.wait
+@options.state_dir_alone
+@options.quiet
+@options.log
+@options.as_json
+def command(
+    run: str,
+    yes: bool,
+    forced: tuple[str, ...],
+    wait_s: float | None,
+    state_dir: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Bring back what the target held before RUN, which must have kept it (load.before: true).
+
+    Shows first what would come back and what is left alone: values that somebody has changed since, and keys of later runs.
+    Without --yes nothing is sent but after a question on a terminal.
+    """
+    from pipeline.report.progress import Reporter
+    from pipeline.run.undo.screens import screen
+    from pipeline.run.undo.undo import Person, undo
+    from pipeline.state.advice import command as advice
+
+    folder = options.state_folder(state_dir)
+    asks = not yes and not as_json and sys.stdin.isatty()
+
+    def shows(row: RunRow, found: Found) -> None:
+        if not as_json and not (quiet and yes):
+            click.echo(screen(row, found), nl=False)
+
+    def agrees(found: Found) -> bool:
+        return asks and click.confirm(f"Restore {found.rows:,} records?", err=True)
+
+    request = UndoRequest(run, yes, frozenset(forced), folder, wait_s)
+    ended = undo(request, Reporter(quiet=quiet), Person(shows, agrees, warn))
+    if ended.summary is not None:
+        return show(ended.summary, as_json=as_json, quiet=quiet)
+    found = {} if ended.found is None else ended.found.counts()
+    document = {"run": None, "status": "done", "exit_code": 0, "undo": {"run": ended.row.id, **found}}
+    if ended.nothing:
+        text = "" if quiet else f"{ended.row.id}: nothing is left to be undone\n"
+        return tell(document, text, as_json=as_json)
+    if asks:
+        return tell(document | {"status": "planned"}, "Nothing was sent.\n", as_json=as_json)
+    do = f"to do it: {advice('undo', ended.row.id, '--yes', state_dir=folder)}"
+    problem = Problem("nothing was sent: undo asks on a terminal, or takes --yes", f"run {ended.row.id}", do)
+    return refuse([problem], Exit.USAGE, as_json=as_json, more={"undo": document["undo"]})

@@ -1,0 +1,75 @@
+"""Write what an undo does and leaves to files: changes, conflicts, records that were made and taken (edge: files).
+
+undo.csv and conflicts.csv are for people; created.csv has keys, an input of a job that deletes; deleted.csv has values.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import polars as pl
+
+from pipeline.model.formulas import defused
+from pipeline.run.plan.differ import PROFILE
+from pipeline.run.plan.terms import PlanTerms
+from pipeline.run.undo.judge import Judged
+from pipeline.state.files import open_private, part_of
+
+BACK = ("record", "key", "id", "field", "now", "before")
+LEFT = (*BACK, "why")
+
+
+class Lists:
+    """The lists of one undo; those that have a row appear in `folder` when the block ends well."""
+
+    def __init__(self, folder: Path, terms: PlanTerms) -> None:
+        self._folder, self._terms = folder, terms
+        self._files: dict[Path, BinaryIO] = {}
+
+    def __enter__(self) -> Lists:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for path, file in self._files.items():
+            file.close()
+            if kind is None:
+                part_of(path).replace(path)
+            else:
+                part_of(path).unlink(missing_ok=True)
+
+    def add(self, judged: Judged) -> None:
+        """Append what was judged of some records."""
+        for changes in judged.changes:
+            self._write("undo.csv", defused(changes.filter(pl.col("why").is_null()).select(BACK)))
+            self._write("conflicts.csv", defused(changes.filter(pl.col("why").is_not_null()).select(LEFT)))
+        for level, rows in judged.created.items():
+            self._write(named("created", level), rows.select(*self._keys(level)))
+        for level, rows in judged.deleted.items():
+            columns = self._terms.profile_columns if level == PROFILE else self._terms.columns_of(level)
+            owner = () if level == PROFILE else self._terms.keys.profile
+            self._write(named("deleted", level), rows.select(*owner, *columns))
+
+    def _keys(self, level: str) -> Sequence[str]:
+        own = () if level == PROFILE else self._terms.keys.collections.get(level, ())
+        return (*self._terms.keys.profile, *own)
+
+    def _write(self, name: str, rows: pl.DataFrame) -> None:
+        if rows.is_empty():
+            return
+        path = self._folder / name
+        file = self._files.get(path)
+        header = file is None
+        if file is None:
+            file = self._files[path] = open_private(part_of(path))
+        text = io.StringIO()
+        rows.write_csv(text, include_header=header)
+        file.write(text.getvalue().encode())
+
+
+def named(kind: str, level: str) -> str:
+    """Return the name of the list of profiles, or of the subprofiles of a collection: a job takes one kind of records."""
+    return f"{kind}.csv" if level == PROFILE else f"{kind}-{level}.csv"
