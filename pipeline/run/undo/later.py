@@ -58,6 +58,9 @@ def _later_runs(ledger: Ledger, undone: RunRow, first: str) -> Iterator[tuple[Ru
             continue
         if ledger.undone_by(row.id) is not None or ledger.undoes(row.id) is not None:
             continue
-        cuts = sorted({one.cut for one in ledger.chunks(row.id) if one.sending_at and one.sending_at >= first})
-        if cuts or row.started_at >= undone.started_at:
-            yield row, cuts
+        if row.ended_at is not None and row.ended_at < undone.started_at:
+            continue
+        # The API host's time is exact to a second: it decides only between runs that were open together.
+        since = "" if row.started_at >= undone.started_at else first
+        cuts = sorted({one.cut for one in ledger.chunks(row.id) if one.sending_at and one.sending_at >= since})
+        yield row, cuts
