@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli import options
-from pipeline.cli.output import refuse, show, tell, warn
+from pipeline.cli.output import answer, refuse, show, warn
 from pipeline.errors import Exit, Problem
 from pipeline.run.request import UndoRequest
 
@@ -64,9 +64,9 @@ def command(
     document = {"run": None, "status": "done", "exit_code": 0, "undo": {"run": ended.row.id, **found}}
     if ended.nothing:
         text = "" if quiet else f"{ended.row.id}: nothing is left to be undone\n"
-        return tell(document, text, as_json=as_json)
+        return answer(document, text, as_json=as_json)
     if asks:
-        return tell(document | {"status": "planned"}, "Nothing was sent.\n", as_json=as_json)
+        return answer(document | {"status": "planned"}, "Nothing was sent.\n", as_json=as_json)
     do = f"to do it: {advice('undo', ended.row.id, '--yes', state_dir=folder)}"
     problem = Problem("nothing was sent: undo asks on a terminal, or takes --yes", f"run {ended.row.id}", do)
     return refuse([problem], Exit.USAGE, as_json=as_json, more={"undo": document["undo"]})

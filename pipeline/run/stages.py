@@ -53,7 +53,6 @@ from pipeline.run.result import Tally
 from pipeline.run.set_aside import SetAsideFiles
 from pipeline.run.summarise import summarise
 from pipeline.run.undo.before import keep_before
-from pipeline.run.undo.later import note_what_stays
 from pipeline.stage.changes import Changes
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
@@ -157,7 +156,6 @@ class Stages:
             return
         changes = self._changes(self.manifest.sets)
         self.manifest = compared(changes, self.context.target, self.id, self.manifest)
-        note_what_stays(self.context.ledger, self.id, self.manifest)
         self._narrowed(self.manifest)
         self.tally.load = LoadReport(self.tally.to_send)
 

@@ -193,7 +193,8 @@ class Ledger:
                 for statement in steps[version].split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            self._db.execute(TABLE)
+            if version in (*steps, SCHEMA_VERSION):
+                self._db.execute(TABLE)
         if version not in (*steps, SCHEMA_VERSION):
             self.close()
             raise JobError(

@@ -54,12 +54,6 @@ def test_the_package_runs_as_a_module_and_hands_its_exit_code_on():
     assert help_of.returncode == 0
 
 
-def test_a_command_that_is_not_built_yet_says_so():
-    """No run was undone, and the refusal is no wrong word."""
-    done = program("-m", "pipeline", "undo", "some-run", "--yes", "--json")
-    assert (done.returncode, json.loads(done.stdout)["errors"][0]["what"]) == (3, "undo is not built yet")
-
-
 def test_a_reader_that_goes_away_makes_no_noise(tmp_path):
     """`| head` ends quietly and the exit code stays that of the command."""
     code = (

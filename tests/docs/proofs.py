@@ -280,6 +280,17 @@ PROOFS: dict[int, tuple[str, ...]] = {
         "changed/test_gone.py::test_a_key_that_two_dumps_miss_is_gone",
         "changed/test_gone.py::test_a_dump_that_is_not_whole_shows_nothing",
     ),
+    45: (
+        "undo/test_actions.py::test_values_before_equal_values_after",
+        "undo/test_actions.py::test_what_was_made_is_listed_and_can_be_deleted",
+        "undo/test_actions.py::test_deleted_profiles_are_listed_with_their_values",
+        "undo/test_conflicts.py::test_an_edit_in_between_survives_and_is_listed",
+        "undo/test_conflicts.py::test_a_later_run_in_between_survives_and_is_listed",
+        "undo/test_again.py::test_an_undone_run_can_be_run_again",
+        "undo/test_faults.py::test_a_chunk_that_failed_halfway",
+        "undo/test_faults.py::test_killed_runs_keep_the_values_from_before",
+        "undo/test_refused.py::test_what_was_kept_is_torn",
+    ),
     46: (
         "first/test_plan.py::test_an_empty_database_gets_everything",
         "first/test_plan.py::test_each_field_that_changes_is_listed_with_old_and_new",

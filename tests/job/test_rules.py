@@ -11,7 +11,6 @@ from pipeline.model.job import Limit
 from tests.support.job import SMALLEST
 
 NOT_YET_SAID = {
-    "load.before": "true",
     "engine.processes": "2",
     "engine.dask": "tcp://scheduler:8786",
 }
@@ -37,7 +36,7 @@ def test_what_is_not_built_yet_is_refused_with_a_clear_word(problems, key, value
         ("target.api", "v1", "v1"),
         ("load.mode", "profiles", "profiles"),
         ("load.in_flight", "4", 4),
-        ("load.before", "false", False),
+        ("load.before", "true", True),
         ("engine.processes", "1", 1),
         ("engine.dask", "null", None),
         ("guards.min_share_of_last", "80%", 0.8),

@@ -4,40 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.command import Ran
 from tests.support.shop import SCHEMA, Shop
+from tests.undo.shop import ALL, BEFORE, HEADER, THEN, WHOLE, filled, made_since, undone
 
-BEFORE = ("load.before=true", "guards.max_rejects=10")
-HEADER = "Nr,City,Points,interest.news,Order.No,Order.Total"
-ALL = ("schema=schema.py:All", "target.key_fields=[Nr, Order.No]")
-FIRST = ("1,Ede,5,Yes,A,1.50", "1,Ede,5,Yes,B,2.00", "2,Tiel,,No,,", "3,,7,,C,3.00")
-THEN = ("1,Goes,6,No,A,9.50", "1,Goes,6,No,D,4.00", "2,,8,Yes,,", "3,Assen,7,Yes,C,1.00", "4,Urk,1,Yes,E,5.00")
-# Numbers are never empty where empty cells are written.
-WHOLE = SCHEMA.replace("Integer(nullable=True)", "Integer()").replace('Order.Total", nullable=True', 'Order.Total"')
 METHODS = pytest.mark.parametrize("method", ["imports", "profiles"])
-
-
-def filled(shop: Shop) -> None:
-    """Fill the shop with customers and orders."""
-    shop.dump(*FIRST, header=HEADER)
-    shop.done(*ALL)
-
-
-def made_since(shop: Shop, before: list[dict]) -> list[dict]:
-    """Return the database without the records that were not there before."""
-    known = {one["fields"]["Nr"]: {order["No"] for order in one["orders"]} for one in before}
-    kept = [one for one in shop.contents() if one["fields"]["Nr"] in known]
-    return [
-        one | {"orders": [order for order in one["orders"] if order["No"] in known[one["fields"]["Nr"]]]}
-        for one in kept
-    ]
-
-
-def undone(shop: Shop, run: str, *words: str) -> Ran:
-    """Undo a run without a question."""
-    ran = shop.ask("undo", run, "--yes", *words)
-    assert ran.exit_code == 0, ran.stderr
-    return ran
 
 
 @METHODS
@@ -45,10 +15,9 @@ def undone(shop: Shop, run: str, *words: str) -> Ran:
 @pytest.mark.parametrize("action", ["update", "update or add"])
 def test_values_before_equal_values_after(shop: Shop, action: str, ignore: str, method: str) -> None:
     """Data rule 45: fields, interests and orders, empty values among them; undone twice there is nothing to do."""
-    filled(shop)
+    before = filled(shop)
     if ignore == "false":
         shop.write("schema.py", WHOLE)
-    before = shop.contents()
     shop.dump(*THEN, header=HEADER)
     settings = (f"target.action={action}", f"target.ignore_empty_fields={ignore}", f"load.mode={method}")
     run = shop.done(*BEFORE, *ALL, *settings).document["run"]
@@ -96,8 +65,7 @@ ORDERS = (*DELETE, "target.delete_target=subprofile", "target.key_fields=[Nr, Or
 @METHODS
 def test_what_was_made_is_listed_and_can_be_deleted(shop: Shop, method: str) -> None:
     """Data rule 45: created.csv is a valid input of a delete job; orders have a list of their own."""
-    filled(shop)
-    before = shop.contents()
+    before = filled(shop)
     shop.dump(*THEN, "5,Urk,,,,", header=HEADER)
     run = shop.done(*BEFORE, *ALL, f"load.mode={method}").document["run"]
     files = undone(shop, run).document["undo"]["files"]

@@ -9,23 +9,9 @@ import polars as pl
 from pipeline.errors import JobError, Problem
 from pipeline.model.columns import Keys
 from pipeline.model.job import Job
-from pipeline.run.context import RunId
-from pipeline.stage.changes import ALL_LANES
-from pipeline.stage.key_index import keys_since, note_unchanged
-from pipeline.stage.lanes import Lanes
-from pipeline.stage.manifest import Manifest
-from pipeline.state.before import FOLDER
+from pipeline.stage.key_index import keys_since
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import Ledger, RunRow
-
-
-def note_what_stays(ledger: Ledger, run: RunId, manifest: Manifest) -> None:
-    """Note the keys of a run that leaves rows at home, where an earlier run may yet be undone."""
-    if manifest.narrowed is None or not manifest.narrowed.unchanged:
-        return
-    if next((ledger.state_dir / "runs").glob(f"*/{FOLDER}"), None) is not None:
-        lanes = Lanes(run.folder.staged / ALL_LANES)
-        note_unchanged(run.folder.path, (frame["_key"] for frame in lanes.partitions(("_key",))))
 
 
 def later_keys(ledger: Ledger, undone: RunRow, keys: pl.Series) -> pl.Series:

@@ -170,8 +170,8 @@ def _do(context: Context, row: RunRow, job: Job, found: Found, request: UndoRequ
     choice, target = choose(own, sets.columns), context.target
     structure = {column: target.live[column] for column in sets.columns}
     host = str(urlsplit(context.api_url).netloc)
-    ledger.met(folder.run, Destination(host, target.identity.id, target.database.id, structure, choice.way))
-    run_id = RunId(folder.run, own, (file,), None, request.forced, folder, choice, choice.way, own_files=False)
+    ledger.met(folder.run, Destination(host, target.identity.id, target.database.id, structure, choice.method))
+    run_id = RunId(folder.run, own, (file,), None, request.forced, folder, choice, choice.method, own_files=False)
     _keep_lists(found, folder, row)
     stages = Stages(context, run_id)
     stages.notes.begin()
@@ -205,7 +205,7 @@ def _staged(found: Found, run: RunId, sets: Sets, file: SourceFile) -> Manifest:
         partition_count(found.rows * _ROW_BYTES),
         rules,
         lambda: Sampler(size, seed, rules),
-        whole=run.choice.way == "profiles",
+        whole=run.choice.method == "profiles",
     )
     rows = 0
     for frames in _frames(found):
