@@ -28,11 +28,13 @@ def summary_of(ledger: Ledger, row: RunRow) -> dict[str, Any]:
     if row.state is RunState.RUNNING:
         goes_on = bool(holder_of(ledger.state_dir, row.job))
         found |= {"status": "running" if goes_on else "interrupted", "exit_code": None}
+    undone_by = ledger.undone_by(row.id)
     return found | {
         "open": row.open,
         "limit": row.limit,
         "started_at": row.started_at,
         "ended_at": row.ended_at,
+        **({} if undone_by is None else {"undone_by": undone_by}),
     }
 
 
@@ -89,7 +91,8 @@ def _cells(summary: Mapping[str, Any]) -> Iterator[str]:
     records = summary.get("records") or {}
     yield summary["started_at"][:16].replace("T", " ")
     yield summary["job"]
-    yield f"{summary['status']}{', open' if summary['open'] and summary['status'] != 'running' else ''}"
+    undone = ", undone" if summary.get("undone_by") else ""
+    yield f"{summary['status']}{', open' if summary['open'] and summary['status'] != 'running' else ''}{undone}"
     yield "" if summary["exit_code"] is None else str(summary["exit_code"])
     yield _count(records.get("read"))
     yield _count(None if records.get("read") is None else records.get("malformed", 0) + records.get("rejected", 0))

@@ -187,6 +187,10 @@ def one_line(document: Mapping[str, Any]) -> str:
     run = "" if document.get("run") is None else f"; run {document['run']}"
     still_open = document.get("open") and document["status"] != "running"
     verdict = f"{document['status']}{', still open' if still_open else ''}"
+    if document.get("undo"):
+        run += f", which undoes {document['undo']['run']}"
+    if document.get("undone_by"):
+        run += f", undone by {document['undone_by']}"
     code = "" if document.get("exit_code") is None else f" (exit {document['exit_code']})"
     return f"{document['job']}: {verdict}{code}: {', '.join(counts) or 'nothing counted yet'}{run}"
 

@@ -64,14 +64,12 @@ def test_a_run_whose_rows_partly_arrived_is_undone_once_it_is_closed(shop: Shop)
 
 
 @pytest.mark.parametrize("method", ["imports", "profiles"])
-@pytest.mark.parametrize("step", [6, 12])
+@pytest.mark.parametrize("step", [12, 15, 18, 21])
 def test_killed_runs_keep_the_values_from_before(shop: Shop, method: str, step: int) -> None:
-    """A run that is killed while rows go out, and resumed, has not taken its own values for those from before."""
+    """A run that is killed while it reads or rows go out, and resumed, has not taken its own values for those from before."""
     changed(shop)
     settings = [word for one in (*BEFORE, *CHUNKS, f"load.mode={method}") for word in ("--set", one)]
-    seen = len(shop.posted())
-    killed(shop, "wire-after", 9 + step, "run", str(shop.job), *settings)
-    assert len(shop.posted()) > seen
+    killed(shop, "wire-after", step, "run", str(shop.job), *settings)
     with leaping(shop.sandbox):
         shop.sandbox.settle(10)
         ran = shop.resume()
