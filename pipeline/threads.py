@@ -46,7 +46,7 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T], *, ahead: int = 1) 
 
 @contextmanager
 def behind(work: Callable[[T], None]) -> Iterator[Callable[[T], None]]:
-    """Return a function that has `work` done in a thread, one item after another in order, one item behind.
+    """Yield a function that has `work` done in a thread, one item after another in order, one item behind.
 
     What `work` raises is raised at one of the next calls, or when the block ends.
     """

@@ -90,7 +90,7 @@ class Watch:
         return Problem(what, f"guards.{guard}", do, guard)
 
     def problems(self) -> Iterator[Problem]:
-        """Return the guards that stopped the run, and what to do."""
+        """Yield the guards that stopped the run, with what to do."""
         yield from self.stopped.values()
         client = self._sending.client
         if client.limit_reached:

@@ -73,7 +73,7 @@ class LiveField:
 
 @dataclass(frozen=True)
 class Sets:
-    """Return meaning to the bits of `_set`: first one bit per collection, then one per interest column (data rules 17, 18).
+    """What the bits of `_set` mean: first one bit per collection, then one per interest column (data rules 17, 18).
 
     A set bit means that the row carries the collection, or that its interest is known. `columns_of` returns the target
     columns that rows of a set are sent with, in the one column order of the run. `optional` columns have a bit of their own,

@@ -94,7 +94,7 @@ def _names(folder: Path) -> frozenset[str]:
 
 
 def _sent(ledger: Ledger, row: RunRow, places: Sequence[tuple[int, int, int]]) -> Iterator[Happening]:
-    """Return what became of the chunks that the rows of a key went in."""
+    """Yield what became of the chunks that the rows of a key went in."""
     chunks = {one.cut: one for one in ledger.chunks(row.id) if one.reason.is_cut}
     names = {file.index: file.name for file, _ in ledger.files(row.id)}
     for ordinal, file, line in places:

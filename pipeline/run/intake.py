@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import polars as pl
 
-from pipeline.errors import InputError, Problem
 from pipeline.log import get_logger
 from pipeline.model.columns import LiveField
 from pipeline.model.counts import Intake
-from pipeline.model.files import FileFacts, SourceFile
 from pipeline.model.rows import Batch, Checked
 from pipeline.report.followed import Followed
 from pipeline.report.progress import Reporter
@@ -74,16 +72,3 @@ def take_in(
         get_logger().warning("values.look_wrong", what=problem.what, where=problem.where, do=problem.do)
     intake.check()
     return intake
-
-
-def refuse_changed(facts: Sequence[FileFacts], known: Sequence[tuple[SourceFile, str | None]]) -> None:
-    """Raise InputError where what was read is not what an earlier process of the run had read (digests in `known`)."""
-    before = {file.index: sha256 for file, sha256 in known}
-    problems = [changed_problem(now.file) for now in facts if before.get(now.file.index) not in (None, now.sha256)]
-    if problems:
-        raise InputError(*problems)
-
-
-def changed_problem(file: SourceFile) -> Problem:
-    """Say that a dump is not what it was when the run began."""
-    return Problem("is not the file that the run began with", file.name, "put that one back, or run the job again")

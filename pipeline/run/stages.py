@@ -44,7 +44,7 @@ from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
 from pipeline.run.changed import changes_of, compared, drift, gone_planned, look_for_gone
 from pipeline.run.context import Context, RunId
-from pipeline.run.intake import refuse_changed, take_in
+from pipeline.run.intake import take_in
 from pipeline.run.loading import Loader
 from pipeline.run.plan.plan import KEPT_DAYS, make_plan, seconds_per_row
 from pipeline.run.plan.record import read_applied
@@ -200,7 +200,6 @@ class Stages:
             intake = take_in(
                 plan, context.target.live, writer, keep, limit=self.id.limit, reporter=context.reporter, follow=True
             )
-        refuse_changed(intake.facts, context.ledger.files(self.id.run))
         context.ledger.read(self.id.run, intake.facts)
         return intake
 

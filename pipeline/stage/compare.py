@@ -1,4 +1,4 @@
-"""Return what staged rows would leave, as digests, and which of them have to be sent (pure; data rules 41, 42).
+"""Work out what staged rows would leave, as digests, and which of them have to be sent (pure; data rules 41, 42).
 
 A *unit* is what is compared: the profile of a key, or one subprofile of it. What the rows of a unit leave is their *fold*:
 per column the last value, with `ignore_empty_fields` the last one that is not empty. Where the rows of a profile key are

@@ -59,7 +59,7 @@ class Lanes:
         return tuple(sorted(Lane.of_folder(path.name) for path in self._folder.iterdir()))
 
     def frames(self, lane: Lane) -> Iterator[pl.DataFrame]:
-        """Return the rows of a lane, a settled partition at a time."""
+        """Yield the rows of a lane, a settled partition at a time."""
         for path in self._paths(lane):
             yield read_rows(path)
 
@@ -87,7 +87,7 @@ class Lanes:
         return side_by_side(copied, self._frames())
 
     def take_back(self) -> Iterator[pl.DataFrame]:
-        """Return all rows back, frame by frame in the order of adding, each in file order, and forget them."""
+        """Yield all rows, frame by frame in the order of adding, each in file order, and forget them."""
         for of_frame in self._frames():
             yield pl.concat([pl.read_ipc(path) for path in of_frame]).sort("_seq")
             for path in of_frame:

@@ -78,7 +78,7 @@ class Partitions:
         self._buffered = 0
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """Return each partition that has rows as one frame, and delete its files once the next one is asked for."""
+        """Yield each partition that has rows as one frame, and delete its files once the next one is asked for."""
         self.flush()
         for number, segments in enumerate(self._segments):
             paths = [self._path(number, segment) for segment in range(segments)]

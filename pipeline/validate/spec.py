@@ -1,4 +1,4 @@
-"""Return what one column of a pandera schema means for parsing and sending (pure)."""
+"""Read what one column of a pandera schema means for parsing and sending (pure)."""
 
 from __future__ import annotations
 
