@@ -252,7 +252,20 @@ PROOFS: dict[int, tuple[str, ...]] = {
         "journeys/test_exit_codes.py::test_2_wrong_words",
     ),
     37: ("job/test_faults.py::test_api_parameters_and_secrets_are_refused_by_name_wherever_they_stand",),
+    38: (
+        "state/test_register.py::test_an_import_of_another_run_holds_its_keys_until_it_can_run_no_more",
+        "state/test_register.py::test_a_run_with_other_key_fields_holds_everything",
+        "faults/test_never_older.py::test_a_run_that_was_closed_holds_its_customers_as_long_as_its_import_may_run",
+    ),
+    39: (
+        "faults/test_nights.py::test_a_night_that_stops_is_healed_by_the_next",
+        "changed/test_unconfirmed.py::test_a_newer_dump_supersedes_what_is_open_and_keeps_what_is_confirmed",
+        "resume/test_held.py::test_what_shares_a_customer_with_an_unknown_import_is_held",
+        "resume/test_resume.py::test_without_time_to_wait_the_run_stays_open_and_resume_finishes_it",
+    ),
     40: (
+        "faults/test_never_older.py::test_an_open_run_does_not_send_what_another_job_has_sent_since",
+        "state/test_register.py::test_what_another_run_has_sent_since_is_overtaken_in_its_columns",
         "journeys/test_read_again.py::test_canonical_text_is_not_read_with_the_marks_of_the_job",
         "journeys/test_read_again.py::test_accepted_rows_with_their_origin_are_canonical",
         "journeys/test_read_again.py::test_an_absent_cell_stays_absent_until_it_is_filled",
