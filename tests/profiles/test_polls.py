@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.copernica import Client
 from pipeline.load.cut import Shape
 from pipeline.load.flight import COUNTERS_S, STILL_POLLS, STILL_S, Clock, Flight, waits
 from pipeline.load.imports import Imports
@@ -17,6 +18,7 @@ from pipeline.model.columns import Lane
 from pipeline.model.job import Poll
 from pipeline.model.outcome import Outcome
 from pipeline.sandbox import Sandbox
+from tests.copernica.server import Server, answer, in_turn
 from tests.profiles.shop import Shop, Terms, columns_of, job_of, keys_of, sets_of, together
 
 ROWS = [{"CustomerID": f"C{number}", "City": "Ede"} for number in range(4)]
@@ -42,8 +44,8 @@ class Waiting:
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def send(shop: Shop, poll: Poll, *faults: dict[str, Any]) -> tuple[Outcome, Waiting]:
-    """Send four rows as one import that the faults strike, and poll until it has ended."""
+def send(shop: Shop, poll: Poll, *faults: dict[str, Any], sent: int = 4) -> tuple[Outcome, Waiting]:
+    """Send four rows as one import that the faults strike, and poll until it has ended, as if `sent` rows had gone."""
     shop.sandbox.set_faults(list(faults))
     time, terms = Waiting(shop.sandbox), Terms(key_fields=("CustomerID",))
     job = job_of(terms)
@@ -54,7 +56,7 @@ def send(shop: Shop, poll: Poll, *faults: dict[str, Any]) -> tuple[Outcome, Wait
     import_id = imports.send(chunk, rebuild=False)
     assert isinstance(import_id, int)
     flight = Flight[str](shop.client, poll, Clock(time.now, time.wait))
-    flight.add("chunk", import_id, rows.height, START)
+    flight.add("chunk", import_id, sent, START)
     assert list(flight) == ["chunk"]
     found = flight.land()[1]
     assert len(flight) == 0
@@ -102,6 +104,32 @@ def test_counters_that_never_fit_are_a_failure_after_two_minutes(shop: Shop) -> 
     assert outcome.state is ChunkState.FAILED
     assert "4 of 5 lines processed, 4 rows sent" in outcome.message
     assert time.now_s == 10 + COUNTERS_S
+
+
+def test_counters_that_fit_each_other_but_not_the_rows_are_a_failure(shop: Shop) -> None:
+    """An import of fewer lines than were sent has lost some of them, however well it ended."""
+    outcome, time = send(shop, Poll(first_s=10, factor=1, most_s=10), sent=5)
+    assert outcome.state is ChunkState.FAILED
+    assert "4 of 4 lines processed, 5 rows sent" in outcome.message
+    assert time.now_s == 10 + COUNTERS_S
+
+
+def test_an_import_is_not_final_before_its_last_run(sockets: None) -> None:
+    """All lines processed are no end: `lastrun` is (API sheet 11.4)."""
+    done = {"ID": "88", "totallines": "4", "processedLines": "4", "lastrun": False}
+    server = Server(in_turn(answer(200, done), answer(200, done), answer(200, done | {"lastrun": "2026-01-02 04:04:35"})))
+    waited: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        return False
+
+    with Client("T", "v3", server.url) as client:
+        flight = Flight[str](client, Poll(first_s=0), Clock(lambda: START + timedelta(seconds=sum(waited)), wait))
+        flight.add("chunk", 88, 4, START)
+        assert flight.land()[1].state is ChunkState.CONFIRMED
+    server.close()
+    assert len(server.seen) == 3
 
 
 def test_what_an_import_says_of_a_customer_is_not_shown(shop: Shop) -> None:
