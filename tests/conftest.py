@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import urllib3  # noqa: F401 - it probes IPv6 with a socket when it is first imported
+from hypothesis import settings
 
 pytest.register_assert_rewrite("tests.support")
 
@@ -18,6 +19,9 @@ from tests.support.journey import Journey, Sandboxes  # noqa: E402 (its assertio
 from tests.support.shop import Shop, open_shop  # noqa: E402
 
 Open = Callable[..., Shop]
+# A busy machine makes an example slow, not wrong.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session", autouse=True)

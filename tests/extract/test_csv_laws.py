@@ -29,7 +29,7 @@ def _cell(text: str, delimiter: str, quote: str, always: bool) -> str:
     return text
 
 
-@settings(max_examples=250, derandomize=True, deadline=None)
+@settings(max_examples=250, derandomize=True)
 @given(
     table=_TABLES,
     delimiter=st.sampled_from(",;\t|:"),
@@ -66,7 +66,7 @@ _ENCODED = {
 }
 
 
-@settings(max_examples=100, derandomize=True, deadline=None)
+@settings(max_examples=100, derandomize=True)
 @given(data=st.data(), encoding=st.sampled_from(sorted(_ENCODED)), named=st.booleans(), skipped=st.integers(0, 3))
 def test_any_encoding_header_and_preamble_comes_back(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, encoding: str, named: bool, skipped: int

@@ -75,7 +75,7 @@ _COLUMNS = st.sampled_from([("a",), ("a", "aa"), ("a", "aa", "b")])
 _SIZES = {"columns": _COLUMNS, "most": st.integers(1, 24), "block": st.integers(1, 12), "batch_rows": st.integers(1, 5)}
 
 
-@settings(max_examples=800, derandomize=True, deadline=None)
+@settings(max_examples=800, derandomize=True)
 @given(data=_DATA, **_SIZES)
 @example(data=b'"a\r"\r\na', columns=("a",), most=8, block=1, batch_rows=1)
 @example(data=b'"\n"\n"\n"\n"\naaaaaaaaaaaaaaaaaaaaaa', columns=("a",), most=3, block=2, batch_rows=1)
@@ -84,7 +84,7 @@ def test_any_bytes_read_as_the_rule_says(data: bytes, columns: tuple[str, ...], 
     _check(data, columns, most, block, batch_rows)
 
 
-@settings(max_examples=800, derandomize=True, deadline=None)
+@settings(max_examples=800, derandomize=True)
 @given(data=_QUOTES | _LINES, **_SIZES)
 def test_quotes_that_open_and_close_anywhere_read_as_the_rule_says(
     data: bytes, columns: tuple[str, ...], most: int, block: int, batch_rows: int
@@ -93,7 +93,7 @@ def test_quotes_that_open_and_close_anywhere_read_as_the_rule_says(
     _check(data, columns, most, block, batch_rows)
 
 
-@settings(max_examples=800, derandomize=True, deadline=None)
+@settings(max_examples=800, derandomize=True)
 @given(data=_ESCAPES, **_SIZES)
 def test_escapes_anywhere_read_as_the_rule_says(
     data: bytes, columns: tuple[str, ...], most: int, block: int, batch_rows: int
@@ -105,7 +105,7 @@ def test_escapes_anywhere_read_as_the_rule_says(
 _LONG = st.lists(st.sampled_from([b'"a,a', b"a,a", b'a"', b"a,a\n", b'a","a"', b"a,"]), max_size=12).map(b"\n".join)
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=400, derandomize=True)
 @given(data=_LONG, columns=_COLUMNS, block=st.integers(1, 40))
 def test_texts_over_many_lines_read_as_the_rule_says(data: bytes, columns: tuple[str, ...], block: int):
     """A quoted text that swallowed records is damage, any other one is text."""

@@ -65,7 +65,7 @@ def _read(
     return rows, malformed
 
 
-@settings(max_examples=500, derandomize=True, deadline=None)
+@settings(max_examples=500, derandomize=True)
 @given(
     data=st.lists(st.sampled_from(_PIECES), max_size=30).map(b"".join),
     columns=st.sampled_from([(b"a",), (b"a", b"aa")]),

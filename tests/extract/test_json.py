@@ -374,7 +374,7 @@ _VALUES = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_c
 _TABLES = st.lists(st.fixed_dictionaries({"a": _VALUES, "b": _VALUES}), max_size=8)
 
 
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=150, derandomize=True)
 @given(
     table=_TABLES,
     block=st.integers(1, 40),
@@ -426,7 +426,7 @@ _BYTES = [
 ]
 
 
-@settings(max_examples=250, derandomize=True, deadline=None)
+@settings(max_examples=250, derandomize=True)
 @given(data=st.lists(st.sampled_from(_BYTES), max_size=14).map(b"".join), array=st.booleans(), closed=st.booleans())
 def test_any_bytes_give_the_same_wherever_blocks_end(data: bytes, array: bool, closed: bool):
     """Records, malformed ones and refusals do not depend on the blocks; nothing but refusals is raised."""

@@ -92,7 +92,7 @@ _OBJECTS = st.lists(_PAIRS, max_size=5).map(lambda pairs: "{" + ",".join(pairs) 
 _TEXTS = st.one_of(_OBJECTS, _OBJECTS, st.lists(st.sampled_from(_PIECES), max_size=12).map("".join))
 
 
-@settings(max_examples=1500, derandomize=True, deadline=None)
+@settings(max_examples=1500, derandomize=True)
 @given(text=_TEXTS, before=_BLANKS, behind=_BLANKS, need_all=st.booleans())
 def test_a_line_is_read_as_python_reads_it_or_left_alone(text: str, before: str, behind: str, need_all: bool):
     """C gives Python's row, and leaves alone what Python would set aside or refuse; plain rows are not left alone."""
@@ -107,7 +107,7 @@ def test_a_line_is_read_as_python_reads_it_or_left_alone(text: str, before: str,
         assert "\\u0061" in text or "[]" in text or "{}" in text
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=300, derandomize=True)
 @given(
     values=st.lists(
         st.fixed_dictionaries(
@@ -177,7 +177,7 @@ _ELEMENTS = st.one_of(
 )
 
 
-@settings(max_examples=500, derandomize=True, deadline=None)
+@settings(max_examples=500, derandomize=True)
 @given(
     elements=st.lists(_ELEMENTS, max_size=6),
     between=st.sampled_from((",", ",\n", " , ", "\n,\r\n")),

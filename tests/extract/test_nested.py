@@ -149,7 +149,7 @@ _SCALARS = st.none() | st.text("ab", max_size=2)
 _ELEMENTS = st.lists(st.dictionaries(st.sampled_from(["no"]), _SCALARS), max_size=3)
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True)
 @given(st.fixed_dictionaries({}, optional={"id": _SCALARS, "city": _SCALARS, "Orders": _ELEMENTS, "Visits": _ELEMENTS}))
 def test_rows_are_elements_or_one(obj: dict[str, Any]):
     """There are as many rows as elements, one without; each carries the object's own values and its element's."""

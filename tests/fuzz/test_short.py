@@ -57,7 +57,7 @@ _BYTES = st.one_of(
 )
 
 
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=60, derandomize=True)
 @given(
     data=_BYTES,
     header=st.sampled_from([b"", b"a,b,c\n", b'{"a":"1"}\n', b"["]),

@@ -103,7 +103,6 @@ def both_ways(
 
 LAW = settings(
     derandomize=True,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -9,6 +9,9 @@ import pytest
 
 from pipeline.copernica import Field
 from pipeline.load.profiles.canary import Canary, absent_value
+from pipeline.load.readback import Lookups
+from pipeline.load.readback import Terms as ReadTerms
+from pipeline.model.columns import Keys
 from pipeline.model.outcome import StopCode, StoppedError
 from tests.profiles.shop import Loaded, Shop, Terms
 from tests.profiles.wrapped import Wrapped
@@ -95,6 +98,25 @@ def test_a_stranger_after_the_first_write_stops_the_way(shop: Shop) -> None:
     assert loaded.counted == (1, 0, 0, 5)
     assert loaded.stopped
     assert loaded.failed == []
+
+
+def test_a_stranger_among_the_subprofiles_of_a_key_stops_the_way(shop: Shop) -> None:
+    """Where Copernica is to decide which order has the key, an answer with another order proves nothing."""
+    shop.add({"CustomerID": "C1"}, Order=[{"OrderID": "é1", "Total": "1"}, {"OrderID": "X9", "Total": "2"}])
+    shop.sandbox.set_switches({"lookups_drop": ["OrderID"]})
+    loaded = shop.load([{"CustomerID": "C1", "Order.OrderID": "e1", "Order.Total": "3"}])
+    assert "gave subprofile 2, whose key is another" in loaded.stopped
+    assert [one["Total"] for one in shop.contents()[0]["Order"]] == ["1", "2"]
+
+
+def test_a_read_back_takes_what_has_the_key_and_nothing_else(shop: Shop) -> None:
+    """One more record in front of the right one is no duplicate, and nothing is compared with it."""
+    shop.add({"CustomerID": "C1", "City": "Ede"})
+    number = shop.add({"CustomerID": "C2", "City": "Delft"})
+    shop.sandbox.set_switches({"lookup_strangers": True})
+    keys = Keys.of(["CustomerID"])
+    lookups = Lookups(shop.client, ReadTerms(shop.database, {}, keys, "update or add", None, True))
+    assert [one.id for one in lookups.profiles({"CustomerID": "C2"})] == [number]
 
 
 def test_a_field_with_a_meaning_of_its_own_is_refused(shop: Shop) -> None:

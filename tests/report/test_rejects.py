@@ -226,7 +226,7 @@ def test_a_list_is_found_behind_a_key_that_holds_dots(tmp_path):
 _CELLS = st.text(st.sampled_from("ab \",\n\r;'é\U0001f600#"), max_size=6)
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
+@settings(derandomize=True, max_examples=60)
 @given(st.lists(st.tuples(_CELLS, _CELLS), min_size=1, max_size=6))
 def test_any_text_reads_back_as_it_was(tmp_path_factory, rows):
     """Quoting holds for every cell: the standard reader gives the values again."""

@@ -122,6 +122,24 @@ def test_a_lost_add_is_listed_and_never_sent_again(shop: Shop) -> None:
     assert len(here.posted()) == 1
 
 
+def test_a_lost_add_without_key_fields_is_not_looked_up(shop: Shop) -> None:
+    """Without a key an equal profile proves nothing: the rows are unknown, whatever is there."""
+    here, job = shop(order_key="", action="add", rebuild="false", wait=WAIT)
+    schema = here.folder / "schema.py"
+    schema.write_text("\n".join(line for line in schema.read_text().splitlines() if "Order." not in line) + "\n")
+    here.write("shop.csv", "Nr,City,Points,interest.news\nA,Ede,1,Yes\nB,Urk,1,Yes\n")
+    here.sandbox.set_faults([LOST])
+    with leaping(here.sandbox):
+        ran = here.call("run", job, "--set", "target.key_fields=[]")
+    assert (ran.exit_code, ran.document["open"], ran.records["unknown"]) == (6, False, 2), ran.stderr
+    rows = set_aside(here, ran.document["run"], "unknown.csv")
+    assert [(row["Nr"], row["_message"]) for row in rows] == [
+        ("A", "without key fields nothing can be looked up"),
+        ("B", "without key fields nothing can be looked up"),
+    ]
+    assert len(here.posted()) == 1
+
+
 def test_a_hanging_import_is_settled_like_a_lost_one(shop: Shop, undisturbed: list[dict[str, Any]]) -> None:
     """Data rule 26: after give_up_s without a move it is presumed dead, and its rows are sent again."""
     here, job = shop(wait=WAIT, give_up=7200)

@@ -70,7 +70,7 @@ def test_any_text_is_a_date_or_not(text: str) -> None:
 @given(
     st.lists(st.tuples(st.sampled_from(["GET", "POST", "PUT", "DELETE"]), PATH, BODY, SELECTOR, SCALAR), max_size=12)
 )
-@settings(derandomize=True, max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_request_breaks_the_sandbox(
     sandbox: Sandbox, api: Client, calls: list[tuple[str, str, Any, str, Any]]
 ) -> None:
@@ -92,7 +92,7 @@ def test_no_request_breaks_the_sandbox(
     st.sampled_from(["add", "update", "update or add", "ignore or add", "delete"]),
     st.booleans(),
 )
-@settings(derandomize=True, max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_import_breaks_the_sandbox(
     sandbox: Sandbox, api: Client, columns: list[str], cells: list[list[Any]], keys: list[str], action: str, flag: bool
 ) -> None:
@@ -111,7 +111,7 @@ def test_no_import_breaks_the_sandbox(
     ),
     st.integers(0, 20),
 )
-@settings(derandomize=True, max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(derandomize=True, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_one_import_or_two_in_order_end_the_same(
     sandbox: Sandbox, api: Client, cells: list[tuple[str, str, str]], cut: int
 ) -> None:

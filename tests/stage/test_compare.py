@@ -81,7 +81,7 @@ plain_row = row.map(lambda one: (one[0].upper(), *one[1:3], one[3] and one[3].up
 dump = st.lists(st.one_of(row, plain_row, plain_row), max_size=10)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     nights=st.lists(dump, min_size=2, max_size=4), ignore_empty=st.booleans(), same=st.sampled_from(["exact", "loose"])
 )
@@ -110,7 +110,6 @@ def test_the_database_ends_as_if_all_had_been_sent(nights: list[list[Row]], igno
             known[unit[:3]] = unit
 
 
-@settings(deadline=None)
 @given(rows=dump, ignore_empty=st.booleans())
 def test_nothing_is_sent_twice(rows: list[Row], ignore_empty: bool) -> None:
     """Data rule 42: a dump that leaves what was confirmed sends nothing."""

@@ -6,7 +6,7 @@ import struct
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.stage import digest
@@ -67,7 +67,6 @@ cell = st.none() | st.text(st.characters(codec="utf-8"), max_size=40)
 rows = st.integers(1, 4).flatmap(lambda width: st.lists(st.tuples(*[cell] * width), max_size=8))
 
 
-@settings(deadline=None)
 @given(rows=rows, prefix=st.text(st.characters(codec="ascii"), max_size=5), key=st.binary(min_size=16, max_size=16))
 def test_c_and_polars_do_the_same_arithmetic(rows: list[tuple[str | None, ...]], prefix: str, key: bytes) -> None:
     """Any texts: of no length, beyond the views of Arrow, beyond ASCII; null is another value than an empty text."""

@@ -605,7 +605,7 @@ CELLS = st.sampled_from(["", "1", " 1", "x", "1.5", "2020-01-02", "yes", "NULL",
 KINDS = ["text", "integer", "decimal", "date", "yesno"]
 
 
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=150, derandomize=True)
 @given(st.lists(st.tuples(*[CELLS] * 7), max_size=12))
 def test_each_row_is_accepted_or_faulty_exactly_once(rows):
     """Invariant 1, with keys, a collection and every kind of fault in play."""

@@ -231,7 +231,7 @@ NOISE = st.text("0123456789-: T+.", max_size=3)
 MOMENTS = st.datetimes(min_value=datetime.datetime(1000, 1, 1))
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True)
 @given(st.lists(st.tuples(MOMENTS, st.integers(0, 19), NOISE), min_size=1, max_size=10))
 def test_what_is_read_as_a_date_has_the_exact_shape(parts):
     """Texts with a few characters put in place of others are dates only where the grammar says so."""
@@ -249,7 +249,7 @@ def _iso(text):
     return text if day.year >= 1000 else "not_a_date"
 
 
-@settings(max_examples=100, derandomize=True, deadline=None)
+@settings(max_examples=100, derandomize=True)
 @given(st.lists(MOMENTS, min_size=1, max_size=20))
 def test_canonical_date_times_do_not_change_again(moments):
     """ISO texts are sent as they stand."""

@@ -129,7 +129,7 @@ KEYS = st.text(
 )
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=300, derandomize=True)
 @given(st.lists(st.one_of(st.none(), KEYS), max_size=12))
 @example(["İ", "ΐ", "ﬀ", "´", "\u0345", "ẞ", "a\u0301", "\u212b", None, ""])
 def test_columns_are_folded_as_single_texts_are(texts):
@@ -141,7 +141,7 @@ def test_columns_are_folded_as_single_texts_are(texts):
     assert column.to_frame("k").select(maybe_same_text("k")).to_series().to_list() == one_by_one
 
 
-@settings(max_examples=100, derandomize=True, deadline=None)
+@settings(max_examples=100, derandomize=True)
 @given(st.lists(KEYS.map(lambda text: text.strip(BLANKS)), max_size=12))
 def test_trimmed_columns_need_no_trimming(texts):
     """Accepted keys have no outer blanks, so the cheaper way gives the same."""

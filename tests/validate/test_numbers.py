@@ -241,7 +241,7 @@ DECIMALS = st.builds(
 NUMERIC_NOISE = st.text("0123456789+-.,eE_ infa\n", max_size=12)
 
 
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=150, derandomize=True)
 @given(st.lists(INTEGERS, min_size=1, max_size=20))
 def test_canonical_integers_keep_the_value_and_do_not_change_again(texts):
     """The canonical text has the same value, and is its own canonical text."""
@@ -251,7 +251,7 @@ def test_canonical_integers_keep_the_value_and_do_not_change_again(texts):
     assert read("integer", sent) == sent
 
 
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=150, derandomize=True)
 @given(st.lists(DECIMALS, min_size=1, max_size=20))
 def test_canonical_decimals_keep_the_value_and_do_not_change_again(texts):
     """The canonical text has the same value and as many digits behind the point, and is its own canonical text."""
@@ -262,7 +262,7 @@ def test_canonical_decimals_keep_the_value_and_do_not_change_again(texts):
     assert read("decimal", sent) == sent
 
 
-@settings(max_examples=40, derandomize=True, deadline=None)
+@settings(max_examples=40, derandomize=True)
 @given(st.lists(st.tuples(DECIMALS, st.integers(-60, 60)), min_size=1, max_size=20))
 def test_exponents_keep_the_value(parts):
     """Writing a number out does not change it."""
@@ -270,7 +270,7 @@ def test_exponents_keep_the_value(parts):
     assert [Decimal(text) for text in read("decimal", texts, exponents=True)] == [Decimal(text) for text in texts]
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200, derandomize=True)
 @given(st.lists(NUMERIC_NOISE, min_size=1, max_size=20))
 @example(["+1", "-1", "1.", ".1", "", "-", "01", "-01"])
 def test_the_cheap_test_and_the_grammar_agree(texts):
