@@ -117,7 +117,9 @@ def test_counters_that_fit_each_other_but_not_the_rows_are_a_failure(shop: Shop)
 def test_an_import_is_not_final_before_its_last_run(sockets: None) -> None:
     """All lines processed are no end: `lastrun` is (API sheet 11.4)."""
     done = {"ID": "88", "totallines": "4", "processedLines": "4", "lastrun": False}
-    server = Server(in_turn(answer(200, done), answer(200, done), answer(200, done | {"lastrun": "2026-01-02 04:04:35"})))
+    server = Server(
+        in_turn(answer(200, done), answer(200, done), answer(200, done | {"lastrun": "2026-01-02 04:04:35"}))
+    )
     waited: list[float] = []
 
     def wait(seconds: float) -> bool:
