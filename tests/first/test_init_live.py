@@ -78,3 +78,14 @@ def test_names_that_copernica_takes() -> None:
         "e_mail", "F_1st", "ExternalID", "Groe", "a_b",
     ]  # fmt: skip
     assert job_name("dumps/customers-2026-11-18.csv.gz") == "customers"
+
+
+def test_a_key_that_the_database_lacks_becomes_a_field(journey: Callable[..., Journey]) -> None:
+    """It is in the dump, so it is no wrong word: `setup` makes it; a column that cannot be one says why."""
+    here = journey({"databases": [{"name": "People", "fields": [{"name": "Name", "type": "text", "length": 50}]}]})
+    dump = here.write("people.csv", "id,name\n1,Ann\n2,Bob\n")
+    ran = here.call("init", dump, "--database", "People", "--key", "id", "--out", here.folder)
+    assert ran.exit_code == 0, ran.stderr
+    assert (ran.document["key_fields"], ran.document["go_on"].split()[1]) == (["ExternalID"], "setup")
+    assert here.call("setup", here.folder / "people.yaml", "--yes").exit_code == 0
+    assert here.call("check", here.folder / "people.yaml").exit_code == 0

@@ -88,3 +88,46 @@ def test_words_that_cannot_be_are_refused(tmp_path: Path, words: list[str], wher
 def test_no_file_of_that_name(tmp_path: Path) -> None:
     """A pattern without a file is refused like anywhere else."""
     assert call("init", tmp_path / "no.csv", "--out", tmp_path / "out").exit_code == 4
+
+
+DIFFERENT = {
+    "encoding": (b"id,name\n1,Jos\xc3\xa9\n", b"id,name\n2,Jos\xe9\n"),
+    "delimiter": (b"id,name\n1,Ann\n2,Bob\n", b"id;name\n3;Cas\n4;Dirk\n"),
+    "number of lines before the header": (b"id,name\n1,Ann\n2,Bob\n", b"Export of today\n\nid,name\n3,Cas\n4,Dirk\n"),
+}
+
+
+@pytest.mark.parametrize("what", DIFFERENT)
+def test_files_that_are_written_in_different_ways_are_named(tmp_path: Path, what: str) -> None:
+    """One job reads all of them in one way; the first file does not speak for the others."""
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for file, content in zip(files, DIFFERENT[what], strict=True):
+        file.write_bytes(content)
+    ran = call("init", *files, "--out", tmp_path / "out")
+    assert ran.exit_code == 4
+    (error,) = ran.document["errors"]
+    assert error["what"].startswith(f"the files differ in their {what} (")
+    assert "a.csv: " in error["what"]
+    assert "b.csv: " in error["what"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_with_other_columns_are_named(tmp_path: Path) -> None:
+    """A column of `columns` must be in every file."""
+    (tmp_path / "a.csv").write_bytes(b"id,name\n1,Ann\n")
+    (tmp_path / "b.csv").write_bytes(b"name,id,city\nBob,2,Ede\n")
+    ran = call("init", tmp_path / "a.csv", tmp_path / "b.csv", "--out", tmp_path / "out")
+    assert ran.exit_code == 4
+    (error,) = ran.document["errors"]
+    assert error["what"] == f"the files differ in their columns: city is in {tmp_path}/b.csv only"
+
+
+def test_files_of_plain_ascii_go_with_any_encoding(tmp_path: Path) -> None:
+    """As do another order of the columns, and a file that holds a header alone."""
+    (tmp_path / "a.csv").write_bytes(b"id;name\n1;Ann\n")
+    (tmp_path / "b.csv").write_bytes("name;id\nZo\xeb, Bob;2\n".encode("cp1252"))
+    (tmp_path / "c.csv").write_bytes(b"id;name\n")
+    ran = call("init", *(tmp_path / f"{name}.csv" for name in "abc"), "--out", tmp_path / "out", "--key", "id")
+    assert ran.exit_code == 0, ran.document
+    assert "encoding: cp1252" in (tmp_path / "out" / "a.yaml").read_text()
+    assert [one["from"] for one in ran.document["columns"]] == ["id", "name"]

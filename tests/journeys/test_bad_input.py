@@ -225,7 +225,7 @@ DUMPS = {
         do="mend the header, or see source.delimiter",
     ),
     "10 MB without a line end": Dump(b"x" * 10_000_000, "the header is longer than 1 MiB"),
-    "a column is missing": Dump(b"CustomerID\n1\n", "column missing: City", do="it has target columns"),
+    "a column is missing": Dump(b"CustomerID\n1\n", "column missing: City", do="see whether the delimiter"),
     "an unknown column": Dump(
         b"CustomerID,City,Shoe\n1,Ede,42\n", "column not known to the job: Shoe", do="name it under columns or ignore"
     ),

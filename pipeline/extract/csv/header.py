@@ -53,7 +53,10 @@ def _advice(names: Sequence[str], expected: Expected, targets: Expected | None) 
         if split and wanted <= set(split):
             shown = "tab" if delimiter == "\t" else repr(delimiter)
             return f"its columns fit with {shown} between them: set source.delimiter, or export it with yours"
-    if targets is not None and set(targets.required) <= set(names):
+    own = (
+        set() if targets is None else {*targets.required, *targets.optional} - {*expected.required, *expected.optional}
+    )
+    if targets is not None and set(targets.required) <= set(names) and own & set(names):
         return (
             "it has target columns: a file that copernica-import wrote is recognised by its last columns "
             "(_file, _line, _record …), so keep them, and write accepted rows with --origin"

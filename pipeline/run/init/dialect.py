@@ -61,6 +61,13 @@ def guess_dialect(text: str) -> Dialect:
     )  # fmt: skip
 
 
+def first_record(text: str, dialect: Dialect) -> tuple[str, ...]:
+    """Return the first record of another file as this dialect reads it: its header, where it is written alike."""
+    lines = text.splitlines(keepends=True)[dialect.skip_lines :]
+    rows = _rows("".join(lines[:_MOST_PREAMBLE]), dialect.delimiter, dialect.quote, dialect.escape)
+    return tuple(rows[0]) if rows else ()
+
+
 def second_table(text: str, dialect: Dialect) -> int | None:
     """Return the line where a second table begins: behind a blank line, with names in place of values; None without one."""
     lines = text.splitlines()

@@ -47,9 +47,16 @@ class Draft:
 
 
 def draft(
-    survey: Survey, lists: Sequence[str], unfit: Mapping[str, str], live: Mapping[str, LiveField] | None
+    survey: Survey,
+    lists: Sequence[str],
+    unfit: Mapping[str, str],
+    live: Mapping[str, LiveField] | None,
+    keys: Sequence[str] = (),
 ) -> Draft:
-    """Draft the columns of a survey; `live` None where the database is not known or new."""
+    """Draft the columns of a survey; `live` None where the database is not known or new.
+
+    `keys` are columns that are wanted also where the database has no field for them.
+    """
     found = Draft(ignored={path: f"is {why}" for path, why in unfit.items()})
     decimal = file_decimal([survey.alive(facts) for facts in survey.facts.values()])
     matched = _to_live(survey, live, decimal) if live else {}
@@ -58,7 +65,7 @@ def draft(
     for name, facts in survey.facts.items():
         if name in matched:
             target, verdict = matched[name]
-        elif matched and not _is_needed(name, lists, matched):
+        elif matched and name not in keys and not _is_needed(name, lists, matched):
             found.ignored[name] = "no field in Copernica is like it; take it out of here, and `setup` makes one"
             continue
         else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,13 +14,13 @@ import polars as pl
 from pipeline.errors import InputError, Problem
 from pipeline.extract import Extraction, grouped
 from pipeline.extract.json.shape import shape_of
-from pipeline.extract.refusal import Refused
+from pipeline.extract.refusal import Refused, listed
 from pipeline.extract.stored import StoredFile
 from pipeline.model.columns import Expected
 from pipeline.model.files import SourceFile
 from pipeline.model.job import Format, Source, format_of
 from pipeline.report.progress import Reporter
-from pipeline.run.init.dialect import Dialect, guess_dialect, second_table
+from pipeline.run.init.dialect import Dialect, first_record, guess_dialect, second_table
 from pipeline.run.init.encoding import EncodingGuess, guess_encoding
 from pipeline.run.init.survey import Survey
 from pipeline.threads import side_by_side
@@ -68,9 +69,9 @@ def read_dumps(files: tuple[SourceFile, ...], reporter: Reporter) -> Dumps:
     """
     heads, high = _heads(files)
     format_ = _format(files, heads[0])
-    dumps = Dumps(files, format_, guess_encoding(heads[0], high))
+    dumps = Dumps(files, format_, _encoding(files, heads, high))
     if format_ == "csv":
-        _see_table(dumps, heads[0])
+        _see_table(dumps, heads)
     else:
         shape = shape_of(files, dumps.source)
         dumps.columns, dumps.lists, dumps.unfit = tuple(shape.columns), tuple(shape.lists), shape.unfit
@@ -80,13 +81,15 @@ def read_dumps(files: tuple[SourceFile, ...], reporter: Reporter) -> Dumps:
     return dumps
 
 
-def _heads(files: Sequence[SourceFile]) -> tuple[list[bytes], list[bytes]]:
-    """Read every byte once: the beginning of each file, and some lines with bytes above ASCII from all over them."""
+def _heads(files: Sequence[SourceFile]) -> tuple[list[bytes], list[list[bytes]]]:
+    """Read every byte once: the beginning of each file, and some lines with bytes above ASCII from all over it."""
     heads: list[bytes] = []
-    high: list[bytes] = []
-    held, problems = 0, list[Problem]()
+    every: list[list[bytes]] = []
+    problems = list[Problem]()
     for file in files:
-        head = b""
+        head, held = b"", 0
+        high: list[bytes] = []
+        every.append(high)
         try:
             with closing(StoredFile(file)) as stored:
                 for block in stored.blocks():
@@ -103,7 +106,32 @@ def _heads(files: Sequence[SourceFile]) -> tuple[list[bytes], list[bytes]]:
             problems.append(Problem("holds nothing but blanks", file.name, "see whether the export went wrong"))
     if problems:
         raise InputError(*grouped(problems))
-    return heads, high
+    return heads, every
+
+
+def _encoding(files: Sequence[SourceFile], heads: Sequence[bytes], high: Sequence[Sequence[bytes]]) -> EncodingGuess:
+    """Guess one encoding for all files; raises InputError where they have several. Plain ASCII is in all of them."""
+    guesses = [guess_encoding(head, lines) for head, lines in zip(heads, high, strict=True)]
+    kinds: dict[str, list[SourceFile]] = {}
+    for file, guess, head, lines in zip(files, guesses, heads, high, strict=True):
+        if lines or guess.name.startswith("utf-16"):
+            kind = guess.name if guess.name.startswith("utf") else "no UTF-8"
+            kinds.setdefault(kind, []).append(file)
+        elif head.startswith(codecs.BOM_UTF8):
+            kinds.setdefault("utf-8", []).append(file)
+    if len(kinds) > 1:
+        raise InputError(_written_in("encoding", {kind: of_kind[0].name for kind, of_kind in kinds.items()}))
+    if not kinds or "no UTF-8" in kinds:
+        return guess_encoding(heads[0], [line for lines in high for line in lines])
+    (kind,) = kinds
+    return guesses[files.index(kinds[kind][0])]
+
+
+def _written_in(what: str, examples: Mapping[str, str]) -> Problem:
+    """Return that the files are not written alike; `examples` names a file for each way."""
+    ways = ", ".join(f"{name}: {way}" for way, name in examples.items())
+    return Problem(f"the files differ in their {what} ({ways})", next(iter(examples.values())),
+                   "export them alike, or write one job for each kind with init")  # fmt: skip
 
 
 def _format(files: Sequence[SourceFile], head: bytes) -> Format:
@@ -132,9 +160,46 @@ def _is_one_object(head: bytes) -> bool:
     return first in (b"{", b"{ ") or (not first.endswith(b"}") and b"\n{" not in head)
 
 
-def _see_table(dumps: Dumps, head: bytes) -> None:
-    """Guess the dialect from whole lines of the beginning, and refuse what is no table."""
-    name = dumps.files[0].name
+def _see_table(dumps: Dumps, heads: Sequence[bytes]) -> None:
+    """Guess the dialect from the first file; raises InputError for what is no table, and where others differ."""
+    dumps.dialect = dialect = _dialect(dumps, heads[0], dumps.files[0].name)
+    names = dialect.header or tuple(f"column_{at}" for at in range(1, dialect.columns + 1))
+    dumps.columns = tuple(names)
+    problems = [
+        problem
+        for file, head in zip(dumps.files[1:], heads[1:], strict=True)
+        for problem in _differences(dumps, dialect, file, head)
+    ]
+    if problems:
+        raise InputError(*problems)
+
+
+def _differences(dumps: Dumps, dialect: Dialect, file: SourceFile, head: bytes) -> Iterator[Problem]:
+    """Name what keeps a job from reading another file as it reads the first one."""
+    first = dumps.files[0].name
+    begin = first_record(head.decode(dumps.encoding.name, "replace").removeprefix("\ufeff"), dialect)
+    if dialect.header is None and len(begin) == dialect.columns:
+        return
+    if dialect.header is not None and {*begin} & {*dialect.header}:
+        for one, names, other in ((first, dialect.header, begin), (file.name, begin, dialect.header)):
+            if more := [name for name in names if name not in other]:
+                what = f"the files differ in their columns: {listed(more)} is in {one} only"
+                do = "export them alike, or write one job for each kind with init"
+                yield Problem(what, file.name, do)
+        return
+    own = _dialect(dumps, head, file.name)
+    found = [("delimiter", dialect.delimiter, own.delimiter), ("quote", dialect.quote, own.quote)]
+    found.append(("number of lines before the header", str(dialect.skip_lines), str(own.skip_lines)))
+    differ = [one for one in found if one[1] != one[2]] or [
+        ("columns", ", ".join(dumps.columns[:5]), ", ".join(begin[:5]))
+    ]
+    for what, ours, theirs in differ:
+        shown = [{"\t": "tab"}.get(one, one) for one in (ours, theirs)]
+        yield _written_in(what, {shown[0]: first, shown[1]: file.name})
+
+
+def _dialect(dumps: Dumps, head: bytes, name: str) -> Dialect:
+    """Guess a dialect from whole lines of the beginning of a file, and refuse what is no table."""
     text = head.decode(dumps.encoding.name, "replace").removeprefix("\ufeff")
     whole = len(head) < _HEAD_BYTES
     cut = text if whole else text[: text.rfind("\n") + 1]
@@ -149,14 +214,12 @@ def _see_table(dumps: Dumps, head: bytes) -> None:
     if line is not None:
         what = f"a second table begins in line {line}, with other columns"
         raise InputError(Problem(what, name, "put each table in a file of its own"))
-    dumps.dialect = dialect
-    names = dialect.header or tuple(f"column_{at}" for at in range(1, dialect.columns + 1))
-    dumps.columns = tuple(names)
+    return dialect
 
 
 def _measure(dumps: Dumps, reporter: Reporter) -> None:
     """Read every record; raises InputError where there is none, or where most of them are no records of one table."""
-    columns = _all_columns(dumps)
+    columns = dumps.columns
     extraction = Extraction(dumps.files, dumps.source, Expected((), columns), lists=frozenset(dumps.lists))
     lists = dumps.lists if dumps.format != "csv" else ()
     dumps.survey.expect(columns)
@@ -170,7 +233,6 @@ def _measure(dumps: Dumps, reporter: Reporter) -> None:
             dumps.records += frame.height + batch.malformed.height
             advance(extraction.bytes_read - seen, frame.height + batch.malformed.height)
             seen = extraction.bytes_read
-    dumps.columns = columns
     if not dumps.records:
         raise InputError(_no_records(dumps.files))
     bad = sum(dumps.malformed.values())
@@ -178,23 +240,6 @@ def _measure(dumps: Dumps, reporter: Reporter) -> None:
         codes = ", ".join(f"{count:,} {code}" for code, count in dumps.malformed.most_common(3))
         what = f"{bad:,} of {dumps.records:,} records do not fit the header ({codes})"
         raise InputError(Problem(what, dumps.files[0].name, "see whether the file is one table, and quote its texts"))
-
-
-def _all_columns(dumps: Dumps) -> tuple[str, ...]:
-    """Return the columns of all files: each may lack some of the others'."""
-    if dumps.format != "csv" or dumps.dialect is None or dumps.dialect.header is None:
-        return dumps.columns
-    found = dict.fromkeys(dumps.columns)
-    for file in dumps.files[1:]:
-        with closing(StoredFile(file)) as stored:
-            head = b""
-            for block in stored.blocks():
-                head += block
-                if len(head) >= _HEAD_BYTES:
-                    break
-        text = head.decode(dumps.encoding.name, "replace").removeprefix("\ufeff")
-        found |= dict.fromkeys(guess_dialect(text).header or ())
-    return tuple(found)
 
 
 def _no_records(files: Sequence[SourceFile]) -> Problem:

@@ -76,7 +76,7 @@ def init(request: InitRequest, reporter: Reporter) -> Written:
     dumps = read_dumps(files, reporter)
     wanted = request.database or field_name(name.replace("-", "_"))
     database, live = _live(wanted, named=request.database is not None)
-    found = draft(dumps.survey, dumps.lists or dotted_lists(dumps.columns), dumps.unfit, live)
+    found = draft(dumps.survey, dumps.lists or dotted_lists(dumps.columns), dumps.unfit, live, request.keys)
     choose_keys(found, dumps.survey, request.keys, name)
     target = wanted if database is None else str(database.id) if (request.database or "").isdigit() else database.name
     goal = Goal(target, API, _known(database))

@@ -42,7 +42,9 @@ def _asked(draft: Draft, wanted: Sequence[str]) -> list[Column]:
     found, problems = [], []
     for name in wanted:
         column = next((one for one in draft.columns if name in (one.source, one.target)), None)
-        if column is None:
+        if column is None and name in draft.ignored:
+            problems.append(Problem(f"{shown(name)} cannot be a key: {draft.ignored[name]}", "--key", "name another"))
+        elif column is None:
             there = ", ".join(one.source for one in draft.columns[:12])
             problems.append(Problem(f"there is no column {shown(name)} to be a key", "--key", f"there are {there}"))
         elif column.verdict.kind not in (*_KEY_KINDS, "phone", "choice", "date", "datetime"):
