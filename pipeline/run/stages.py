@@ -274,7 +274,8 @@ class Stages:
         """Send what is staged, in chunks, or only settle what is on its way."""
         self.loader, changes = loader, self._changes(loader.manifest.sets)
         if sends:
-            keep_before(self.context, self.id, loader.manifest)
+            if keep_before(self.context, self.id, loader.manifest) and loader.watch is not None:
+                loader.watch.limit_calls()
             changes.drop()
         self.tally.load = replace(loader.load(older=older, sends=sends, closes=closes), accepted=self.tally.to_send)
         changes.confirm(self._unconfirmed(loader), loader.doubtful)

@@ -15,6 +15,7 @@ from pipeline.model.columns import Keys, LiveField, Sets
 from pipeline.model.job import Job, Target
 from pipeline.run.context import Context, RunId
 from pipeline.run.plan.compare import read_live
+from pipeline.run.plan.live import LiveRecords
 from pipeline.run.plan.terms import PlanTerms
 from pipeline.run.prepare import prepare
 from pipeline.stage.key_index import PROBE
@@ -25,24 +26,27 @@ from pipeline.state.before import Before
 WHERE = "the values from before (load.before)"
 
 
-def keep_before(context: Context, run: RunId, manifest: Manifest) -> None:
-    """Keep the records that the rows to send will write, once per run; nothing where the job does not ask for it.
+def keep_before(context: Context, run: RunId, manifest: Manifest) -> bool:
+    """Keep the records that the rows to send will write, once per run; returns whether any were read now.
 
-    Raises ApiRefusedError where the target cannot be read, InterruptedRunError when that was interrupted. A run that has sent
+    Unless the job sets `max_calls`, what it reads for this is not limited: the limit follows from what it sends. Raises
+    ApiRefusedError where the target cannot be read, InterruptedRunError when that was interrupted. A run that has sent
     something cannot read it any more.
     """
     before = Before(run.folder.path)
     if not run.job.load.before or before.whole:
-        return
+        return False
     if context.ledger.sent_anything(run.run):
         get_logger().warning("before.lost", what="the values from before are lost: this run cannot be undone")
-        return
+        return False
     before.start_over()
     terms = image_terms(run.job, manifest.sets, context.target.live, _kinds(run.job))
     lanes = Lanes(run.folder.staged / manifest.lanes)
     work = run.folder.staged / "before"
     shutil.rmtree(work, ignore_errors=True)
     target, calls = context.target, context.target.client.calls
+    if run.job.guards.max_calls is None:
+        target.client.limit_calls(None)
     try:
         with context.reporter.stage("keep the values from before", None):
             live, method = read_live(target.client, target.database, terms, lanes, work)
@@ -50,15 +54,7 @@ def keep_before(context: Context, run: RunId, manifest: Manifest) -> None:
         raise InterruptedRunError(Problem(error.message, WHERE, "nothing was sent")) from None
     except ApiError as error:
         raise ApiRefusedError(Problem(error.message, WHERE, "nothing was sent; run the job again later")) from None
-    records = 0
-    for name, files in (
-        ("profiles", live.profiles),
-        *((_sub(at), one) for at, one in enumerate(live.subprofiles.values())),
-    ):
-        for frame in files.frames():
-            before.put(f"{name}-{int(frame['_key'][0]) % live.count:04d}", frame)
-            records += frame.height
-    before.put("unread", pl.DataFrame({"_key": pl.Series(list(live.unread), dtype=pl.UInt64)}))
+    records = _put(before, live)
     before.finish({
         "probe": PROBE,
         "account": target.identity.id,
@@ -69,11 +65,19 @@ def keep_before(context: Context, run: RunId, manifest: Manifest) -> None:
     })  # fmt: skip
     shutil.rmtree(work, ignore_errors=True)
     get_logger().info("before.kept", records=records, method=method, calls=target.client.calls - calls)
+    return True
 
 
-def _sub(at: int) -> str:
-    """Return the name of the frames of a collection, by its position."""
-    return f"sub{at}"
+def _put(before: Before, live: LiveRecords) -> int:
+    """Keep the records that were read, a partition at a time; returns how many there are."""
+    records = 0
+    named = {"profiles": live.profiles} | {f"sub{at}": one for at, one in enumerate(live.subprofiles.values())}
+    for name, files in named.items():
+        for frame in files.frames():
+            before.put(f"{name}-{int(frame['_key'][0]) % live.count:04d}", frame)
+            records += frame.height
+    before.put("unread", pl.DataFrame({"_key": pl.Series(list(live.unread), dtype=pl.UInt64)}))
+    return records
 
 
 def image_terms(job: Job, sets: Sets, live: Mapping[str, LiveField], kinds: Mapping[str, str]) -> PlanTerms:
