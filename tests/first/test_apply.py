@@ -22,18 +22,28 @@ SECOND = (
 )
 
 
-def planned(journey: Callable[..., Journey]) -> tuple[Journey, Ran]:
+def planned(journey: Callable[..., Journey], *words: str) -> tuple[Journey, Ran]:
     """Load the first dump, then plan the second."""
     here = opened(journey, FIRST)
     assert call(here, "run").exit_code == 0
     here.write("dump.csv", SECOND)
-    ran = call(here, "plan")
+    ran = call(here, "plan", *words)
     assert counts(ran) == {"create": 1, "update": 2, "unchanged": 2}
     return here, ran
 
 
 def applied(here: Journey, plan: Ran, *words: str) -> Ran:
     return here.ask("apply", plan.document["run"], *words)
+
+
+@pytest.mark.parametrize("mode", ["imports", "profiles"])
+def test_the_planned_calls_are_those_that_apply_makes(journey: Callable[..., Journey], mode: str) -> None:
+    """Structure, guards, reading again and reading back included: calls are billed."""
+    here, plan = planned(journey, "--set", f"load.mode={mode}", "--set", "target.rebuild=false")
+    before = len(here.sandbox.journal())
+    assert applied(here, plan).exit_code == 0
+    made = sum(entry["path"] != "/authenticate" for entry in here.sandbox.journal()[before:])
+    assert made * 0.7 <= plan.document["plan"]["calls_planned"] <= made * 1.4
 
 
 def test_what_was_planned_is_sent_and_nothing_else(journey: Callable[..., Journey]) -> None:

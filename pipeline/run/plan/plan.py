@@ -94,7 +94,10 @@ def make_plan(
     )
     record.write(folder, found.to_send)
     imports, size = _cost(lanes, found, job)
-    calls = _calls(found, terms, choice, imports, manifest)
+    # The structure and the guards cost `apply` what they cost the plan.
+    calls = target.client.calls - found.calls + _calls(found, manifest, terms)
+    calls += _CALLS_PER_IMPORT * imports if choice.method == "imports" else _single_calls(found, manifest, terms)
+    calls = calls if found.to_send.len() else 0
     return Planned(_counts(found, calls), found, imports if choice.method == "imports" else 0, size)
 
 
@@ -135,16 +138,23 @@ def _cost(lanes: Lanes, found: Comparison, job: Job) -> tuple[int, int]:
     return imports, size
 
 
-def _calls(found: Comparison, terms: PlanTerms, choice: Choice, imports: int, manifest: Manifest) -> int:
-    """Return about how many calls `apply` needs: per import, or per profile and subprofile; none without changes."""
-    if not found.to_send.len():
-        return 0
-    if choice.method == "imports":
-        return _CALLS_PER_IMPORT * imports
+def _calls(found: Comparison, manifest: Manifest, terms: PlanTerms) -> int:
+    """Return about how many calls `apply` makes to read the planned keys again, and to read a sample back."""
+    levels = 1 + len(terms.sets.collections)
+    again = min(found.calls, levels + _keys(found, manifest) * levels)
+    return again + len(manifest.sample) * levels
+
+
+def _single_calls(found: Comparison, manifest: Manifest, terms: PlanTerms) -> int:
+    """Return about how many calls the per-profile method needs: lookups, and a write per record."""
     touched = (Class.CREATE, Class.UPDATE)
     writes = sum(count for (_, one), count in found.records.items() if one in touched)
-    lookups = manifest.staged.profiles * (1 + len(terms.sets.collections))
-    return writes + min(lookups, found.to_send.len() * (1 + len(terms.sets.collections)))
+    return writes + _keys(found, manifest) * (1 + len(terms.sets.collections))
+
+
+def _keys(found: Comparison, manifest: Manifest) -> int:
+    """Return how many profile keys the rows have that are to be sent, at most."""
+    return min(found.to_send.len(), manifest.staged.profiles or found.to_send.len())
 
 
 def seconds_per_row(runs: Iterable[RunRow]) -> float | None:

@@ -78,7 +78,7 @@ def _costs(planned: Planned) -> Iterator[tuple[str, str, str]]:
             "",
         )
     method = {"none": "nothing was asked", "pages": "paging the database", "lookups": "looking keys up"}
-    yield "info", f"the plan made {counted(counts['calls_made'], 'call')} ({method[planned.comparison.method]})", ""
+    yield "info", f"comparing took {counted(counts['calls_made'], 'call')} ({method[planned.comparison.method]})", ""
     if planned.seconds is not None and planned.changes:
         yield "info", f"about {max(1, round(planned.seconds)):,} s, by the last run of this job", ""
     for reason, count in planned.comparison.unread.most_common(5):
