@@ -27,4 +27,4 @@ def command(run: str, state_dir: Path | None, quiet: bool, as_json: bool) -> int
     found = close(CloseRequest(name or run, folder), Reporter(quiet=quiet), warn)
     if isinstance(found, Summary):
         return show(found, as_json=as_json, quiet=quiet)
-    return show_again(found, as_json=as_json, quiet=quiet)
+    return show_again(found, as_json=as_json, quiet=quiet, exit_code=int(found.get("exit_code") or 0))

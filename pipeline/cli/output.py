@@ -38,10 +38,10 @@ def show(summary: Summary, *, as_json: bool, quiet: bool = False, text: str = ""
     return int(summary.exit_code)
 
 
-def show_again(document: Mapping[str, Any], *, as_json: bool, quiet: bool = False) -> int:
-    """Write the summary of a run of which nothing is open, as it was written then; returns 0."""
+def show_again(document: Mapping[str, Any], *, as_json: bool, quiet: bool = False, exit_code: int = Exit.OK) -> int:
+    """Write the summary of a run of which nothing is open, as it was written then; returns `exit_code`."""
     words = "" if quiet else f"{document.get('run')}: {document.get('status')}, nothing is left to be done\n"
-    return _document_or(words, dict(document), int(Exit.OK), as_json=as_json)
+    return _document_or(words, dict(document), int(exit_code), as_json=as_json)
 
 
 def answer(document: dict[str, Any], text: str, *, as_json: bool) -> int:

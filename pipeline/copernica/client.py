@@ -133,9 +133,9 @@ class Client:
         """Return the time in UTC by the clock of the API host (its `Date` header), or ours as long as it has not answered."""
         return self._caller.server_now()
 
-    def identity(self) -> Identity:
-        """Read whose token it is (GET `identity`)."""
-        return identity_of(object_of(self._send(endpoints.get("identity"))))
+    def identity(self, *, limited: bool = True) -> Identity:
+        """Read whose token it is (GET `identity`); without `limited` the call does not count for `limit_calls`."""
+        return identity_of(object_of(self._send(replace(endpoints.get("identity"), limited=limited))))
 
     def database_id(self, database: str | int) -> int:
         """Find a database by its name (in any case), or by its id where it is all digits, with one call.

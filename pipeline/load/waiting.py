@@ -17,15 +17,15 @@ from pipeline.model.outcome import Stop, StopCode, StoppedError
 
 # One line of the log in so many seconds; a terminal has a countdown in place of it.
 LINE_S = 60.0
-# First wait between two questions for the time; it grows like that of polls.
-FIRST_S, FACTOR = 0.1, 1.6
+# Between two steps of the countdown.
+STEP_S = 1.0
 
 Show = Callable[[str], None]
 
 
 @dataclass
 class Waiting:
-    """The patience of one process: at most `left_s` seconds of waiting in all.
+    """The patience of one process: at most `left_s` seconds of waiting in all, with a question for the time every `every_s`.
 
     `away` is entered while it waits: it gives the database's lock back. `wait` sleeps and returns True when the run was
     interrupted; `show` takes the countdown of a terminal, None where there is none. `waited` says whether anybody else may
@@ -35,7 +35,7 @@ class Waiting:
     client: Client
     wait: Callable[[float], bool]
     left_s: float
-    most_s: float = 60.0
+    every_s: float = 60.0
     away: Callable[[], AbstractContextManager[object]] = nullcontext
     show: Show | None = None
     waited: bool = False
@@ -46,14 +46,15 @@ class Waiting:
         if then <= now:
             return
         last = began + timedelta(seconds=max(self.left_s, 0.0))
-        pause_s, self.waited = FIRST_S, True
+        self.waited = True
         with self._shown() as show, self.away():
-            while now < min(then, last):
-                left_s = (min(then, last) - now).total_seconds()
-                show(left_s, f"{what}, until {then.astimezone():%H:%M:%S}")
-                if self.wait(min(pause_s, left_s)):
-                    raise StoppedError(Stop(StopCode.INTERRUPTED, f"interrupted while waiting: {what}"))
-                pause_s = min(pause_s * FACTOR, self.most_s)
+            while now < (end := min(then, last)):
+                ask_at = min(end, now + timedelta(seconds=self.every_s))
+                while now < ask_at:
+                    show((end - now).total_seconds(), f"{what}, until {then.astimezone():%H:%M:%S}")
+                    if self.wait(min((ask_at - now).total_seconds(), STEP_S)):
+                        raise StoppedError(Stop(StopCode.INTERRUPTED, f"interrupted while waiting: {what}"))
+                    now = self.client.server_now()
                 self.answer()
                 now = self.client.server_now()
         self.left_s -= (now - began).total_seconds()
@@ -63,7 +64,7 @@ class Waiting:
     def answer(self) -> None:
         """Return when a GET was answered; raises StoppedError when the API is away for longer than the job allows."""
         try:
-            self.client.identity()
+            self.client.identity(limited=False)
         except CancelledError as error:
             raise StoppedError(Stop(StopCode.INTERRUPTED, error.message)) from None
         except ApiError as error:

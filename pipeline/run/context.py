@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 
 from pipeline.load.choice import Choice
@@ -12,7 +12,7 @@ from pipeline.load.waiting import Waiting
 from pipeline.model.files import SourceFile
 from pipeline.model.job import Job
 from pipeline.report.progress import Reporter
-from pipeline.run.target import LiveTarget
+from pipeline.run.target import LiveTarget, read_again
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import Ledger, Method
 from pipeline.state.lock import Lock
@@ -58,6 +58,11 @@ class RunId:
     replay_of: str | None = None
     only_plan: bool = False
     full: bool = False
+
+
+def up_to_date(context: Context) -> Context:
+    """Return what surrounds a run once it holds the lock: where it had to wait for that, the structure is read again."""
+    return replace(context, target=read_again(context.target)) if context.lock.waited else context
 
 
 @contextmanager

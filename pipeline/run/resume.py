@@ -21,7 +21,7 @@ from pipeline.report.history import summary_of
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
 from pipeline.run.announce import Warn, announced
-from pipeline.run.context import Context
+from pipeline.run.context import Context, up_to_date
 from pipeline.run.earlier import finish, run_id
 from pipeline.run.request import CloseRequest, ResumeRequest
 from pipeline.run.run import lock_wait_s, surrounded
@@ -61,7 +61,7 @@ def resume(request: ResumeRequest, reporter: Reporter, warn: Warn = lambda _: No
 
         def work() -> Summary:
             with met(row, ledger, reporter, stop, request.wait_s) as context, context.lock:
-                return finish(context, row, max_settle_calls=request.max_settle_calls, closes=False)
+                return finish(up_to_date(context), row, max_settle_calls=request.max_settle_calls, closes=False)
 
         return announced(Job.model_validate_json(row.job_copy), request.state_dir, warn, work)
 
@@ -106,8 +106,7 @@ def wanted(ledger: Ledger, name: str | None) -> RunRow:
     """Find the run that is meant: by its id, the only open one of a job, or the only open one; else the last one."""
     if name is not None and (row := ledger.run(name)) is not None:
         return row
-    jobs = {row.job for row in ledger.runs(name)} if name is not None else set()
-    if name is not None and not jobs:
+    if name is not None and ledger.last(name) is None:
         do = f"{command('runs', state_dir=ledger.state_dir)} lists them"
         raise JobError(Problem(f"there is no run or job {name}", do=do))
     rows = ledger.open_runs(name)

@@ -26,8 +26,8 @@ from pipeline.model.job import Job
 from pipeline.report.html.page import write_report
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
-from pipeline.run.context import Context, RunId, given_back
-from pipeline.run.earlier import deal_with_earlier
+from pipeline.run.context import Context, RunId, given_back, up_to_date
+from pipeline.run.earlier import deal_with_earlier, refuse_moved
 from pipeline.run.plan.plan import Planned
 from pipeline.run.prepare import PreparedJob, prepare
 from pipeline.run.request import PlanRequest, RunRequest
@@ -167,6 +167,9 @@ def conducted(stages: Stages, plan: PreparedJob, wanted: PlanRequest | None) -> 
             return stages.end()
         stages.guard_input()
         with context.lock:
+            stages.context = context = up_to_date(context)
+            if (row := context.ledger.run(stages.id.run)) is not None:
+                refuse_moved(row, context.target)
             older = deal_with_earlier(context, stages)
             stages.notes.starts()
             stages.compare()

@@ -104,9 +104,8 @@ class Stages:
     def _stopped_by(self, error: PipelineError) -> None:
         """Keep why the run stopped; where it broke off while rows went out, now or before, the ledger says how far it came."""
         self.tally.refusal = error
-        if self.tally.to_send:
-            with suppress(OSError, sqlite3.Error):
-                self.tally.load = LoadReport(self.tally.to_send, self.context.ledger.chunks(self.id.run))
+        with suppress(OSError, sqlite3.Error):
+            self.tally.load = LoadReport(self.tally.to_send, self.context.ledger.chunks(self.id.run))
 
     def _storage(self) -> AbstractContextManager[None]:
         ledger = self.context.ledger

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import TypeVar
 
@@ -44,6 +44,13 @@ class LiveTarget:
     identity: Identity
     database: Database
     live: Mapping[str, LiveField]
+
+
+def read_again(target: LiveTarget) -> LiveTarget:
+    """Read the structure of the database again; raises ApiRefusedError where it is gone."""
+    number = target.database.id
+    database = asked(f"database {number}", lambda: target.client.structure(number), "was it removed meanwhile?")
+    return replace(target, database=database, live=live_fields(database))
 
 
 @contextmanager

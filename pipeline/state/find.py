@@ -21,8 +21,8 @@ def find(ledger: Ledger, run: str | None) -> RunRow:
     """Find a run by its id, or the newest open one, or else the newest; raises JobError where there is none."""
     if run is not None:
         return find_newest(ledger, run)
-    rows = ledger.runs()
-    return next((row for row in rows if row.open), None) or find_newest(ledger, None)
+    rows = ledger.open_runs()
+    return rows[-1] if rows else find_newest(ledger, None)
 
 
 def find_newest(ledger: Ledger, run: str | None) -> RunRow:

@@ -20,7 +20,7 @@ from pipeline.state.files import sync
 
 HOST_DIR = "COPERNICA_HOST_DIR"
 _STANDARD_PORTS = {"http": 80, "https": 443}
-_MOUNTS = Path("/proc/self/mountinfo")
+MOUNTS = Path("/proc/self/mountinfo")
 # SQLite's write-ahead log needs memory that all its users share, and locks that hold: no network file system has both.
 _NETWORK = re.compile(
     r"nfs\d*|cifs|smb\w*|afs|ncpfs|ceph|lustre|gpfs|beegfs|glusterfs|orangefs|pvfs2|coda|davfs"
@@ -94,7 +94,7 @@ class Mount:
     type: str
 
 
-def mount_of(path: Path, mounts: Path = _MOUNTS) -> Mount | None:
+def mount_of(path: Path, mounts: Path = MOUNTS) -> Mount | None:
     """Return the mount that holds a path, which need not exist; None where the system does not list its mounts."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
@@ -110,7 +110,7 @@ def mount_of(path: Path, mounts: Path = _MOUNTS) -> Mount | None:
     return found
 
 
-def refuse_network(folder: Path, what: str, mounts: Path = _MOUNTS) -> None:
+def refuse_network(folder: Path, what: str, mounts: Path = MOUNTS) -> None:
     """Raise JobError where a folder lies on a network file system, on which SQLite can lose what it has written."""
     mount = mount_of(folder, mounts)
     if mount is not None and _NETWORK.fullmatch(mount.type):
@@ -123,7 +123,7 @@ def refuse_network(folder: Path, what: str, mounts: Path = _MOUNTS) -> None:
         )
 
 
-def host_warnings(environ: Mapping[str, str] = os.environ, mounts: Path = _MOUNTS) -> tuple[Problem, ...]:
+def host_warnings(environ: Mapping[str, str] = os.environ, mounts: Path = MOUNTS) -> tuple[Problem, ...]:
     """Name what keeps the shared place from doing its work: for `check`, which has no other reason to touch it."""
     folder = host_dir(environ)
     try:

@@ -25,7 +25,7 @@ from pipeline.model.row_state import RowState, Why
 from pipeline.state.chunk_records import TABLES as CHUNK_TABLES
 from pipeline.state.chunk_records import ChunkBook, ChunkRow
 from pipeline.state.database import Database
-from pipeline.state.host import refuse_network
+from pipeline.state.host import MOUNTS, refuse_network
 from pipeline.state.refused import TABLES as REFUSED_TABLES
 from pipeline.state.refused import Refused
 from pipeline.state.row_records import DELETES, ROW, RowRecords
@@ -164,9 +164,9 @@ _COLUMNS = (
 class Ledger:
     """The ledger of one state folder. Each verb is on disk when it returns (WAL, synchronous=FULL)."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, mounts: Path = MOUNTS) -> None:
         """Open or make `ledger.sqlite`; raises JobError where that cannot be done, or where its format is another."""
-        refuse_network(state_dir, "the ledger")
+        refuse_network(state_dir, "the ledger", mounts)
         path = state_dir / "ledger.sqlite"
         self.state_dir = state_dir
         connection = None
@@ -387,6 +387,15 @@ class Ledger:
         """Return whether any row of a run may have reached Copernica."""
         found = self._db.execute("SELECT 1 FROM chunk WHERE run = ? AND sending_at IS NOT NULL LIMIT 1", (run,))
         return found.fetchone() is not None
+
+    def sent_since(self, database_id: int, at: str, but: str) -> str | None:
+        """Return a run, other than `but`, that ended after `at` or still goes on and has sent something to a database."""
+        found = self._db.execute(
+            "SELECT id FROM run WHERE database_id = ? AND coalesce(ended_at, '9') > ? AND id <> ? AND EXISTS"
+            " (SELECT 1 FROM chunk WHERE chunk.run = run.id AND sending_at IS NOT NULL) ORDER BY number DESC LIMIT 1",
+            (database_id, at, but),
+        ).fetchone()
+        return None if found is None else str(found[0])
 
     def loaded(self, job: str, sha256: str, *, confirmed: bool) -> str | None:
         """Return the newest run of a job that has sent a file of this content, or has confirmed all of it (`confirmed`).

@@ -53,11 +53,13 @@ class Lock:
         self._path, self._what = path, what
         self._patience = patience or Patience()
         self._file = -1
+        self.waited = False  # somebody else had it when it was asked for last
 
     def __enter__(self) -> Lock:
-        self._file = self._opened()
+        self._file, self.waited = self._opened(), False
         try:
             while not self._taken():
+                self.waited = True
                 if not self._patience.wait():
                     raise LockedError(
                         Problem(

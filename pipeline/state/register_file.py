@@ -18,7 +18,7 @@ import polars as pl
 
 from pipeline.errors import JobError, Problem
 from pipeline.state.database import Database
-from pipeline.state.host import open_shared, refuse_network
+from pipeline.state.host import MOUNTS, open_shared, refuse_network
 
 FORMAT = 2
 # What makes a file of an older format one of the next.
@@ -70,9 +70,9 @@ class RegisterFile:
         self._scheme = _signed(probe.to_series().hash(1).item())
 
     @classmethod
-    def open(cls, path: Path) -> RegisterFile:
+    def open(cls, path: Path, mounts: Path = MOUNTS) -> RegisterFile:
         """Open or make the file; raises JobError where that cannot be done or its format is another."""
-        refuse_network(path.parent, "the register of a database")
+        refuse_network(path.parent, "the register of a database", mounts)
         try:
             os.close(open_shared(path))
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
@@ -201,26 +201,51 @@ class RegisterFile:
     def sent_since(
         self, run: str, key_fields: Sequence[str], keys: pl.Series, columns: frozenset[str] | None
     ) -> Iterator[pl.Series]:
-        """Yield which keys other runs have sent since a run began, a million of theirs at a time."""
+        """Yield which keys other runs have sent since a run began, but for those that it has sent itself after them.
+
+        About a million of theirs are compared at a time.
+        """
         began, is_open = self._db.execute("SELECT began, open FROM run WHERE id = ?", (run,)).fetchone() or (0, 1)
         if is_open < 0:
             yield keys.is_not_null()
             return
-        salted = self._salted(keys)
+        salted, own = self._salted(keys), self._own_notes(run, began, columns)
         waiting: list[pl.Series] = []
         for number, scheme, fields, written in self._notes_since(run, began):
+            if own and own[0] < number:
+                if waiting:
+                    yield self._not_resent(salted, _among(salted, waiting), own)
+                waiting, own = [], [one for one in own if one > number]
             if columns is not None and written is not None and columns.isdisjoint(json.loads(written)):
                 continue
-            theirs = _read(self._db.execute("SELECT keys FROM note WHERE number = ?", (number,)).fetchone()[0])
+            theirs = self._keys_of(number)
             if (scheme, fields) != (self._scheme, json.dumps(key_fields)):
                 yield _all_or_none(keys, theirs)
                 continue
             waiting.append(theirs)
             if sum(map(len, waiting)) >= _KEYS_AT_ONCE:
-                yield _among(salted, waiting)
+                yield self._not_resent(salted, _among(salted, waiting), own)
                 waiting = []
         if waiting:
-            yield _among(salted, waiting)
+            yield self._not_resent(salted, _among(salted, waiting), own)
+
+    def _not_resent(self, salted: pl.Series, found: pl.Series, own: Sequence[int]) -> pl.Series:
+        """Leave out of the found keys those that these later requests of the run itself have."""
+        for number in own if found.any() else ():
+            found &= ~salted.is_in(self._keys_of(number).implode())
+        return found
+
+    def _keys_of(self, number: int) -> pl.Series:
+        return _read(self._db.execute("SELECT keys FROM note WHERE number = ?", (number,)).fetchone()[0])
+
+    def _own_notes(self, run: str, began: int, columns: frozenset[str] | None) -> list[int]:
+        """Return the numbers of the requests of a run itself that have written all of some columns."""
+        found = self._db.execute(
+            "SELECT number, columns FROM note WHERE run = ? AND number > ? AND scheme = ? ORDER BY number",
+            (run, began, self._scheme),
+        )
+        whole = [(number, None if written is None else frozenset(json.loads(written))) for number, written in found]
+        return [at for at, written in whole if written is None or (columns is not None and columns <= written)]
 
     def _notes_since(self, run: str, began: int) -> list[tuple[Any, ...]]:
         found = self._db.execute(

@@ -11,6 +11,8 @@ import pytest
 from pipeline.errors import JobError
 from pipeline.state.folder import private_files
 from pipeline.state.host import database_name, host_dir, host_warnings, mount_of, open_shared, refuse_network
+from pipeline.state.ledger import Ledger
+from pipeline.state.register_file import RegisterFile
 
 MOUNTS = """\
 22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -120,3 +122,13 @@ def test_check_warns_of_a_place_that_does_not_last_or_is_of_no_use(tmp_path: Pat
     assert warned("nfs") == ["the register of a database cannot lie on a network file system (nfs)"]
     (tmp_path / "file").touch()
     assert warned("ext4", {"COPERNICA_HOST_DIR": str(tmp_path / "file" / "x")}) == ["cannot be written by this user"]
+
+
+def test_ledger_and_register_refuse_a_network_file_system(tmp_path: Path) -> None:
+    """Both are SQLite, which can lose there what it has written; nothing is made."""
+    path = mounts(tmp_path, "nfs4")
+    with pytest.raises(JobError, match="the ledger cannot lie on a network file system"):
+        Ledger(tmp_path / "state", path)
+    with pytest.raises(JobError, match="the register of a database cannot lie on a network file system"):
+        RegisterFile.open(tmp_path / "registers" / "a.sqlite", path)
+    assert list(tmp_path.iterdir()) == [path]

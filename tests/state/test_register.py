@@ -153,6 +153,19 @@ def test_what_was_sent_before_the_run_began_is_older(opened: Opened) -> None:
     assert late.overtaken(keys(1, 2), ("City",)).to_list() == [False, True]
 
 
+def test_what_a_run_has_sent_itself_after_another_one_is_newer(opened: Opened) -> None:
+    """Both were open before either sent: the one that sent last goes on, whatever became of its import; the other does not."""
+    one, two = begun(opened(), "full-1"), begun(opened(), "delta-1")
+    send(one, 1, 2)
+    send(two, 1)
+    assert one.overtaken(keys(1, 2), ("City",)).to_list() == [True, False]
+    assert two.overtaken(keys(1, 2), ("City",)).to_list() == [False, True]
+    send(one, 1, columns=("Name",), ordinal=2)
+    assert one.overtaken(keys(1), ("City",)).to_list() == [True]  # it has written other columns since
+    send(one, 1, ordinal=3)
+    assert one.overtaken(keys(1), ("City",)).to_list() == [False]
+
+
 def test_a_run_that_begins_again_is_as_old_as_it_was(opened: Opened) -> None:
     """A resumed run reads no newer dump."""
     old, new = begun(opened(), "full-1"), begun(opened(), "delta-1")

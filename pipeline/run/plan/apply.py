@@ -130,15 +130,10 @@ def _problems(
     for column, then in row.structure.items():
         if target.live.get(column) != then:
             yield Problem("the live field is not what it was when the plan was made", f"target column {column}")
-    since = [
-        one.id
-        for one in ledger.runs()
-        if one.database_id == row.database_id and one.id != row.id and (one.ended_at or "9") > record.planned_at
-        and ledger.sent_anything(one.id)
-    ]  # fmt: skip
+    since = ledger.sent_since(row.database_id, record.planned_at, row.id)
     latest = register.latest()
-    if since:
-        yield Problem(f"run {since[0]} has sent to this database since the plan was made", where)
+    if since is not None:
+        yield Problem(f"run {since} has sent to this database since the plan was made", where)
     elif latest is not None and latest > record.at:
         yield Problem("another run of this host has sent to this database since the plan was made", where)
 
