@@ -230,7 +230,8 @@ class ChunkBook:
             counts = {"rows": left, "unknown": 0, "failed": 0}
             if not left:
                 return self._move(row, ChunkState.SPLIT, ended_at=self._now(), **counts)
-            row = self._move(row, row.state, (row.state,), **counts)
+            stays = tuple(state for state in LEGAL[ChunkState.SPLIT] if state is row.state)
+            row = self._move(row, row.state, stays, **counts)
             return row if confirmed is None else self.ended(row, confirmed=confirmed)
 
     def _insert(self, row: ChunkRow) -> None:
