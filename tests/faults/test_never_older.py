@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command import Ran
 from tests.support.nights import leaping
-from tests.support.shop import Shop
+from tests.support.shop import STRUCTURE, Shop
 
 pytestmark = pytest.mark.usefixtures("sockets")
 
@@ -131,3 +131,21 @@ def test_an_open_run_does_not_send_what_another_job_has_sent_since(
     assert (last.exit_code, last.document["open"]) == (6, False), last.stderr
     rows = set_aside(shop, first.document["run"])
     assert [(row["Nr"], row["_code"]) for row in rows] == [("17", "overtaken")]
+
+
+def test_an_open_run_of_another_database_is_left_alone(open_shop: OpenShop) -> None:
+    """The job goes to another database now: what is open in the old one stays open, and is finished by its name."""
+    other = {**STRUCTURE["databases"][0], "name": "Other"}
+    shop = open_shop({"databases": [*STRUCTURE["databases"], other]}, changes={"load.wait_s": 0})
+    shop.sandbox.set_faults([LOST, LATE])
+    shop.dump("1,Ede")
+    first = shop.run()
+    assert (first.exit_code, first.document["open"]) == (6, True)
+    shop.done("target.database=Other")
+    assert shop.ledger("SELECT is_open FROM run WHERE id = ?", first.document["run"]) == [(1,)]
+    shop.sandbox.advance(7200)
+    shop.sandbox.settle(10)
+    second = shop.resume(first.document["run"])
+    assert (second.exit_code, second.document["open"]) == (0, False), second.stderr
+    assert city(shop) == ["Ede"]
+    assert len(shop.profiles("Other")) == 1
