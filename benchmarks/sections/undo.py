@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from benchmarks.bench import Setting
 
 CUSTOMERS = 20_000
+# What the undo reads: a count, and the database in pages of 1,000.
+_READ_BACK = 1 + CUSTOMERS // 1_000
 _FIELDS = [
     {"name": "Nr", "type": "text", "length": 20, "index": True},
     {"name": "City", "type": "text", "length": 50},
@@ -53,9 +55,8 @@ def study(setting: Setting) -> list[Figure]:
     found: list[Figure] = []
     for name, before in (("undo of 20,000 rows", full), ("the same, half of the cities were empty", some)):
         run, undo = _changed_and_undone(setting, before)
-        found.append(
-            at_most(f"{name}: API calls (of its run: {run['api_calls']})", undo["api_calls"], run["api_calls"])
-        )
+        most = run["api_calls"] + _READ_BACK
+        found.append(at_most(f"{name}: API calls (of its run: {run['api_calls']})", undo["api_calls"], most))
         found.append(at_most(f"{name}: not restored", CUSTOMERS - undo["records"]["confirmed"], 0, "rows"))
         found.append(
             at_most(f"{name}: seconds (of its run: {run['seconds']:.1f})", undo["seconds"], 3 * run["seconds"])

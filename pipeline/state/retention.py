@@ -26,7 +26,7 @@ _KINDS = {
         "rejects.csv", "rejects.ndjson", "failed.csv", "unknown.csv", "open.csv", "gone.csv", "changed.csv", "*.part",
         "keys",
     ),
-    "keep_before": ("before*", "created.csv", "deleted.csv"),
+    "keep_before": ("before*", "undo.csv", "conflicts.csv", "created*.csv", "deleted*.csv"),
 }  # fmt: skip
 
 

@@ -63,8 +63,8 @@ class Found:
 
     @property
     def nothing(self) -> bool:
-        """Return whether nothing is to be restored, and nothing that was made or taken is to be listed."""
-        return not (self.rows or self.created.total() or self.deleted.total())
+        """Return whether nothing is to be restored, and the run has made or taken nothing that can be named."""
+        return not (self.rows or self.created.total() or self.deleted.total() or self.keyless)
 
     def counts(self) -> dict[str, Any]:
         """Return the entry `undo` of a document."""
@@ -75,6 +75,7 @@ class Found:
             "left": dict(self.left),
             "created": self.created.total(),
             "deleted": self.deleted.total(),
+            "keyless": self.keyless,
             "files": {path.name: str(path.absolute()) for path in sorted(self.lists.glob("*.csv"))},
         }
 

@@ -40,7 +40,7 @@ from pipeline.stage.partitions import partition_count
 from pipeline.stage.sample import Sampler
 from pipeline.stage.settle import Rules
 from pipeline.stage.stager import Stager
-from pipeline.state.advice import command
+from pipeline.state.advice import command, job_command
 from pipeline.state.before import Before
 from pipeline.state.find import find_newest, open_ledger
 from pipeline.state.folder import RunFolder, private_files
@@ -110,7 +110,7 @@ def undo(
 def refusal(ledger: Ledger, row: RunRow, job: Job) -> Problem | None:
     """Return why a run cannot be undone, None where it can."""
     where, state_dir = f"run {row.id}", ledger.state_dir
-    by_hand = f"mend the dump and run it again: {command('run', row.job_file, state_dir=state_dir)}"
+    by_hand = f"mend the dump and run it again: {job_command('run', job, state_dir=state_dir)}"
     if ledger.undoes(row.id) is not None:
         return Problem("this run is an undo itself", where, by_hand)
     if row.state is RunState.PLANNED:
