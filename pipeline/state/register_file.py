@@ -248,9 +248,12 @@ class RegisterFile:
         return [at for at, written in whole if written is None or (columns is not None and columns <= written)]
 
     def _notes_since(self, run: str, began: int) -> list[tuple[Any, ...]]:
+        """Return what other runs have sent; an older run of the same job that is finished first sends older values."""
         found = self._db.execute(
-            "SELECT number, scheme, key_fields, columns FROM note WHERE run <> ? AND number > ? ORDER BY number",
-            (run, began),
+            "SELECT number, scheme, key_fields, columns FROM note WHERE run <> ? AND number > ? AND NOT EXISTS"
+            " (SELECT 1 FROM run AS older JOIN run AS own ON own.job = older.job AND own.rowid > older.rowid"
+            " WHERE older.id = note.run AND own.id = ?) ORDER BY number",
+            (run, began, run),
         )
         return found.fetchall()
 

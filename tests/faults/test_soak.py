@@ -6,13 +6,13 @@ import csv
 import random
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from tests.support.nights import Stop, last_run, leaping, open_runs, run_apart, was_taken
-from tests.support.shop import Shop
+from tests.support.shop import DELETE, SCHEMA, Shop
 from tests.support.soak import SOAK
 
 pytestmark = pytest.mark.usefixtures("sockets")
@@ -22,6 +22,12 @@ CUSTOMERS = 12
 PLAIN = (3, 8)
 # Of the state beside the job: what a run in a fresh folder must not find.
 STATE = (".copernica-import", "host", "user-state")
+
+# The other jobs: one that writes customers alone, and one that deletes them.
+KEY = "\n\nclass Key(pa.DataFrameModel):\n    Nr: str = Text(20)\n"
+OTHER = ("job=other", "schema=schema.py:Shop", "target.key_fields=[Nr]", "source.dump=delta")
+GONE = ("job=gone", "schema=schema.py:Key", "target.key_fields=[Nr]", "source.dump=delta", "load.send=all", *DELETE)
+GONE = (*GONE, "guards.max_deletes=100%")
 
 REQUESTS: list[dict[str, str]] = [
     {},
@@ -57,7 +63,7 @@ IMPORTS: list[dict[str, Any]] = [
 
 @dataclass(frozen=True, order=True)
 class Row:
-    """A row of a dump; its city names the night, so that an older one is known by it."""
+    """A row of a dump; its city names the night, so that an older one is known by it. Without a city it is deleted."""
 
     number: str
     city: str
@@ -66,20 +72,32 @@ class Row:
 
 @dataclass
 class Night:
-    """What happens in one night: its dump, its faults, and where the process is killed."""
+    """What happens in one night: its dump, its faults, and where the process is killed; then what other jobs send."""
 
     rows: list[Row]
     faults: list[dict[str, Any]]
     stop: Stop | None
+    other: list[Row] = field(default_factory=list)
+    deleted: list[Row] = field(default_factory=list)
+
+    @property
+    def all_rows(self) -> list[Row]:
+        """Return all rows, in the order of sending."""
+        return [*self.rows, *self.other, *self.deleted]
 
 
 @dataclass
 class Sequence:
-    """Nights of one job."""
+    """Nights of one job, and of the others that write to its database."""
 
     changes: dict[str, Any]
     orders: bool
     nights: list[Night]
+
+    @property
+    def alone(self) -> bool:
+        """Return whether no other job writes."""
+        return not any(night.other or night.deleted for night in self.nights)
 
     @property
     def may_refuse(self) -> bool:
@@ -113,17 +131,22 @@ def night_of(chance: random.Random, number: int, full: bool, orders: bool, healt
 def sequence_of(seed: int) -> Sequence:
     """Draw three to five nights, the last of them healthy."""
     chance = random.Random(20_261_121 + seed)
-    mode, full, orders = ("imports", "auto")[seed % 2], chance.random() < 0.5, chance.random() < 0.5
+    mode, full, orders = ("imports", "auto", "profiles")[seed % 3], chance.random() < 0.5, chance.random() < 0.5
     changes: dict[str, Any] = {
         "load.mode": mode,
         "load.chunk_rows": chance.choice((1, 3, 4)),
         "source.dump": "full" if full else "delta",
+        "load.send": chance.choice(("all", "changed")),
         "http.retry_budget_s": 1,
     }
     if orders:
         changes |= {"schema": "schema.py:Orders", "target.key_fields": ["Nr", "Order.No"]}
     many = chance.randint(3, 5)
     nights = [night_of(chance, number, full, orders, number == many - 1) for number in range(many)]
+    if chance.random() < 0.5:
+        for number, night in enumerate(nights[:-1]):
+            night.other = [Row(str(one), f"other {number}") for one in chance.sample(range(CUSTOMERS), 2)]
+            night.deleted = [] if orders else [Row(str(one), "") for one in chance.sample(range(CUSTOMERS), 1)]
     return Sequence(changes, orders, nights)
 
 
@@ -146,10 +169,22 @@ def bring(shop: Shop, night: Night, orders: bool) -> None:
         assert ran.exit_code in (0, 5, 6), ran.stderr
     else:
         run_apart(shop, stop=night.stop)
+    shop.sandbox.set_faults([])
     if not was_taken(before, last_run(shop)):
-        shop.sandbox.set_faults([])
         with leaping(shop.sandbox):
             shop.run()
+    others(shop, night)
+
+
+def others(shop: Shop, night: Night) -> None:
+    """Run the other jobs of a night; they may have to wait for what is still on its way."""
+    with leaping(shop.sandbox):
+        if night.other:
+            shop.dump(*(f"{row.number},{row.city}" for row in night.other))
+            shop.done(*OTHER)
+        if night.deleted:
+            shop.dump(*(row.number for row in night.deleted), header="Nr")
+            shop.done(*GONE)
 
 
 def set_aside(shop: Shop) -> set[Row]:
@@ -158,7 +193,8 @@ def set_aside(shop: Shop) -> set[Row]:
     for name in ("open", "failed", "unknown"):
         for path in (shop.state / "runs").glob(f"*/{name}.csv"):
             with path.open(encoding="utf-8") as file:
-                found |= {Row(row["Nr"], row["City"], row.get("Order.No") or "") for row in csv.DictReader(file)}
+                rows = csv.DictReader(file)
+                found |= {Row(row["Nr"], row.get("City") or "", row.get("Order.No") or "") for row in rows}
     return found
 
 
@@ -169,7 +205,7 @@ def standing(rows: list[Row], aside: set[Row], full: bool) -> Iterator[str | Non
     """
     replaced = False
     for row in reversed(rows):
-        yield row.city
+        yield row.city or None
         if row not in aside and not replaced:
             return
         replaced = full
@@ -185,7 +221,7 @@ def demand_whole(shop: Shop, sequence: Sequence, quiet: list[dict[str, Any]]) ->
     numbers = [one["fields"]["Nr"] for one in found]
     assert len(numbers) == len(set(numbers))  # nobody is there twice
     cities = {one["fields"]["Nr"]: one["fields"]["City"] for one in found}
-    rows = [row for night in sequence.nights for row in night.rows]
+    rows = [row for night in sequence.nights for row in night.all_rows]
     for number in {row.number for row in rows}:
         theirs = [row for row in rows if row.number == number]
         assert cities.get(number) in list(standing(theirs, aside, full)), (number, theirs, aside)
@@ -193,21 +229,24 @@ def demand_whole(shop: Shop, sequence: Sequence, quiet: list[dict[str, Any]]) ->
     for one in found if sequence.orders else []:
         bought = [order["No"] for order in one["orders"]]
         assert len(bought) == len(set(bought))  # no order is there twice
-        wanted = {row for row in rows if row.number == one["fields"]["Nr"]}
+        wanted = {row for row in rows if row.number == one["fields"]["Nr"] and row.order}
         assert {row.order for row in wanted - aside} <= set(bought) <= {row.order for row in wanted}
     assert not aside & set(sequence.nights[-1].rows)
-    if not full and not sequence.may_refuse:
+    if not full and not sequence.may_refuse and sequence.alone:
         assert aside == set()
 
 
 @pytest.mark.parametrize("seed", range(4 * SOAK) or PLAIN)
+@pytest.mark.provokes("delete")
 def test_nights_of_faults_and_kills_end_as_quiet_ones(open_shop: Callable[..., Shop], seed: int) -> None:
     """Two sequences, or four times SOAK; the seed makes the sequence."""
     sequence = sequence_of(seed)
     shop = open_shop(changes=sequence.changes)
+    shop.write("schema.py", SCHEMA + KEY)
     for night in sequence.nights:
         dump(shop, night.rows, sequence.orders)
         shop.done()
+        others(shop, night)
     quiet = shop.contents()
     shop.sandbox.reset()
     for name in STATE:
@@ -222,3 +261,22 @@ def test_nights_of_faults_and_kills_end_as_quiet_ones(open_shop: Callable[..., S
     demand_whole(shop, sequence, quiet)
     shop.sandbox.settle(10)
     demand_whole(shop, sequence, quiet)  # nothing comes late
+
+
+@pytest.mark.parametrize("seed", range(SOAK) or PLAIN[:1])
+def test_nights_of_an_add_make_nobody_twice(open_shop: Callable[..., Shop], seed: int) -> None:
+    """Each customer comes once, in one dump: made once, or in a file for a person and then not there."""
+    chance = random.Random(20_261_122 + seed)
+    changes = {"load.mode": ("imports", "profiles")[seed % 2], "load.chunk_rows": 3, "http.retry_budget_s": 1}
+    shop = open_shop(changes={**changes, "target.action": "add"})
+    nights = [night_of(chance, number, True, False, number == 3) for number in range(4)]
+    for number, night in enumerate(nights):
+        night.rows = [Row(f"{number}-{row.number}", row.city) for row in night.rows]
+        bring(shop, night, False)
+        shop.sandbox.advance(20 * 3600)
+    shop.sandbox.settle(10)
+    assert open_runs(shop) == []
+    numbers, aside = shop.numbers(), {row.number for row in set_aside(shop)}
+    assert len(numbers) == len(set(numbers))
+    assert {*numbers} | aside == {row.number for night in nights for row in night.rows}
+    assert not aside & {row.number for row in nights[-1].rows}

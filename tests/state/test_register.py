@@ -132,6 +132,17 @@ def test_databases_have_registers_of_their_own(opened: Opened) -> None:
 # ---- what another run has sent since (data rule 40)
 
 
+def test_an_older_run_of_the_job_that_is_finished_first_overtakes_nothing(opened: Opened) -> None:
+    """Data rule 40: two open runs of a job are finished one after the other; what the first one sends is older."""
+    register = opened()
+    older, newer = begun(register, "full-1"), begun(register, "full-2")
+    send(older, 1)
+    send(begun(register, "other-1"), 2)
+    assert newer.overtaken(keys(1, 2), ("City",)).to_list() == [False, True]
+    send(newer, 3)
+    assert older.overtaken(keys(3), ("City",)).to_list() == [True]
+
+
 def test_what_another_run_has_sent_since_is_overtaken_in_its_columns(opened: Opened) -> None:
     """Final or not; the key itself is no column that is written, and whole records are all columns."""
     old, new = begun(opened(), "full-1"), begun(opened("elsewhere"), "delta-1")
