@@ -171,7 +171,7 @@ class RegisterFile:
             self._forget(int(time.time() * 1000))
 
     def _forget(self, now: int) -> None:
-        """Delete requests that can run no more and are newer than no open run, and closed runs without content of their own."""
+        """Delete requests that can run no more and are newer than no open run, and closed runs without any or content."""
         self._db.execute("UPDATE run SET open = -1 WHERE open = 1 AND began_ms < ?", (now - MOST_OPEN_DAYS * _DAY_MS,))
         self._db.execute(
             "DELETE FROM note WHERE coalesce(until_ms, 0) < ? AND NOT EXISTS"
@@ -181,7 +181,10 @@ class RegisterFile:
         self._db.execute(
             "DELETE FROM content WHERE run IN (SELECT id FROM run WHERE open = 0 AND sent = 0)",
         )
-        self._db.execute("DELETE FROM run WHERE open = 0 AND NOT EXISTS (SELECT 1 FROM content WHERE run = run.id)")
+        self._db.execute(
+            "DELETE FROM run WHERE open = 0 AND NOT EXISTS (SELECT 1 FROM content WHERE run = run.id)"
+            " AND NOT EXISTS (SELECT 1 FROM note WHERE run = run.id)"
+        )
 
     def holding(
         self, run: str, key_fields: Sequence[str], keys: pl.Series, now: int

@@ -141,6 +141,8 @@ def test_an_older_run_of_the_job_that_is_finished_first_overtakes_nothing(opened
     assert newer.overtaken(keys(1, 2), ("City",)).to_list() == [False, True]
     send(newer, 3)
     assert older.overtaken(keys(3), ("City",)).to_list() == [True]
+    older.end()
+    assert newer.overtaken(keys(1, 2), ("City",)).to_list() == [False, True]
 
 
 def test_what_another_run_has_sent_since_is_overtaken_in_its_columns(opened: Opened) -> None:
