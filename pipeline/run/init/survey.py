@@ -201,7 +201,11 @@ class Survey:
         """Try the first values only, fewer before more; ISO dates leave no doubt about other forms."""
         few, more = cells.head(50), cells.head(_TRIED_FIRST)
         iso: set[str] = set()
+        # Numbers of telephones, which would lose their plus as numbers, and take long to be read as such.
+        dialled = any(one.named and re.search(one.named, name) for one in self.candidates) and _most_with_plus(few)
         for at, one in enumerate(self.candidates):
+            if dialled and one.kind in ("integer", "decimal"):
+                continue
             if (one.named and not re.search(one.named, name)) or (one.form and one.kind in iso):
                 continue
             if _fails(one.bad(few), few.len()):
@@ -211,6 +215,10 @@ class Survey:
                 if bad == 0 and one.kind in ("date", "datetime") and one.form is None:
                     iso |= {"date", "datetime"}
                 yield at
+
+
+def _most_with_plus(cells: pl.Series) -> bool:
+    return 2 * int(cells.str.starts_with("+").sum()) > cells.len()
 
 
 def _levels(frame: pl.DataFrame, lists: Sequence[str]) -> Iterator[tuple[list[str], pl.DataFrame]]:
