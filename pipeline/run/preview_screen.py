@@ -42,7 +42,7 @@ def screen(rows: Sequence[Shown]) -> str:
         else:
             parts += [marked([("problem", f"{row.code}: {row.message}", ""), ("info", _short(row.raw), "")])]
         parts.append("")
-    parts.append("= is what the cell before it shows; ignore_empty_fields decides what (empty) does")
+    parts.append("= is what the cell before it shows; ignore_empty_fields decides on (empty)")
     return rendered(parts)
 
 
