@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 from pipeline.errors import InputError, JobError, Problem
-from pipeline.extract.csv.reader import read_csv
+from pipeline.extract.csv.reader import NO_HEAD, CsvReader, read_csv
+from pipeline.extract.cutting import Cutting
 from pipeline.extract.files import known_format
 from pipeline.extract.json.dump import is_ours, read_json, read_ndjson
+from pipeline.extract.json.ndjson import NdjsonReader
 from pipeline.extract.ours import saved_as
-from pipeline.extract.reading import Batches, Found, Task, first_line, gathered
+from pipeline.extract.reading import PIECE_BYTES, Batches, Found, Piece, Task, first_line, gathered
 from pipeline.extract.refusal import Refused, grouped
-from pipeline.extract.stored import BLOCK_BYTES, StoredFile
+from pipeline.extract.stored import BLOCK_BYTES, StoredFile, StoredPiece
 from pipeline.model.columns import Expected
 from pipeline.model.encodings import check_encoding
 from pipeline.model.files import FileFacts, SourceFile
@@ -40,6 +43,7 @@ class Extraction:
         lists: frozenset[str] = frozenset(),
         canonical: Expected | None = None,
         block_bytes: int = BLOCK_BYTES,
+        piece_bytes: int = PIECE_BYTES,
     ) -> None:
         check_encoding(source.encoding)
         _check_names(expected)
@@ -51,8 +55,9 @@ class Extraction:
         self._batch_rows = batch_rows
         self._left = limit
         self._block_bytes = block_bytes
+        self._piece_bytes = piece_bytes
         self._read_before = 0
-        self._current: StoredFile | None = None
+        self._current: StoredFile | StoredPiece | None = None
         self._problems: list[Problem] = []
         self.bytes_total = sum(file.size_bytes for file in self._files)
         self._found: list[Found] = []
@@ -62,6 +67,16 @@ class Extraction:
     def header(self) -> tuple[str, ...]:
         """Return the columns of the first CSV file, or the known ones of JSON; empty before the first batch."""
         return next((found.header for found in self._found if found.header), ())
+
+    @property
+    def records(self) -> int:
+        """Return the rows that were read so far."""
+        return sum(found.counts.records for found in self._found)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return why files are refused, as far as is known."""
+        return tuple(self._problems) or tuple(problem for found in self._found for problem in found.problems)
 
     @property
     def bytes_read(self) -> int:
@@ -88,6 +103,21 @@ class Extraction:
                 next(batches, None)
         return tuple(problem for found in self._found for problem in found.problems)
 
+    def cutting(self, file: SourceFile) -> Cutting:
+        """Return what reads one of the files through and finds where it can be cut."""
+        return Cutting(self._task(file))
+
+    def piece(self, file: SourceFile, piece: Piece) -> Iterator[Batch]:
+        """Yield the batches of a piece of a file: those that the whole file has there. `records` counts its rows."""
+        task = replace(self._task(file), piece=piece)
+        is_csv = known_format(file.name, self._source.format) == "csv"
+        before = NO_HEAD if is_csv and not piece.head.offset else b""
+        found = Found()
+        self._found.append(found)
+        with closing(StoredPiece(file, piece, before, self._block_bytes)) as stored:
+            yield from (CsvReader if is_csv else NdjsonReader)(task, found).read(stored.blocks())
+            stored.finish()
+
     def _read(self, file: SourceFile) -> Generator[Batch]:
         found = Found()
         self._found.append(found)
@@ -106,11 +136,20 @@ class Extraction:
         self._current = None
 
     def _batches(self, file: SourceFile, stored: StoredFile, found: Found) -> Batches:
-        task = Task(
-            file, self._source, self._expected, self._lists, self._batch_rows, self._left, canonical=self._canonical
-        )
         head, blocks = first_line(gathered(stored.blocks()))
-        yield from self._reader(file, head)(task, blocks, found)
+        yield from self._reader(file, head)(self._task(file), blocks, found)
+
+    def _task(self, file: SourceFile) -> Task:
+        return Task(
+            file,
+            self._source,
+            self._expected,
+            self._lists,
+            self._batch_rows,
+            self._left,
+            canonical=self._canonical,
+            piece_bytes=self._piece_bytes,
+        )
 
     def _reader(self, file: SourceFile, head: bytes) -> Callable[[Task, Iterator[bytes], Found], Batches]:
         """Return what reads a file that begins with `head`: by its format, unless we wrote it."""

@@ -47,22 +47,58 @@ class LongLine:
     length: int
 
 
+class LinePieces:
+    """Divide blocks into pieces of about `piece_bytes`, each the blocks up to the next line end behind a multiple of that.
+
+    `offset` is the byte of the file at which the blocks begin. A piece is read to its end before the next one is asked for.
+    """
+
+    def __init__(self, blocks: Iterator[bytes], piece_bytes: int, offset: int = 0) -> None:
+        self._blocks = blocks
+        self._piece_bytes = piece_bytes
+        self._rest = b""
+        self.offset = offset
+
+    def __iter__(self) -> Iterator[Iterator[bytes]]:
+        while self._fill():
+            yield self._piece()
+
+    def _fill(self) -> bool:
+        """Have something to read next; False at the end."""
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return False
+            self._rest = block
+        return True
+
+    def _piece(self) -> Iterator[bytes]:
+        end = (self.offset // self._piece_bytes + 1) * self._piece_bytes
+        while self._fill():
+            cut = self._rest.find(b"\n", max(0, end - 1 - self.offset)) + 1
+            part, self._rest = (self._rest[:cut], self._rest[cut:]) if cut else (self._rest, b"")
+            self.offset += len(part)
+            yield part
+            if cut:
+                return
+
+
 class WholeLines:
     """Yield the blocks cut at line ends; a line longer than `most_bytes` may come as a `LongLine`, never held whole.
 
-    Only the last piece may lack its line end.
+    Only the last one may lack its line end. `counter` counts the lines.
     """
 
-    def __init__(self, blocks: Iterator[bytes], most_bytes: int) -> None:
+    def __init__(self, blocks: Iterator[bytes], most_bytes: int, counter: LineCounter) -> None:
         self._blocks = blocks
         self._most_bytes = most_bytes
-        self.counter = LineCounter()
+        self._counter = counter
 
     def __iter__(self) -> Iterator[bytes | LongLine]:
         tail: bytes = b""
         long: LongLine | None = None
         for block in self._blocks:
-            self.counter.add(block, "\n")
+            self._counter.add(block, "\n")
             end = block.rfind(b"\n") + 1
             if end and long:
                 first = block.find(b"\n") + 1

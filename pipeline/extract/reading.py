@@ -17,6 +17,8 @@ from pipeline.model.rows import Batch
 BATCH_BYTES = 48 << 20
 # Shorter blocks are joined: each costs some work that does not depend on its length.
 LEAST_BLOCK_BYTES = 1 << 16
+# A large plain file is cut into pieces of about this size.
+PIECE_BYTES = 32 << 20
 # A header is no longer; a first object that is longer is none of a file of ours that anyone mends by hand.
 _MOST_HEAD_BYTES = 1 << 20
 _MOST_OBJECT_BYTES = 1 << 24
@@ -42,6 +44,24 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A place between two records of a file: its byte, and the lines and records (JSON: objects) before it."""
+
+    offset: int = 0
+    lines: int = 0
+    records: int = 0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Whole records of a plain file, from `start` to `end`; `head` is the place behind its header."""
+
+    head: Mark
+    start: Mark
+    end: Mark
+
+
+@dataclass(frozen=True)
 class Task:
     """What to read and how: `limit` rows of this file at most, `batch_rows` at a time."""
 
@@ -57,6 +77,10 @@ class Task:
     saved: Saved | None = None
     # The rows are canonical text under target columns (NDJSON of ours; in CSV each row is judged by itself).
     reads_canonical: bool = False
+    # The part of the file that is read, None for all of it.
+    piece: Piece | None = None
+    # A batch of NDJSON ends with the first line that ends behind each so many bytes, so that pieces have whole batches.
+    piece_bytes: int = PIECE_BYTES
 
     @property
     def max_record_bytes(self) -> int:

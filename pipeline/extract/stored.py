@@ -11,6 +11,7 @@ from typing import BinaryIO
 from pipeline.errors import InputError, Problem
 from pipeline.extract.archives import KINDS, BrokenArchiveError, unpacked
 from pipeline.extract.files import archive_of
+from pipeline.extract.reading import Piece
 from pipeline.extract.refusal import Refused
 from pipeline.extract.remote import RemoteError, RemoteHandle, is_url
 from pipeline.model.files import SourceFile
@@ -48,6 +49,9 @@ class _Local:
     def read(self, count: int) -> bytes:
         return self._handle.read(count)
 
+    def seek(self, offset: int) -> None:
+        self._handle.seek(offset)
+
     def unchanged(self, bytes_read: int) -> bool:
         """Return whether the file is the one that was found, as it was then, and was read to its end."""
         file, now = self._file, os.fstat(self._handle.fileno())
@@ -83,12 +87,17 @@ class _Behind:
         self._handle.close()
 
 
+def _local(file: SourceFile) -> _Local:
+    try:
+        return _Local(file)
+    except OSError as error:
+        raise Refused(Problem(f"cannot be read: {error.strerror}", file.name)) from error
+
+
 def opened(file: SourceFile) -> _Local | _Behind:
     """Open a dump; Refused where it cannot be read."""
     try:
-        return _Behind(file) if is_url(file.name) else _Local(file)
-    except OSError as error:
-        raise Refused(Problem(f"cannot be read: {error.strerror}", file.name)) from error
+        return _Behind(file) if is_url(file.name) else _local(file)
     except RemoteError as error:
         raise Refused(Problem(f"cannot be read: {error}", file.name)) from error
 
@@ -102,6 +111,47 @@ def digest_of(file: SourceFile) -> str:
     except Refused as refused:
         raise InputError(*refused.problems) from None
     return stored.digest
+
+
+class StoredPiece:
+    """The head and one piece of a plain file of this machine while they are read; `before` takes the place of no head."""
+
+    digest = content_digest = ""
+
+    def __init__(self, file: SourceFile, piece: Piece, before: bytes = b"", block_bytes: int = BLOCK_BYTES) -> None:
+        self.file, self.bytes_read = file, 0
+        self._piece, self._before, self._block_bytes = piece, before, block_bytes
+        self._handle = _local(file)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the bytes; Refused where they cannot be read."""
+        start = self._piece.start.offset
+        try:
+            if self._before:
+                yield self._before
+            for at, end in ((0, min(self._piece.head.offset, start)), (start, self._piece.end.offset)):
+                self._handle.seek(at)
+                while at < end and (block := self._handle.read(min(self._block_bytes, end - at))):
+                    at += len(block)
+                    self.bytes_read += len(block)
+                    yield block
+        except OSError as error:
+            raise Refused(Problem(f"reading failed: {error.strerror}", self.file.name)) from error
+
+    def finish(self) -> None:
+        """Close the file; Refused where it changed since it was found."""
+        unchanged = self._handle.unchanged(self.file.size_bytes)
+        self._handle.close()
+        if not unchanged:
+            raise Refused(_changed(self.file))
+
+    def close(self) -> None:
+        """Close the file of a reading that was given up."""
+        self._handle.close()
+
+
+def _changed(file: SourceFile) -> Problem:
+    return Problem("changed while it was read", file.name, "run again when the export has ended")
 
 
 class StoredFile:
@@ -148,7 +198,7 @@ class StoredFile:
             raise Refused(Problem(f"reading failed: {error}", self.file.name)) from error
         self._handle.close()
         if not unchanged:
-            raise Refused(Problem("changed while it was read", self.file.name, "run again when the export has ended"))
+            raise Refused(_changed(self.file))
         self.digest = self._sha256.hexdigest()
         self.content_digest = self._content_sha256.hexdigest()
 

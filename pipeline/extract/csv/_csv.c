@@ -950,9 +950,11 @@ static PyObject *
 scanner_counts(Scanner *s, PyObject *Py_UNUSED(none))
 {
     if (refused(s->busy, BUSY)) return NULL;
-    return Py_BuildValue("{sKsKsKsKsKsKsKsn}", "lines", s->lines, "record_lines", s->record_lines, "blank_lines",
+    bool between = !s->swallow && s->at >= s->span_end && !s->paused.active;
+    return Py_BuildValue("{sKsKsKsKsKsKsKsnsi}", "lines", s->lines, "record_lines", s->record_lines, "blank_lines",
                          s->blank_lines, "header_lines", s->header_lines, "skipped_lines", s->skipped_lines, "records",
-                         s->records, "visited", s->visited, "unread", (Py_ssize_t)(s->length - s->at));
+                         s->records, "visited", s->visited, "unread", (Py_ssize_t)(s->length - s->at), "between",
+                         (int)between);
 }
 
 static PyObject *

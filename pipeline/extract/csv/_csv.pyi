@@ -44,7 +44,8 @@ class Scanner:
         length in bytes, and the bytes themselves (at most 64 KiB)."""
     def counts(self) -> dict[str, int]:
         """Return lines, record_lines, blank_lines, header_lines, skipped_lines, records (malformed ones too), the bytes
-        `visited` by the automaton, and the bytes `unread` in the buffer."""
+        `visited` by the automaton, the bytes `unread` in the buffer, and `between`: 1 where a record, or the span of a
+        damaged one, has ended and nothing of the next was read."""
     @property
     def ends(self) -> str | None:
         """What ends a line beside LF and CRLF: a bare CR, or nothing ("\\n"); None before it is known."""

@@ -180,6 +180,7 @@ class Scanner:
             "records": self._records,
             "visited": self._visited,
             "unread": len(self._buffer) - self._at,
+            "between": int(not self._swallow and self._at >= self._span_end and self._paused is None),
         }
 
     @property

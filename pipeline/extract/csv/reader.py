@@ -15,7 +15,7 @@ from pipeline.extract.lines import LineCounter
 from pipeline.extract.malformed import CSV_CODES, Dialect, Line, csv_frame
 from pipeline.extract.native import readers
 from pipeline.extract.ours import Header, has_raw, pieces, saved_as
-from pipeline.extract.reading import BATCH_BYTES, Batches, Found, Task, first_line
+from pipeline.extract.reading import BATCH_BYTES, Batches, Found, Mark, Piece, Task, first_line
 from pipeline.extract.refusal import Refused
 from pipeline.model.formulas import restored
 from pipeline.model.rows import Batch
@@ -31,6 +31,8 @@ _HEADER_FAULTS = {
     "nul": "the header holds a NUL character; is this a text file?",
     "bare_cr": "the header holds a carriage return without a line feed",
 }
+# Fed before a piece of a file without a header: with a header it is that which shows how lines end.
+NO_HEAD = b"\n"
 _PLACES = ("_at_line", "_at_record", "_at_element")
 
 
@@ -58,15 +60,48 @@ class CsvReader:
             batch_bytes=BATCH_BYTES,
         )
         self._lines = LineCounter()
+        self._fed = 0
+        self._head = Mark()
+        # What is added to the numbers of a piece: the lines before it that are not read, and the records.
+        self._before = Mark() if task.piece is None else _before(task.piece)
 
     def read(self, blocks: Iterator[bytes]) -> Batches:
         """Yield the batches; data rule 5 defines a record, data rule 6 what is set aside, line by line.
 
         Raises Refused where the header does not fit, AccountingError where the lines do not add up.
         """
-        source = self._task.source
-        if source.header != "first":
-            self._begin(tuple(source.header))
+        for _ in self._batch_ends(blocks):
+            yield from self._take()
+            if self._left == 0:
+                self._count()
+                return
+        self._end()
+
+    def marks(self, blocks: Iterator[bytes]) -> Iterator[Mark]:
+        """Yield the place behind the header, those between two batches where the file may be cut, and its end.
+
+        The blocks are read as by `read`, but no batch is made of them; raises what that raises. So the records of a piece are
+        those of the whole file, in the same batches.
+        """
+        start: Mark | None = None
+        for _ in self._batch_ends(blocks):
+            if start is None:
+                start = self._head
+                yield start
+            self._scanner.take()
+            mark = self._mark()
+            long = mark.offset - start.offset >= self._task.piece_bytes
+            # Old files whose lines end with a bare CR are not cut: behind a head, LF would belong to its line end.
+            if long and self._scanner.ends == "\n" and self._scanner.counts()["between"]:
+                start = mark
+                yield mark
+        self._end()
+        yield self._mark()
+
+    def _batch_ends(self, blocks: Iterator[bytes]) -> Iterator[None]:
+        """Scan the blocks, and yield where a batch is to be taken."""
+        if self._task.source.header != "first":
+            self._begin(tuple(self._task.source.header))
         event = MORE
         while event != DONE:
             event = self._scanner.scan()
@@ -75,11 +110,11 @@ class CsvReader:
             elif event == HEADER:
                 self._take_header()
             elif self._names:
-                yield from self._take()
-                if self._left == 0:
-                    self._count()
-                    return
-        self._end()
+                yield
+
+    def _mark(self) -> Mark:
+        counts = self._scanner.counts()
+        return Mark(self._fed - counts["unread"], counts["lines"], counts["records"])
 
     def _batch_rows(self) -> int:
         most = self._task.batch_rows
@@ -87,6 +122,7 @@ class CsvReader:
 
     def _feed(self, block: bytes) -> None:
         self._scanner.feed(block, not block)
+        self._fed += len(block)
         self._lines.add(block, self._scanner.ends)
 
     def _take_header(self) -> None:
@@ -95,6 +131,7 @@ class CsvReader:
             do = "mend the header, or see source.delimiter and source.quote"
             raise Refused(Problem(_HEADER_FAULTS[CSV_CODES[code]], self._task.file.name, do))
         self._begin(tuple(name.decode() for name in names))
+        self._head = self._mark()
 
     def _begin(self, names: tuple[str, ...]) -> None:
         task, expected = self._task, self._task.expected
@@ -111,6 +148,8 @@ class CsvReader:
     def _take(self) -> Batches:
         table, lines = self._scanner.take()
         frame = pl.DataFrame(table)
+        if self._task.piece is not None:
+            frame, lines = self._numbered(frame, lines)
         if self._left is not None:
             self._left -= frame.height + len(lines)
             self._scanner.batch_rows = self._batch_rows()
@@ -122,6 +161,15 @@ class CsvReader:
             frame, malformed = _unreadable_before(frame, malformed, self._found.header)
         if frame.height or malformed.height:
             yield from self._batches(frame, malformed)
+
+    def _numbered(self, frame: pl.DataFrame, lines: list[Line]) -> tuple[pl.DataFrame, list[Line]]:
+        """Number the lines and records of a piece as in the whole file."""
+        by, records = self._before.lines, self._before.records
+        frame = frame.with_columns((pl.col("_line") + by).cast(pl.UInt64), pl.col("_record") + records)
+        return frame, [
+            (line + by, record + records, code, found, first + by, last + by, length, raw)
+            for line, record, code, found, first, last, length, raw in lines
+        ]
 
     def _batches(self, frame: pl.DataFrame, malformed: pl.DataFrame) -> Batches:
         file = self._task.file
@@ -147,11 +195,28 @@ class CsvReader:
         if not self._names:
             raise Refused(Problem("has no header", self._task.file.name, "see source.skip_lines and source.header"))
         self._count()
+        if self._task.piece is not None:
+            self._check_piece(self._task.piece)
+            return
         counts, lines = self._found.counts, self._lines.lines(self._scanner.ends or "\n")
         parts = counts.record_lines + counts.blank_lines + counts.header_lines + counts.skipped_lines
         if not lines == parts == counts.lines:
             what = f"{lines} lines in the file, but {parts} in records, blank lines, header and skipped ones"
             raise AccountingError(Problem(what, self._task.file.name, "please report this"))
+
+    def _check_piece(self, piece: Piece) -> None:
+        """Raise AccountingError where a piece did not have the records that it has in the whole file."""
+        counts = self._found.counts
+        found = counts.lines + self._before.lines, counts.records + self._before.records
+        if found != (piece.end.lines, piece.end.records):
+            what = f"a piece of the file ends at line and record {found}, not {piece.end.lines, piece.end.records}"
+            raise AccountingError(Problem(what, self._task.file.name, "please report this"))
+
+
+def _before(piece: Piece) -> Mark:
+    """Return the lines and records before a piece, without the lines that are read with it: its head, or a blank line."""
+    lines = piece.head.lines if piece.head.offset else len(NO_HEAD)
+    return Mark(lines=piece.start.lines - lines, records=piece.start.records)
 
 
 def _placed(frame: pl.DataFrame) -> pl.DataFrame:

@@ -10,8 +10,8 @@ from pipeline.extract.decoding import readable
 from pipeline.extract.json.batch import JsonBatches
 from pipeline.extract.json.fallback import ODD
 from pipeline.extract.json.text import TOO_DEEP, Decoder
-from pipeline.extract.lines import MOST_RAW_BYTES, LongLine, WholeLines
-from pipeline.extract.reading import Batches, Found, Task
+from pipeline.extract.lines import MOST_RAW_BYTES, LineCounter, LinePieces, LongLine, WholeLines
+from pipeline.extract.reading import Batches, Found, Piece, Task
 
 _BLANK = " \t\r\n"
 
@@ -27,19 +27,27 @@ class NdjsonReader:
 
     def read(self, blocks: Iterator[bytes]) -> Batches:
         """Yield the batches; raises AccountingError where the lines do not add up."""
-        batches = self._batches
-        lines = WholeLines(blocks, self._task.max_record_bytes)
-        for piece in lines:
-            if isinstance(piece, LongLine):
-                self._long_line(piece)
-            else:
-                yield from self._lines(piece)
-            yield from batches.take()
+        batches, piece = self._batches, self._task.piece
+        if piece is not None:
+            counts = self._found.counts
+            counts.lines, counts.elements = piece.start.lines, piece.start.records
+        counter = LineCounter()
+        for own in LinePieces(blocks, self._task.piece_bytes, piece.start.offset if piece else 0):
+            for lines in WholeLines(own, self._task.max_record_bytes, counter):
+                if isinstance(lines, LongLine):
+                    self._long_line(lines)
+                else:
+                    yield from self._lines(lines)
+                yield from batches.take()
+                if batches.full:
+                    break
+            yield from batches.take_rest()
             if batches.full:
-                break
-        yield from batches.take_rest()
-        if not batches.full:
-            self._check(lines.counter.lines("\n"))
+                return
+        if piece is not None:
+            self._check_piece(piece)
+        else:
+            self._check(counter.lines("\n"))
 
     def _lines(self, data: bytes) -> Batches:
         """Read whole lines: flat objects in bulk, the others one by one."""
@@ -94,6 +102,13 @@ class NdjsonReader:
         whole = len(line) == length <= MOST_RAW_BYTES
         text = readable(line.removesuffix(b"\r") if whole else line[:MOST_RAW_BYTES], self._task.source.encoding)
         return text if whole else f"{text}… ({length:,} bytes)"
+
+    def _check_piece(self, piece: Piece) -> None:
+        counts = self._found.counts
+        found = counts.lines, counts.elements
+        if found != (piece.end.lines, piece.end.records):
+            what = f"a piece of the file ends at line and record {found}, not {piece.end.lines, piece.end.records}"
+            raise AccountingError(Problem(what, self._task.file.name, "please report this"))
 
     def _check(self, lines: int) -> None:
         counts = self._found.counts
