@@ -54,6 +54,10 @@ class PipelineError(Exception):
         self.problems, self.summary = problems, summary
         super().__init__("; ".join(str(problem) for problem in problems))
 
+    def __reduce__(self) -> tuple[type[PipelineError], tuple[Problem, ...]]:
+        """Cross a process border with the problems, which the text of an exception would lose."""
+        return type(self), self.problems
+
 
 class UsageError(PipelineError):
     """Wrong words on the command line."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -25,7 +25,7 @@ class Pool(ThreadPoolExecutor):
         return super().submit(copy_context().run, task, *words, **named)  # type: ignore[arg-type]
 
 
-def side_by_side(work: Callable[[T], R], items: Iterable[T], *, ahead: int = 1) -> Iterator[R]:
+def side_by_side(work: Callable[[T], R], items: Iterable[T], *, ahead: int = 1) -> Generator[R]:
     """Work on a few items at the same time, one per core, and give what comes of them in their order.
 
     `ahead` more are made meanwhile: faster where making one takes its time, and more memory. An error, of the work or of

@@ -15,8 +15,6 @@ from pipeline.model.job import ColumnTarget, Job, Source, format_of
 
 # Keys that the pipeline cannot honour yet, with what to write instead.
 NOT_YET: tuple[tuple[KeyPath, Callable[[Any], bool], str], ...] = (
-    (("engine", "processes"), lambda value: value != 1, "leave it at 1"),
-    (("engine", "dask"), lambda value: value is not None, "leave it out"),
 )
 
 _KEYS: KeyPath = ("target", "key_fields")

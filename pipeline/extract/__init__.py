@@ -2,6 +2,7 @@
 
 from pipeline.extract.extraction import Extraction
 from pipeline.extract.files import find_files, look_for
-from pipeline.extract.refusal import grouped
+from pipeline.extract.reading import Piece
+from pipeline.extract.refusal import Refused, grouped
 
-__all__ = ["Extraction", "find_files", "grouped", "look_for"]
+__all__ = ["Extraction", "Piece", "Refused", "find_files", "grouped", "look_for"]

@@ -57,7 +57,7 @@ class Extraction:
         self._block_bytes = block_bytes
         self._piece_bytes = piece_bytes
         self._read_before = 0
-        self._current: StoredFile | StoredPiece | None = None
+        self._current: StoredFile | None = None
         self._problems: list[Problem] = []
         self.bytes_total = sum(file.size_bytes for file in self._files)
         self._found: list[Found] = []
@@ -75,8 +75,8 @@ class Extraction:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Return why files are refused, as far as is known."""
-        return tuple(self._problems) or tuple(problem for found in self._found for problem in found.problems)
+        """Return why files are refused that were read."""
+        return tuple(self._problems)
 
     @property
     def bytes_read(self) -> int:
@@ -88,7 +88,7 @@ class Extraction:
         for file in self._files:
             if self._left == 0:
                 break
-            for batch in self._read(file):
+            for batch in self.read(file):
                 if self._left is not None:
                     self._left -= batch.frame.height + batch.malformed.height
                 if not self._problems:
@@ -99,7 +99,7 @@ class Extraction:
     def refusals_at_start(self) -> tuple[Problem, ...]:
         """Read each file as far as its first rows only, and give why those are refused that are (data rule 7)."""
         for file in self._files:
-            with closing(self._read(file)) as batches:
+            with closing(self.read(file)) as batches:
                 next(batches, None)
         return tuple(problem for found in self._found for problem in found.problems)
 
@@ -107,33 +107,32 @@ class Extraction:
         """Return what reads one of the files through and finds where it can be cut."""
         return Cutting(self._task(file))
 
-    def piece(self, file: SourceFile, piece: Piece) -> Iterator[Batch]:
-        """Yield the batches of a piece of a file: those that the whole file has there. `records` counts its rows."""
-        task = replace(self._task(file), piece=piece)
-        is_csv = known_format(file.name, self._source.format) == "csv"
-        before = NO_HEAD if is_csv and not piece.head.offset else b""
-        found = Found()
-        self._found.append(found)
-        with closing(StoredPiece(file, piece, before, self._block_bytes)) as stored:
-            yield from (CsvReader if is_csv else NdjsonReader)(task, found).read(stored.blocks())
-            stored.finish()
-
-    def _read(self, file: SourceFile) -> Generator[Batch]:
+    def read(self, file: SourceFile, piece: Piece | None = None) -> Generator[Batch]:
+        """Yield the batches of one file, or those that the whole file has in a piece; refusals go to `problems`."""
         found = Found()
         self._found.append(found)
         try:
-            with closing(StoredFile(file, self._block_bytes)) as stored:
-                self._current = stored
-                yield from self._batches(file, stored, found)
-                stored.finish()
-                self.facts += (
-                    FileFacts(file, stored.digest, **vars(found.counts), content_sha256=stored.content_digest),
-                )
+            yield from self._whole(file, found) if piece is None else self._piece(file, piece, found)
         except Refused as refused:
             found.problems += refused.problems
         self._problems += found.problems
         self._read_before += file.size_bytes
         self._current = None
+
+    def _whole(self, file: SourceFile, found: Found) -> Batches:
+        with closing(StoredFile(file, self._block_bytes)) as stored:
+            self._current = stored
+            yield from self._batches(file, stored, found)
+            stored.finish()
+            self.facts += (FileFacts(file, stored.digest, **vars(found.counts), content_sha256=stored.content_digest),)
+
+    def _piece(self, file: SourceFile, piece: Piece, found: Found) -> Batches:
+        task = replace(self._task(file), piece=piece)
+        is_csv = known_format(file.name, self._source.format) == "csv"
+        before = NO_HEAD if is_csv and not piece.head.offset else b""
+        with closing(StoredPiece(file, piece, before, self._block_bytes)) as stored:
+            yield from (CsvReader if is_csv else NdjsonReader)(task, found).read(stored.blocks())
+            stored.finish()
 
     def _batches(self, file: SourceFile, stored: StoredFile, found: Found) -> Batches:
         head, blocks = first_line(gathered(stored.blocks()))

@@ -6,8 +6,9 @@ staged layout: the target columns as canonical text (null where empty), then the
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -53,6 +54,30 @@ class Origin:
     raw: Callable[[int], bytes | None] = lambda _at: None
     all_lists: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
+    def lists(self) -> dict[int, set[str]]:
+        """Return the lists of each object that has rows of one, by the object's position."""
+        lists: dict[int, set[str]] = defaultdict(set)
+        for at, path in zip(self.object_of_row, self.list_of_row, strict=True):
+            if path is not None:
+                lists[at].add(path)
+        for at, paths in self.all_lists.items():
+            lists[at] |= paths
+        return lists
+
+    def only(self, rows: Sequence[int]) -> Origin:
+        """Return the origin of some rows, which knows all lists of their objects and can be pickled."""
+        lists = self.lists() if rows else {}
+        kept = list(dict.fromkeys(self.object_of_row[row] for row in rows))
+        raws = [self.raw(at) for at in kept]
+        place = {at: new for new, at in enumerate(kept)}
+        return Origin(
+            [{} if raw is not None else self.objects[at] for at, raw in zip(kept, raws, strict=True)],
+            [place[self.object_of_row[row]] for row in rows],
+            [self.list_of_row[row] for row in rows],
+            raws.__getitem__,
+            {place[at]: frozenset(lists[at]) for at in kept if at in lists},
+        )
+
 
 class JsonNumber(str):
     """The text of a JSON number as it stood in the file (data rule 8)."""
@@ -89,6 +114,12 @@ class Batch:
     absent: pl.DataFrame | None = None
     origin: Origin | None = None
     again: Again | None = None
+
+    def only(self, rows: pl.Series) -> Batch:
+        """Return the batch with some of its rows, by their positions, and all of its malformed records; without `absent`."""
+        again = None if self.again is None else replace(self.again, followed_by=self.again.followed_by[rows])
+        origin = None if self.origin is None else self.origin.only(rows.to_list())
+        return Batch(self.file, self.frame[rows], self.malformed, None, origin, again)
 
 
 MALFORMED_SCHEMA: Mapping[str, pl.DataType] = {

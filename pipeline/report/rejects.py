@@ -5,8 +5,7 @@ CSV for CSV sources, NDJSON for JSON sources; both are valid inputs themselves, 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -169,7 +168,7 @@ def _json_lines(batch: Batch, origin: Origin, faults: pl.DataFrame) -> Iterator[
     ).sort("_record", maintain_order=True)
     named = rows.with_columns(pl.lit(batch.file.name).alias("_file"))
     trailers = named.select(*REJECT_KEYS, *_marks(batch)).write_ndjson()
-    lists = _lists_of_objects(origin)
+    lists = origin.lists()
     where = rows.select("_row", "_element").iter_rows()
     for (row, element), trailer in zip(where, trailers.encode().splitlines(), strict=True):
         if row is None:
@@ -179,14 +178,3 @@ def _json_lines(batch: Batch, origin: Origin, faults: pl.DataFrame) -> Iterator[
         body = origin.raw(at) or line_of(only_element(origin.objects[at], lists[at], origin.list_of_row[row], element))
         inside = body.rstrip()[:-1]
         yield inside + (b"" if inside.strip() == b"{" else b",") + trailer[1:] + b"\n"
-
-
-def _lists_of_objects(origin: Origin) -> Mapping[int, set[str]]:
-    """Name the lists of each object that has rows of one."""
-    lists: dict[int, set[str]] = defaultdict(set)
-    for at, path in zip(origin.object_of_row, origin.list_of_row, strict=True):
-        if path is not None:
-            lists[at].add(path)
-    for at, paths in origin.all_lists.items():
-        lists[at] |= paths
-    return lists

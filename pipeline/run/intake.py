@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
+from threading import Event
 
 import polars as pl
 
 from pipeline.log import get_logger
 from pipeline.model.columns import LiveField
 from pipeline.model.counts import Intake
-from pipeline.model.rows import Batch, Checked
+from pipeline.model.rows import Batch
 from pipeline.report.followed import Followed
 from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
-from pipeline.run.observe import NullCounts, Observer, count_nulls, free_texts
+from pipeline.run.engine.reading import Terms, reading_of
+from pipeline.run.observe import Observer
 from pipeline.run.prepare import PreparedJob
-from pipeline.threads import side_by_side
 
 
 def take_in(
@@ -29,28 +32,27 @@ def take_in(
     limit: int | None,
     reporter: Reporter,
     follow: bool = False,
+    folder: Path | None = None,
+    stop: Event | None = None,
 ) -> Intake:
     """Read all files; `keep` is called with the accepted rows of every batch, `rejects` gets the rest.
 
     With `follow` (rows will be sent) rejects name the later row of their key, so that they do not overwrite it when mended.
 
-    Raises InputError when a file is refused, after all files were looked at.
+    Other processes put their batches into `folder`; waiting for them ends with `stop`. Raises InputError when a file is
+    refused, after all files were looked at.
     """
     intake = Intake()
-    extraction = plan.extraction(limit)
-    validator = plan.validator(live)
+    reading = reading_of(plan, live, Terms(limit, folder, stop))
     followed = Followed()
     seen_bytes, good = 0, Counter[int]()
     observer = Observer(plan.link, plan.job.source.encoding)
-    texts = free_texts(plan.schema, plan.link)
 
-    def check(batch: Batch) -> tuple[Batch, Checked, NullCounts]:
-        checked = validator.check(batch)
-        return batch, checked, count_nulls(checked.accepted, texts)
-
-    with reporter.stage("read and validate", extraction.bytes_total) as advance:
-        for batch, checked, nulls in side_by_side(check, extraction):
-            observer.see(batch, checked, nulls)
+    batches = iter(reading)
+    with reporter.stage("read and validate", reading.bytes_total) as advance, closing(batches):
+        for taken in batches:
+            batch, checked = taken.batch, taken.checked
+            observer.see(batch, checked, taken.nulls)
             rejects.write(batch, checked.faults)
             if follow:
                 followed.add(batch, checked)
@@ -62,10 +64,11 @@ def take_in(
                 intake.rejected_keys.extend(checked.rejected_keys.drop_nulls().unique())
             intake.valid += checked.accepted.height
             good[batch.file.index] += checked.accepted.height
-            advance(extraction.bytes_read - seen_bytes, batch.frame.height + batch.malformed.height)
-            seen_bytes = extraction.bytes_read
+            rows = checked.accepted.height + checked.faults.height + batch.malformed.height
+            advance(reading.bytes_read - seen_bytes, rows)
+            seen_bytes = reading.bytes_read
     rejects.follow(followed)
-    intake.facts = tuple(replace(one, good=good[one.file.index]) for one in extraction.facts)
+    intake.facts = tuple(replace(one, good=good[one.file.index]) for one in reading.facts)
     intake.set_aside = rejects.set_aside
     intake.hints = tuple(observer.reject_problems())
     for problem in (*observer.null_problems(), *intake.hints):

@@ -197,7 +197,15 @@ class Stages:
         context = self.context
         with behind(stager.add) as stage:
             intake = take_in(
-                plan, context.target.live, writer, keep, limit=self.id.limit, reporter=context.reporter, follow=True
+                plan,
+                context.target.live,
+                writer,
+                keep,
+                limit=self.id.limit,
+                reporter=context.reporter,
+                follow=True,
+                folder=self.id.folder.staged / "taken",
+                stop=context.stop,
             )
         context.ledger.read(self.id.run, intake.facts)
         return intake

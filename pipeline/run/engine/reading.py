@@ -1,0 +1,250 @@
+"""Read the input and check it, in this process or in parts by others, and join what comes of it in file order (wiring)."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import defaultdict, deque
+from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+from typing import Protocol
+
+from pipeline.errors import InputError, InterruptedRunError, Problem
+from pipeline.extract import Refused, grouped
+from pipeline.model.columns import LiveField
+from pipeline.model.files import FileFacts
+from pipeline.run.engine.check import Check, Taken
+from pipeline.run.engine.parts import Outcome, Part, Work, read_batches
+from pipeline.run.engine.pools import Pool, Processes
+from pipeline.run.engine.worker import take_part
+from pipeline.run.prepare import PreparedJob
+from pipeline.threads import Pool as Threads
+from pipeline.threads import side_by_side
+
+# How often it is asked whether the run is to stop.
+_STOP_EVERY_S = 0.2
+
+
+class Reading(Protocol):
+    """A reading of the input: batches in file order, each checked; then `facts` is complete.
+
+    Iterate once; raises InputError with the refusals of all files at the end.
+    """
+
+    bytes_total: int
+
+    @property
+    def bytes_read(self) -> int:
+        """Return the stored bytes that were read so far."""
+
+    @property
+    def facts(self) -> tuple[FileFacts, ...]:
+        """Return what was found in each file."""
+
+    def __iter__(self) -> Generator[Taken]:
+        """Yield the batches; to be closed where they are not all taken."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How the input is read: `limit` takes the first rows, `folder` is for the batches of other processes, `stop` ends it."""
+
+    limit: int | None = None
+    folder: Path | None = None
+    stop: Event | None = None
+
+
+def reading_of(plan: PreparedJob, live: Mapping[str, LiveField] | None, terms: Terms) -> Reading:
+    """Return the reading that the job sets: in other processes where it names some, and not only the first rows are taken."""
+    engine = plan.job.engine
+    if terms.limit is not None or (engine.dask is None and engine.processes == 1) or not plan.files:
+        return Alone(plan, live, terms.limit)
+    if engine.dask is not None:
+        from pipeline.run.engine.cluster import Cluster
+
+        return InParts(plan, live, terms, Cluster(engine.dask))
+    return InParts(plan, live, terms, Processes(engine.processes))
+
+
+class Alone:
+    """Read in this process, by a few threads."""
+
+    def __init__(self, plan: PreparedJob, live: Mapping[str, LiveField] | None, limit: int | None) -> None:
+        self._extraction, self._check = plan.extraction(limit), Check(plan, live)
+        self.bytes_total = self._extraction.bytes_total
+
+    @property
+    def bytes_read(self) -> int:
+        """Return the stored bytes that were read so far."""
+        return self._extraction.bytes_read
+
+    @property
+    def facts(self) -> tuple[FileFacts, ...]:
+        """Return what was found in each file."""
+        return self._extraction.facts
+
+    def __iter__(self) -> Generator[Taken]:
+        return side_by_side(self._check, self._extraction)
+
+
+class InParts:
+    """Read in other processes: files, and pieces of large plain ones, side by side; their batches are joined in file order."""
+
+    def __init__(self, plan: PreparedJob, live: Mapping[str, LiveField] | None, terms: Terms, pool: Pool) -> None:
+        Check(plan, live)  # what is wrong with the job is found before any process starts
+        self._plan, self._live, self._terms, self._pool = plan, live, terms, pool
+        self._extraction = plan.extraction()
+        self._facts: dict[int, FileFacts] = {}
+        self._refused: dict[int, tuple[Problem, ...]] = {}
+        self.bytes_total = self._extraction.bytes_total
+        self.bytes_read = 0
+
+    @property
+    def facts(self) -> tuple[FileFacts, ...]:
+        """Return what was found in each file."""
+        return tuple(self._facts[at] for at in sorted(self._facts))
+
+    def __iter__(self) -> Generator[Taken]:
+        records: dict[int, int] = defaultdict(int)
+        with self._exchange() as folder:
+            work = Work(self._plan.job, self._live, folder)
+            for part, outcome in self._outcomes(work):
+                at = part.file.index
+                records[at] += outcome.records
+                self._facts.update({facts.file.index: facts for facts in outcome.facts})
+                self._refuse(part, outcome)
+                for taken in read_batches(folder, part.number, outcome):
+                    if not self._refused:
+                        yield taken
+                self.bytes_read += part.size_bytes
+        for at, facts in self._facts.items():
+            # The pass that cuts counts objects, the pieces the rows that lists are laid out to.
+            self._facts[at] = replace(facts, records=records[at])
+        if self._refused:
+            raise InputError(*grouped(one for at in sorted(self._refused) for one in self._refused[at]))
+
+    def _refuse(self, part: Part, outcome: Outcome) -> None:
+        """Keep why a file is refused; one that was cut is read again as a whole, so that each cause is named once."""
+        at = part.file.index
+        if not outcome.problems or at in self._refused:
+            return
+        if part.piece is None:
+            self._refused[at] = outcome.problems
+            return
+        whole = self._plan.extraction()
+        for _ in whole.read(part.file):
+            pass
+        self._refused[at] = whole.problems or outcome.problems
+
+    def _outcomes(self, work: Work) -> Iterator[tuple[Part, Outcome]]:
+        """Yield the parts in order, each when it is done; where a pool is lost, what was under way begins again in another."""
+        with Threads(1, "cut") as cutter:
+            line = _Line(self._parts(), work, cutter)
+            while line.more:
+                with self._pool.open() as (executor, width):
+                    try:
+                        yield from self._worked(line, executor, width)
+                    except self._pool.lost as error:
+                        line.attempts += 1
+                        if line.attempts == self._pool.most_attempts:
+                            raise InputError(self._pool.problem(error)) from None
+
+    def _worked(self, line: _Line, executor: Executor, width: int) -> Iterator[tuple[Part, Outcome]]:
+        line.begin_again(executor)
+        try:
+            while line.fill(executor, 2 * width):
+                part, future = line.waiting[0]
+                outcome = self._result(future)
+                line.waiting.popleft()
+                line.attempts = 0
+                yield part, outcome
+        except BaseException:
+            # What is still under way finds no folder for its batches, and ends.
+            shutil.rmtree(line.work.folder, ignore_errors=True)
+            raise
+        finally:
+            line.cancel()
+
+    def _result(self, future: Future[Outcome]) -> Outcome:
+        while True:
+            if self._terms.stop is not None and self._terms.stop.is_set():
+                raise InterruptedRunError(Problem("interrupted while the input was read", do="nothing was sent"))
+            try:
+                return future.result(_STOP_EVERY_S)
+            except TimeoutError:
+                if future.done():
+                    raise
+
+    def _parts(self) -> Iterator[Part]:
+        """Cut the input; a file that proves to be refused meanwhile has no more parts."""
+        number = 0
+        for file in self._plan.files:
+            cutting = self._extraction.cutting(file)
+            try:
+                whole = True
+                for piece in cutting:
+                    whole = False
+                    yield Part(number, file, piece)
+                    number += 1
+                if cutting.facts is not None:
+                    self._facts[file.index] = cutting.facts
+            except Refused as refused:
+                self._refused[file.index] = refused.problems
+                continue
+            if whole:
+                yield Part(number, file)
+                number += 1
+
+    @contextmanager
+    def _exchange(self) -> Iterator[Path]:
+        """Make a private folder for batches that goes with the reading: the run's, else one of staged or temporary files."""
+        folder = self._terms.folder
+        if folder is None:
+            beside = self._plan.job.staged_dir
+            if beside is not None:
+                beside.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix="copernica-import-", dir=beside))
+        folder = folder.absolute()
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700, parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Line:
+    """The parts in order: those that are worked on, and the one that a thread is cutting off meanwhile."""
+
+    def __init__(self, parts: Iterator[Part], work: Work, cutter: Threads) -> None:
+        self.waiting: deque[tuple[Part, Future[Outcome]]] = deque()
+        self.work, self.attempts = work, 0
+        self._parts, self._cutter = parts, cutter
+        self._made: Future[Part | None] | None = cutter.submit(next, parts, None)
+
+    @property
+    def more(self) -> bool:
+        """Return whether parts are left."""
+        return self._made is not None or bool(self.waiting)
+
+    def begin_again(self, executor: Executor) -> None:
+        """Submit what was under way."""
+        self.waiting = deque((part, executor.submit(take_part, self.work, part)) for part, _ in self.waiting)
+
+    def fill(self, executor: Executor, most: int) -> bool:
+        """Submit up to `most` parts, waiting for the cutter only where none is worked on; returns whether one is."""
+        while self._made is not None and len(self.waiting) < most and (self._made.done() or not self.waiting):
+            part = self._made.result()
+            self._made = None if part is None else self._cutter.submit(next, self._parts, None)
+            if part is not None:
+                self.waiting.append((part, executor.submit(take_part, self.work, part)))
+        return bool(self.waiting)
+
+    def cancel(self) -> None:
+        """Take back what has not begun."""
+        for _, future in self.waiting:
+            future.cancel()
