@@ -46,6 +46,11 @@ class Processes:
         pool = ProcessPoolExecutor(self._count, get_context("spawn"), begin, (threads,))
         try:
             yield pool, self._count
+        except BaseException:
+            # Nobody waits for what they are reading any more. Public only from Python 3.14 on (`terminate_workers`).
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -162,10 +162,6 @@ class InParts:
                 line.waiting.popleft()
                 line.attempts = 0
                 yield part, outcome
-        except BaseException:
-            # What is still under way finds no folder for its batches, and ends.
-            shutil.rmtree(line.work.folder, ignore_errors=True)
-            raise
         finally:
             line.cancel()
 
