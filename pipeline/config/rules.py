@@ -1,9 +1,9 @@
-"""Check the rules between the keys of a job, and name what is not built yet (edge: asks for time zones and codecs)."""
+"""Check the rules between the keys of a job (edge: asks for time zones and codecs)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,28 +13,27 @@ from pipeline.model.date_forms import FormError, compile_form
 from pipeline.model.encodings import check_encoding
 from pipeline.model.job import ColumnTarget, Job, Source, format_of
 
-# Keys that the pipeline cannot honour yet, with what to write instead.
-NOT_YET: tuple[tuple[KeyPath, Callable[[Any], bool], str], ...] = (
-)
-
 _KEYS: KeyPath = ("target", "key_fields")
 _ACTION: KeyPath = ("target", "action")
 
 
 def broken_rules(job: Job, root: Node) -> Iterator[Fault]:
     """Name each rule between keys that the job breaks; `root` is what was written."""
-    for rule in (_not_yet, _delimiter, _header, _encoding, _columns, _constants, _key_fields, _delete, _changed):
+    for rule in (
+        _delimiter,
+        _header,
+        _encoding,
+        _columns,
+        _constants,
+        _key_fields,
+        _delete,
+        _changed,
+        _engine,
+    ):
         yield from rule(job, root)
     yield from _reading(("source",), job.source, job.source)
     for column, target in job.columns.items():
         yield from _reading(("columns", column), target, job.source)
-
-
-def _not_yet(_: Job, root: Node) -> Iterator[Fault]:
-    for path, refused, instead in NOT_YET:
-        found = [node for at, node in root.walk(path) if at == path]
-        if found and refused(found[0].value):
-            yield Fault(path, f"{path[-1]}: {shown(found[0].written)} is not built yet", instead)
 
 
 def _delimiter(job: Job, _: Node) -> Iterator[Fault]:
@@ -163,6 +162,12 @@ def _changed(job: Job, _: Node) -> Iterator[Fault]:
     if job.source.only_new:
         what = "with only_new some files of the dump are left out, and what they hold would be gone"
         yield Fault(gone, what, "remove one of the two", about=(("source", "only_new"),))
+
+
+def _engine(job: Job, _: Node) -> Iterator[Fault]:
+    if job.engine.dask is not None and job.engine.processes > 1:
+        what = "the input is read by processes of this machine or by a cluster"
+        yield Fault(("engine", "dask"), what, "keep one of the two", about=(("engine", "processes"),))
 
 
 def _reading(path: KeyPath, own: Source | ColumnTarget, source: Source) -> Iterator[Fault]:

@@ -10,7 +10,6 @@ import pytest
 
 from pipeline.config.problems import REQUIRED, SECTIONS
 from pipeline.config.read import read_job
-from pipeline.config.rules import NOT_YET
 from pipeline.model.job import Reading
 from pipeline.validate.schema import load_schema
 from tests.docs.pages import DOCS
@@ -76,12 +75,6 @@ def test_the_reading_keys_can_be_said_for_a_column(job: Path) -> None:
     """Each key of the second table of `source` is one of a column, too."""
     second = TEXT[TEXT.index("How cells are read") : TEXT.index("## `target`")]
     assert {key for key, _, _ in ROW.findall(second)} == {f"source.{name}" for name in Reading.model_fields}
-
-
-def test_what_is_not_built_is_marked() -> None:
-    """A key whose other values are refused for now says so."""
-    marked = {key for key, (_, meaning) in ROWS.items() if "not built yet" in meaning}
-    assert marked == {".".join(path) for path, _, _ in NOT_YET}
 
 
 def test_the_settings_of_the_example_are_taken() -> None:

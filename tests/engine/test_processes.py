@@ -51,7 +51,9 @@ def _state_of(shop: Journey, ran: Ran) -> dict[str, Any]:
     """Return all that must be equal: the summary, rejects, staged files and the database."""
     run = shop.state / "runs" / ran.document["run"]
     # Digests of units have a salt of the host.
-    staged = {str(path.relative_to(run)): path.read_bytes() for path in sorted((run / "staged").rglob("lanes*/**/*.arrow"))}
+    staged = {
+        str(path.relative_to(run)): path.read_bytes() for path in sorted((run / "staged").rglob("lanes*/**/*.arrow"))
+    }
     summary = {name: value for name, value in ran.document.items() if name not in OWN}
     files = [{**one, "path": Path(one["path"]).name} for one in summary.pop("files")]
     contents = shop.sandbox.contents("Shop")["profiles"]

@@ -1,32 +1,12 @@
-"""Rules between keys, and what is not built yet."""
+"""Rules between keys."""
 
 from __future__ import annotations
 
 import pytest
 
 from pipeline.config.read import read_job
-from pipeline.config.rules import NOT_YET
-from pipeline.errors import Problem
 from pipeline.model.job import Limit
 from tests.support.job import SMALLEST
-
-NOT_YET_SAID = {
-    "engine.processes": "2",
-    "engine.dask": "tcp://scheduler:8786",
-}
-
-
-def test_the_tests_below_know_all_that_is_not_built_yet():
-    """NOT_YET shrinks together with these tests."""
-    assert {".".join(path) for path, _, _ in NOT_YET} == set(NOT_YET_SAID)
-
-
-@pytest.mark.parametrize(("key", "value"), NOT_YET_SAID.items())
-def test_what_is_not_built_yet_is_refused_with_a_clear_word(problems, key, value):
-    """Nobody believes that a guard holds which is not there."""
-    found = problems(SMALLEST, f"{key}={value}")
-    instead = next(instead for path, _, instead in NOT_YET if ".".join(path) == key)
-    assert Problem(f"{key.split('.')[-1]}: '{value}' is not built yet", f"--set {key}", instead) in found
 
 
 @pytest.mark.parametrize(
@@ -37,8 +17,8 @@ def test_what_is_not_built_yet_is_refused_with_a_clear_word(problems, key, value
         ("load.mode", "profiles", "profiles"),
         ("load.in_flight", "4", 4),
         ("load.before", "true", True),
-        ("engine.processes", "1", 1),
-        ("engine.dask", "null", None),
+        ("engine.processes", "4", 4),
+        ("engine.dask", "tcp://scheduler:8786", "tcp://scheduler:8786"),
         ("guards.min_share_of_last", "80%", 0.8),
         ("guards.min_new_files", "2", 2),
         ("guards.max_age", "26h", 26 * 3600),
@@ -151,3 +131,11 @@ def test_rules_are_checked_beside_faulty_keys(problems):
     """A wrong value elsewhere does not hide a broken rule."""
     found = problems(SMALLEST + "http: {read_s: no}\ncolumns: {a: X, b: X}\n")
     assert [problem.where for problem in found] == ["job.yaml:16:8: http.read_s", "job.yaml:17:17: columns.b"]
+
+
+def test_the_input_is_read_by_processes_or_a_cluster(problems):
+    """Both at once would leave open which."""
+    found = problems(SMALLEST, "engine.processes=2", "engine.dask=tcp://scheduler:8786")
+    assert [(one.what, one.do) for one in found] == [
+        ("the input is read by processes of this machine or by a cluster", "keep one of the two")
+    ]

@@ -14,7 +14,7 @@ from pipeline.errors import JobError, Problem
 
 # What must be the same on all machines: another version may read, check or hash in another way.
 _PACKAGES = ("copernica-import", "dask", "distributed", "pandera", "polars", "pydantic")
-_CONNECT_S = 10
+_CONNECT_S = 5
 
 
 def versions() -> dict[str, str]:
@@ -35,13 +35,8 @@ class Cluster:
     @property
     def lost(self) -> tuple[type[BaseException], ...]:
         """Return the errors with which the cluster ends, or with which it gives a part up that killed several workers."""
-        distributed = import_module("distributed")
-        return (
-            CancelledError,
-            distributed.CommClosedError,
-            distributed.KilledWorker,
-            distributed.client.FutureCancelledError,
-        )
+        distributed, comm = import_module("distributed"), import_module("distributed.comm")
+        return CancelledError, comm.CommClosedError, distributed.KilledWorker
 
     @contextmanager
     def open(self) -> Iterator[tuple[Executor, int]]:

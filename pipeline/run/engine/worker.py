@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pipeline.errors import JobError, Problem
 from pipeline.run.engine.check import Check
 from pipeline.run.engine.parts import Outcome, Part, Work, write_batch
 from pipeline.run.prepare import PreparedJob, prepare
@@ -15,9 +16,14 @@ _known: list[tuple[Work, PreparedJob, Check]] = []
 def take_part(work: Work, part: Part) -> Outcome:
     """Read a part and write its checked batches; refusals are part of the outcome.
 
-    Raises JobError where the schema cannot be loaded here, OSError where the folder of the batches cannot be written.
+    Raises JobError where the schema cannot be loaded or the folder of the batches is not seen here, OSError where it cannot be
+    written.
     """
     plan, check = _prepared(work)
+    if not work.folder.is_dir():
+        what = "a worker does not see the folder of the run's batches"
+        do = "name storage in state.staged_dir that the coordinator and all workers see under one path"
+        raise JobError(Problem(what, str(work.folder), do))
     extraction = replace(plan, files=(part.file,)).extraction()
     written = 0
     for written, batch in enumerate(extraction.read(part.file, part.piece), 1):
