@@ -201,6 +201,9 @@ def go_on(stages: Stages) -> str:
 def _of_file(name: str, count: int, stages: Stages) -> str:
     """Return what to do with one of the files of rows that are not confirmed."""
     path, state_dir = stages.id.folder.path / name, stages.context.ledger.state_dir
+    undo = read_undo(stages.id.folder)
+    if undo is not None:
+        return f"{counted(count, 'row')} in {path}: undo again: {command('undo', undo['run'], state_dir=state_dir)}"
     again = job_command("run", stages.id.job, path, state_dir=state_dir)
     advice = {
         "failed.csv": f"mend them and run them: {again}",

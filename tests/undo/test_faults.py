@@ -63,6 +63,20 @@ def test_a_run_whose_rows_partly_arrived_is_undone_once_it_is_closed(shop: Shop)
     assert set(cities(shop).values()) == {"Ede"}
 
 
+def test_an_undo_whose_rows_are_refused_names_itself(shop: Shop) -> None:
+    """Rows that Copernica does not take back are in failed.csv; the advice is to undo again, and then it works."""
+    changed(shop)
+    run = shop.done(*BEFORE, *CHUNKS, "load.mode=profiles").document["run"]
+    shop.sandbox.set_faults([{"kind": "400", "method": "PUT", "path": "*/profile/*", "nth": 2, "message": "No"}])
+    ran = shop.ask("undo", run, "--yes")
+    assert (ran.exit_code, ran.records["failed"], ran.records["confirmed"]) == (6, 1, 5)
+    shop.sandbox.set_faults([])
+    again = ran.document["go_on"].rpartition("undo again: ")[2]
+    assert f" undo {run} " in again
+    assert undone(shop, run).document["undo"]["restore"] == 1
+    assert set(cities(shop).values()) == {"Ede"}
+
+
 @pytest.mark.parametrize("method", ["imports", "profiles"])
 @pytest.mark.parametrize("step", [12, 15, 18, 21])
 def test_killed_runs_keep_the_values_from_before(shop: Shop, method: str, step: int) -> None:

@@ -15,6 +15,7 @@ import polars as pl
 
 from pipeline.model.formulas import defused
 from pipeline.run.plan.differ import PROFILE
+from pipeline.run.plan.stored import stored
 from pipeline.run.plan.terms import PlanTerms
 from pipeline.run.undo.judge import Judged
 from pipeline.state.files import open_private, part_of
@@ -51,7 +52,12 @@ class Lists:
         for level, rows in judged.deleted.items():
             columns = self._terms.profile_columns if level == PROFILE else self._terms.columns_of(level)
             owner = () if level == PROFILE else self._terms.keys.profile
-            self._write(named("deleted", level), rows.select(*owner, *columns))
+            self._write(named("deleted", level), rows.select(*owner, *(self._value(name) for name in columns)))
+
+    def _value(self, name: str) -> pl.Expr:
+        """Return a value as a job would take it: a zero date is an empty one."""
+        field, value = self._terms.live[name], pl.col(name)
+        return (stored(value, field) if "date" in field.type else value).alias(name)
 
     def _keys(self, level: str) -> Sequence[str]:
         own = () if level == PROFILE else self._terms.keys.collections.get(level, ())

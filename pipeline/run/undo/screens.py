@@ -24,14 +24,14 @@ def screen(row: RunRow, found: Found) -> str:
 
 
 def _totals(found: Found) -> Iterator[Any]:
-    rows = [(f"{found.rows:,}", "to be restored")]
+    rows = [(f"{found.rows:,}", "records to be restored")]
     rows += [(f"{count:,}", f"left: {WHY[why]}") for why, count in found.left.most_common()]
     rows += [
         (f"{count:,}", f"made by the run ({_noun(level)}): listed, not deleted")
         for level, count in found.created.items()
     ]
     rows += [(f"{count:,}", f"deleted by the run ({_noun(level)}): listed") for level, count in found.deleted.items()]
-    yield table(("records", ""), rows, wide=(1,))
+    yield table(("count", ""), rows, wide=(1,))
 
 
 def _noun(level: str) -> str:
