@@ -1,6 +1,7 @@
 /* Digest rows of texts with SipHash-2-4 of 128 bits (Aumasson and Bernstein, 2012), keyed, the same on every machine.
  *
- * A row is one message: a prefix, then each text as its length in bytes in decimal digits, `:` and its bytes; a null is `-`.
+ * A row is one message: each text as its length in bytes in decimal digits, `:` and its bytes; a null is `-`. Of rows in groups
+ * what they leave is one message: per column the text of the last row, or of the last one that is not null.
  * Columns come over the Arrow C stream interface as string views. All memory of Arrow is read only and given back; the GIL
  * is free while rows are digested.
  */
@@ -17,7 +18,7 @@ typedef struct { uint8_t *bytes; size_t used, capacity; } Message;
 typedef struct { int32_t length; uint8_t start[4]; int32_t buffer, offset; } View;
 typedef struct { uint64_t *high, *low; size_t rows, room_high, room_low; } Digests;
 
-enum failure { NONE, NO_MEMORY, BROKEN_STREAM };
+enum failure { NONE, NO_MEMORY, BROKEN_STREAM, SEVERAL_CHUNKS };
 
 static inline uint64_t
 rotated(uint64_t word, int bits)
@@ -75,50 +76,82 @@ put_length(Message *message, uint32_t length)
     message->bytes[message->used++] = ':';
 }
 
-static bool
-put_row(Message *message, const struct ArrowArray *rows, int64_t row)
+static inline bool
+is_present(const struct ArrowArray *column, size_t at)
 {
-    for (int64_t i = 0; i < rows->n_children; i++) {
-        const struct ArrowArray *column = rows->children[i];
-        size_t at = (size_t)(row + rows->offset + column->offset);
-        const uint8_t *valid = column->buffers[0];
-        const View *view = (const View *)column->buffers[1] + at;
-        bool present = valid == NULL || (valid[at / 8] >> (at % 8) & 1);
-        size_t length = present ? (size_t)view->length : 0;
-        if (!reserve((void **)&message->bytes, &message->capacity, message->used + length + LENGTH_DIGITS + 1, 1)) return false;
-        if (!present) {
-            message->bytes[message->used++] = '-';
-            continue;
+    const uint8_t *valid = column->buffers[0];
+    return valid == NULL || (valid[at / 8] >> (at % 8) & 1);
+}
+
+/* Append what the rows `first` to `last` leave in a column; where `filled`, a null leaves what was there before. */
+static bool
+put_cell(Message *message, const struct ArrowArray *column, size_t first, size_t last, bool filled)
+{
+    size_t at = last;
+    while (filled && at > first && !is_present(column, at)) at--;
+    const View *view = (const View *)column->buffers[1] + at;
+    bool present = is_present(column, at);
+    size_t length = present ? (size_t)view->length : 0;
+    if (!reserve((void **)&message->bytes, &message->capacity, message->used + length + LENGTH_DIGITS + 1, 1)) return false;
+    if (!present) {
+        message->bytes[message->used++] = '-';
+        return true;
+    }
+    const uint8_t *text = view->start;
+    if (length > INLINE_MAX) text = (const uint8_t *)column->buffers[2 + view->buffer] + view->offset;
+    put_length(message, (uint32_t)length);
+    memcpy(message->bytes + message->used, text, length);
+    message->used += length;
+    return true;
+}
+
+/* Return the last row that has the number of row `first`; each row is one of its own where there are no numbers. */
+static inline int64_t
+last_of(const struct ArrowArray *rows, int64_t first, bool numbered)
+{
+    if (!numbered) return first;
+    const struct ArrowArray *column = rows->children[0];
+    const uint32_t *numbers = (const uint32_t *)column->buffers[1] + rows->offset + column->offset;
+    int64_t last = first;
+    while (last + 1 < rows->length && numbers[last + 1] == numbers[first]) last++;
+    return last;
+}
+
+static bool
+digest_rows(Digests *found, Message *message, const uint64_t key[2], const struct ArrowArray *rows, const char *filled, bool numbered)
+{
+    size_t most = found->rows + (size_t)rows->length;
+    if (!reserve((void **)&found->high, &found->room_high, most, 8) || !reserve((void **)&found->low, &found->room_low, most, 8))
+        return false;
+    for (int64_t first = 0, last; first < rows->length; first = last + 1) {
+        last = last_of(rows, first, numbered);
+        message->used = 0;
+        for (int64_t i = numbered; i < rows->n_children; i++) {
+            const struct ArrowArray *column = rows->children[i];
+            size_t start = (size_t)(rows->offset + column->offset);
+            if (!put_cell(message, column, start + (size_t)first, start + (size_t)last, filled[i - numbered])) return false;
         }
-        const uint8_t *text = view->start;
-        if (length > INLINE_MAX) text = (const uint8_t *)column->buffers[2 + view->buffer] + view->offset;
-        put_length(message, (uint32_t)length);
-        memcpy(message->bytes + message->used, text, length);
-        message->used += length;
+        sip(key, message->bytes, message->used, &found->high[found->rows], &found->low[found->rows]);
+        found->rows++;
     }
     return true;
 }
 
 static enum failure
-digest_all(Digests *found, Message *message, const uint64_t key[2], struct ArrowArrayStream *stream)
+digest_all(Digests *found, const uint64_t key[2], struct ArrowArrayStream *stream, const char *filled, bool numbered)
 {
-    const size_t prefix = message->used;
-    for (;;) {
+    Message message = {0};
+    enum failure failure = reserve((void **)&message.bytes, &message.capacity, 1, 1) ? NONE : NO_MEMORY;
+    for (bool again = false; failure == NONE; again = true) {
         struct ArrowArray rows = {0};
-        if (stream->get_next(stream, &rows) != 0) return BROKEN_STREAM;
-        if (rows.release == NULL) return NONE;
-        size_t needed = found->rows + (size_t)rows.length;
-        bool room = reserve((void **)&found->high, &found->room_high, needed, 8) &&
-                    reserve((void **)&found->low, &found->room_low, needed, 8);
-        for (int64_t row = 0; room && row < rows.length; row++) {
-            message->used = prefix;
-            room = put_row(message, &rows, row);
-            if (room) sip(key, message->bytes, message->used, &found->high[found->rows], &found->low[found->rows]);
-            found->rows += room;
-        }
-        rows.release(&rows);
-        if (!room) return NO_MEMORY;
+        if (stream->get_next(stream, &rows) != 0) failure = BROKEN_STREAM;
+        else if (rows.release == NULL) break;
+        else if (numbered && again) failure = SEVERAL_CHUNKS; /* rows of one number could be in two of them */
+        else if (!digest_rows(found, &message, key, &rows, filled, numbered)) failure = NO_MEMORY;
+        if (rows.release != NULL) rows.release(&rows);
     }
+    free(message.bytes);
+    return failure;
 }
 
 /* Move the digests into a table of two columns; NULL with an error set. */
@@ -140,41 +173,38 @@ table_of(Digests *found)
     return PyErr_NoMemory();
 }
 
-/* Say whether all columns are texts; false with an error set. */
-static bool
-are_texts(struct ArrowArrayStream *stream)
+/* Return the number of text columns, -1 with an error set where there is another one; `numbered` says whether numbers come first. */
+static int64_t
+text_columns(struct ArrowArrayStream *stream, bool *numbered)
 {
     struct ArrowSchema schema = {0};
     if (stream->get_schema(stream, &schema) != 0) {
         PyErr_SetString(PyExc_ValueError, "the columns could not be read");
-        return false;
+        return -1;
     }
-    for (int64_t i = 0; i < schema.n_children && !PyErr_Occurred(); i++)
+    *numbered = schema.n_children > 0 && strcmp(schema.children[0]->format, "I") == 0;
+    int64_t count = schema.n_children - *numbered;
+    for (int64_t i = *numbered; i < schema.n_children && !PyErr_Occurred(); i++)
         if (strcmp(schema.children[i]->format, "vu") != 0)
             PyErr_Format(PyExc_TypeError, "column %lld is no text", (long long)i);
     schema.release(&schema);
-    return !PyErr_Occurred();
+    return PyErr_Occurred() ? -1 : count;
 }
 
 static PyObject *
-digest_stream(struct ArrowArrayStream *stream, const uint64_t key[2], const uint8_t *prefix, size_t length)
+digest_stream(struct ArrowArrayStream *stream, const uint64_t key[2], const char *filled, bool numbered)
 {
     Digests found = {0};
-    Message message = {0};
     PyObject *table = NULL;
     enum failure failure = NO_MEMORY;
-    if (reserve((void **)&message.bytes, &message.capacity, length + 1, 1) &&
-        reserve((void **)&found.high, &found.room_high, 1, 8) && reserve((void **)&found.low, &found.room_low, 1, 8)) {
-        memcpy(message.bytes, prefix, length);
-        message.used = length;
+    if (reserve((void **)&found.high, &found.room_high, 1, 8) && reserve((void **)&found.low, &found.room_low, 1, 8)) {
         Py_BEGIN_ALLOW_THREADS
-        failure = digest_all(&found, &message, key, stream);
+        failure = digest_all(&found, key, stream, filled, numbered);
         Py_END_ALLOW_THREADS
     }
     if (failure == NONE) table = table_of(&found);
     else if (failure == NO_MEMORY) PyErr_NoMemory();
-    else PyErr_SetString(PyExc_ValueError, "the rows could not be read");
-    free(message.bytes);
+    else PyErr_SetString(PyExc_ValueError, failure == SEVERAL_CHUNKS ? "numbered rows are in several chunks" : "the rows could not be read");
     free(found.high);
     free(found.low);
     return table;
@@ -184,10 +214,11 @@ static PyObject *
 digests(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *frame, *found = NULL;
-    const char *key, *prefix;
-    Py_ssize_t key_length, prefix_length;
+    const char *key, *filled;
+    Py_ssize_t key_length, filled_length;
     uint64_t words[2];
-    if (!PyArg_ParseTuple(args, "Oy#y#", &frame, &key, &key_length, &prefix, &prefix_length)) return NULL;
+    bool numbered = false;
+    if (!PyArg_ParseTuple(args, "Oy#y#", &frame, &key, &key_length, &filled, &filled_length)) return NULL;
     if (key_length != KEY_BYTES) {
         PyErr_SetString(PyExc_ValueError, "the key has 16 bytes");
         return NULL;
@@ -196,14 +227,15 @@ digests(PyObject *Py_UNUSED(module), PyObject *args)
     PyObject *capsule = PyObject_CallMethod(frame, "__arrow_c_stream__", NULL);
     if (capsule == NULL) return NULL;
     struct ArrowArrayStream *stream = PyCapsule_GetPointer(capsule, "arrow_array_stream");
-    if (stream != NULL && are_texts(stream))
-        found = digest_stream(stream, words, (const uint8_t *)prefix, (size_t)prefix_length);
+    int64_t texts = stream == NULL ? -1 : text_columns(stream, &numbered);
+    if (texts >= 0 && texts != filled_length) PyErr_SetString(PyExc_ValueError, "there is a byte per text column");
+    else if (texts >= 0) found = digest_stream(stream, words, filled, numbered);
     Py_DECREF(capsule);
     return found;
 }
 
 static PyMethodDef functions[] = {
-    {"digests", digests, METH_VARARGS, "Digest the rows of a frame of text columns under a key, behind a prefix."},
+    {"digests", digests, METH_VARARGS, "Digest the rows of a frame of text columns, or what rows with one number leave, under a key."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.model.columns import Keys, Sets
-from pipeline.stage.digest import digests
+from pipeline.stage.digest import digests, digests_of_folds
 from pipeline.stage.lanes import Choice
 from pipeline.validate.keys import fold
 
@@ -70,13 +70,14 @@ def with_units(rows: pl.DataFrame, terms: Terms) -> tuple[pl.DataFrame, pl.DataF
     starts = (rows["_key"] != rows["_key"].shift()).fill_null(True)
     number = (starts.cast(pl.UInt32).cum_sum() - 1).alias("_profile")
     last = starts.shift(-1).fill_null(True).arg_true()
-    key = loose_keys(rows.select(terms.keys.profile)[last], terms)
+    keys = rows.select(terms.keys.profile)[last]
+    key = loose_keys(keys, terms)
     rows = rows.with_columns(number)
     carried = [_carried(rows, key, at, terms) for at in range(len(terms.sets.collections))]
     wholes = _wholes(rows, starts, carried, terms)
     if wholes is not None:
         carried = [one.filter(~one["_profile"].is_in(wholes.implode())) for one in carried]
-    units = [_profiles(rows, last, key, wholes, terms)]
+    units = [_profiles(rows, keys, key, wholes, terms)]
     places = []
     count = units[0].height
     for at, one in enumerate(carried):
@@ -125,13 +126,14 @@ def _wholes(rows: pl.DataFrame, starts: pl.Series, carried: list[pl.DataFrame], 
 
 
 def _profiles(
-    rows: pl.DataFrame, last: pl.Series, key: pl.DataFrame, wholes: pl.Series | None, terms: Terms
+    rows: pl.DataFrame, keys: pl.DataFrame, key: pl.DataFrame, wholes: pl.Series | None, terms: Terms
 ) -> pl.DataFrame:
-    """Return the units of the profile keys, in their order."""
-    left = pl.DataFrame([_left(rows, name, last, terms) for name in terms.profile_columns])
-    folds = digests(left, terms.salt, "profile")
-    spelling = _spelling(rows.select(terms.keys.profile)[last], terms)
-    level = pl.zeros(last.len(), dtype=pl.UInt8, eager=True)
+    """Return the units of the profile keys, in their order; `keys` are their texts, `key` the digests of those."""
+    columns = terms.profile_columns
+    filled = [terms.leaves_empty(name) for name in columns]
+    folds = digests_of_folds(rows.select(columns), rows["_profile"], filled, terms.salt, "profile")
+    spelling = _spelling(keys, terms)
+    level = pl.zeros(keys.height, dtype=pl.UInt8, eager=True)
     if wholes is not None:
         of_rows = _whole_folds(rows, wholes, terms)
         folds = pl.DataFrame(
@@ -139,18 +141,6 @@ def _profiles(
         )
         level = level.scatter(of_rows["_profile"], len(terms.levels) - 1)
     return _units(level, key["high"], key["low"], spelling, folds)
-
-
-def _left(rows: pl.DataFrame, name: str, last: pl.Series, terms: Terms) -> pl.Series:
-    """Return what the rows of each profile key leave in one column; `last` are the positions of their last rows."""
-    cells, keys = rows[name], rows["_profile"]
-    found = cells.gather(last)
-    if not terms.leaves_empty(name) or not cells.null_count() or last.len() == cells.len():
-        return found
-    filled = cells.forward_fill().gather(last)
-    filled_by = keys.zip_with(cells.is_not_null(), pl.repeat(None, cells.len(), dtype=pl.UInt32, eager=True))
-    own = (filled_by.forward_fill().gather(last) == keys.gather(last)).fill_null(False)
-    return filled.zip_with(own, pl.repeat(None, last.len(), dtype=pl.String, eager=True))
 
 
 def _whole_folds(rows: pl.DataFrame, wholes: pl.Series, terms: Terms) -> pl.DataFrame:
@@ -169,7 +159,7 @@ def _subprofiles(rows: pl.DataFrame, carried: pl.DataFrame, at: int, terms: Term
     name = terms.sets.collections[at]
     columns = terms.columns_of(name)
     taken = rows.select(columns) if carried.height == rows.height else rows.select(columns)[carried["_row"]]
-    if not carried["unit"].is_duplicated().any():
+    if carried["unit"].n_unique() == carried.height:
         number = pl.int_range(carried.height, dtype=pl.UInt32, eager=True)
         left, first = taken, carried
     else:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import struct
 import unicodedata
+from collections.abc import Sequence
+from functools import cache
 
 import polars as pl
 
@@ -17,7 +19,7 @@ except ImportError:  # built without a compiler
     _digest = None  # type: ignore[assignment]
 
 # Names what makes a digest: another name means that all digests are others. How keys are folded depends on Unicode.
-ALGORITHM = f"siphash-2-4-128, rows 1, unicode {unicodedata.unidata_version}"
+ALGORITHM = f"siphash-2-4-128, rows 2, unicode {unicodedata.unidata_version}"
 
 _START = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
 _WORD = 8
@@ -25,20 +27,59 @@ _WORD = 8
 Words = list[pl.Series]
 
 
-def digests(texts: pl.DataFrame, key: bytes, prefix: str) -> pl.DataFrame:
+def digests(texts: pl.DataFrame, key: bytes, purpose: str) -> pl.DataFrame:
     """Return `high` and `low` (UInt64) of each row of a frame of text columns, in its order.
 
-    `prefix` separates what else has equal texts; `key` has 16 bytes. Null and "" are two values.
+    `purpose` tells apart what else has equal texts; `key` has 16 bytes. Null and "" are two values.
     """
-    numbered = pl.DataFrame([texts[name].alias(str(at)) for at, name in enumerate(texts.columns)])
+    named = pl.DataFrame([texts[name].alias(str(at)) for at, name in enumerate(texts.columns)])
+    own_key = _key_for(key, purpose)
     if _digest is None:
-        return digests_by_columns(numbered, key, prefix)
-    return pl.DataFrame(_digest.digests(numbered, key, prefix.encode()))
+        return digests_by_columns(named, own_key)
+    return pl.DataFrame(_digest.digests(named, own_key, bytes(named.width)))
 
 
-def digests_by_columns(texts: pl.DataFrame, key: bytes, prefix: str) -> pl.DataFrame:
-    """Return the same by operations on whole columns."""
-    messages = _messages(texts, prefix)
+def digests_of_folds(
+    texts: pl.DataFrame, numbers: pl.Series, filled: Sequence[bool], key: bytes, purpose: str
+) -> pl.DataFrame:
+    """Return the digests of what rows in succession with one number (UInt32) leave, in the order of the numbers.
+
+    Per column that is the text of the last row, or where `filled` the last one that is not null.
+    """
+    named = [texts[name].alias(str(at)) for at, name in enumerate(texts.columns)]
+    if _digest is None:
+        return digests(folds(pl.DataFrame(named), numbers, filled), key, purpose)
+    numbered = pl.DataFrame([numbers.alias("number"), *named])
+    return pl.DataFrame(_digest.digests(numbered, _key_for(key, purpose), bytes(filled)))
+
+
+def folds(texts: pl.DataFrame, numbers: pl.Series, filled: Sequence[bool]) -> pl.DataFrame:
+    """Return what rows in succession with one number leave, by operations on whole columns."""
+    last = (numbers != numbers.shift(-1)).fill_null(True).arg_true()
+    found = []
+    for name, keeps in zip(texts.columns, filled, strict=True):
+        cells = texts[name]
+        left = cells.gather(last)
+        if keeps and cells.null_count():
+            none = pl.repeat(None, cells.len(), dtype=pl.UInt32, eager=True)
+            filled_by = numbers.zip_with(cells.is_not_null(), none).forward_fill().gather(last)
+            own = (filled_by == numbers.gather(last)).fill_null(False)
+            left = cells.forward_fill().gather(last).set(~own, None)
+        found.append(left.alias(name))
+    return pl.DataFrame(found)
+
+
+@cache
+def _key_for(key: bytes, purpose: str) -> bytes:
+    """Return the key for one purpose: the digest of its name."""
+    name = pl.DataFrame({"0": [purpose]})
+    found = digests_by_columns(name, key) if _digest is None else pl.DataFrame(_digest.digests(name, key, bytes(1)))
+    return struct.pack("<QQ", *found.row(0))
+
+
+def digests_by_columns(texts: pl.DataFrame, key: bytes) -> pl.DataFrame:
+    """Return the digests of rows of texts under their own key by operations on whole columns."""
+    messages = _messages(texts)
     sizes = messages.str.len_bytes().cast(pl.UInt64)
     frame = pl.DataFrame({"message": messages, "size": sizes, "words": sizes // _WORD, "row": _numbers(sizes.len())})
     parts = [_of_equal_length(part, key) for part in frame.partition_by("words")]
@@ -46,12 +87,12 @@ def digests_by_columns(texts: pl.DataFrame, key: bytes, prefix: str) -> pl.DataF
     return found.select("high", "low")
 
 
-def _messages(texts: pl.DataFrame, prefix: str) -> pl.Series:
+def _messages(texts: pl.DataFrame) -> pl.Series:
     parts = [
         pl.concat_str(pl.col(name).str.len_bytes().cast(pl.String), pl.lit(":"), pl.col(name)).fill_null("-")
         for name in texts.columns
     ]
-    return texts.select(pl.concat_str(pl.lit(prefix), *parts).alias("message")).to_series()
+    return texts.select(pl.concat_str(*parts).alias("message")).to_series()
 
 
 def _of_equal_length(part: pl.DataFrame, key: bytes) -> pl.DataFrame:
