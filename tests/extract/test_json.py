@@ -65,6 +65,15 @@ def test_numbers_and_booleans_keep_their_text(tmp_path: Path):
         ]
 
 
+@pytest.mark.parametrize("block", [1, 7, 1 << 20])
+def test_lines_of_a_printed_array_are_those_of_the_file(tmp_path: Path, block: int):
+    """Each object begins on the line that an editor shows, however many lines those before it take."""
+    objects = [{"a": "1", "b": "x"}, {"a": "2", "b": None}, {"b": "3", "a": "4"}]
+    path = _write(tmp_path, "\n" + json.dumps(objects, indent=4) + "\n")
+    batches, _ = extract(path, AB, block_bytes=block)
+    assert [row[2:4] for row in rows_of(batches)] == [(3, 1), (7, 2), (11, 3)]
+
+
 def test_origin_holds_the_objects(tmp_path: Path):
     """With the numbers as their text, and for every row its object and its list."""
     expected = Expected(("a", "L.x"))

@@ -80,14 +80,18 @@ def test_subprofiles_go_and_their_profiles_stay(filled: Shop, way: str) -> None:
 
 
 @pytest.mark.provokes("delete_did_nothing")
-def test_a_delete_that_removes_nothing_is_seen(journey: Callable[..., Journey]) -> None:
+@pytest.mark.parametrize(("words", "dump"), [(DELETE, ("1,x", "2,x")), (SUBPROFILES, ("1,x,O1", "2,x,O1"))])
+def test_a_delete_that_removes_nothing_is_seen(
+    journey: Callable[..., Journey], words: tuple[str, ...], dump: tuple[str, ...]
+) -> None:
     """The delete behaviour of a database may keep what was to be removed (API sheet 11.5): exit 6."""
     structure = copy.deepcopy(STRUCTURE)
-    structure["databases"][0]["delete_behaviour"] = "nothing"
+    (database,) = structure["databases"]
+    database["delete_behaviour"] = database["collections"][0]["delete_behaviour"] = "nothing"
     shop = open_shop(journey, structure)
     fill(shop)
-    shop.dump("1,x", "2,x")
-    ran = shop.run(*DELETE, "guards.max_deletes=2")
+    shop.dump(*dump, header="Nr,City,Order.No" if words is SUBPROFILES else "Nr,City")
+    ran = shop.run(*words, "guards.max_deletes=2")
     assert (ran.exit_code, ran.document["verify"]["different"]) == (6, 2)
 
 

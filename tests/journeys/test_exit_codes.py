@@ -52,6 +52,30 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+# The same for `validate`, which stages nothing: each batch loses an accepted row.
+VALIDATE_BUG = """
+import dataclasses, sys
+from pipeline.validate.batch import Validator
+check = Validator.check
+def lossy(self, batch):
+    checked = check(self, batch)
+    return dataclasses.replace(checked, accepted=checked.accepted.head(-1))
+Validator.check = lossy
+from pipeline.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_1_a_sum_that_is_off_stops_a_validation(shop: Journey) -> None:
+    """Data rule 2: what was read is accepted or set aside, also where nothing is sent."""
+    job = str(shop.folder / "job.yaml")
+    done = subprocess.run(
+        [sys.executable, "-c", VALIDATE_BUG, "validate", job, "--json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == Exit.BUG
+    assert "5 records were read, but 0 malformed, 0 rejected and 4 valid ones" in done.stdout
+
+
 def test_1_a_sum_that_is_off_stops_the_run_before_anything_is_sent(shop: Journey) -> None:
     """Invariant 1: with the sums broken on purpose (see BUG above) the run ends as a bug, not as a smaller import."""
     done = subprocess.run(
