@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -66,10 +67,16 @@ def test_staged_rows_of_a_confirmed_run_go_when_their_time_has_come(shop: Shop) 
 
 
 def test_the_ledger_and_the_run_folder_are_private(shop: Shop) -> None:
-    """Invariant 11: folders 0700, files 0600, whatever the umask."""
+    """Invariant 11: folders 0700, files 0600, whatever the umask; also of a run that `resume` finishes."""
     here, job = shop()
-    here.sandbox.set_faults([{"kind": "fail", "nth": 1, "message": "Disk full"}])
-    here.call("run", job)
+    here.sandbox.set_faults([{"kind": "fail", "nth": [1, 2], "message": "Disk full"}])
+    before = os.umask(0)
+    try:
+        assert here.call("run", job).exit_code == 6
+        here.sandbox.set_faults([])
+        assert resume(here).exit_code == 0
+    finally:
+        os.umask(before)
     state = here.folder / ".copernica-import"
     modes = {oct(path.stat().st_mode & 0o777) for path in [state, *state.rglob("*")] if path.is_dir()}
     assert modes == {"0o700"}
