@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from pipeline.config.environment import Environment, read_environment
 from pipeline.copernica import Client
-from pipeline.errors import Exit, PipelineError
+from pipeline.errors import Exit, InputError, PipelineError
 from pipeline.guards import only_new
 from pipeline.load.choice import choose
 from pipeline.load.waiting import Waiting
@@ -35,6 +35,7 @@ from pipeline.run.signals import interrupts
 from pipeline.run.stages import Stages
 from pipeline.run.summarise import refused
 from pipeline.run.target import LiveTarget, check_fit, connected, meet
+from pipeline.run.zeros import lost_zeros
 from pipeline.state.folder import RunFolder, private_files
 from pipeline.state.ledger import Destination, Ledger, RunEntry, RunState
 from pipeline.state.lock import Patience, database_lock, job_lock
@@ -122,6 +123,8 @@ def prepared(
     """Find the files, meet the database and return the run's stages; what is opened is closed with `stack`."""
     job = request.job
     found = prepare(job, request.files, folder.staged)
+    if problems := tuple(lost_zeros(found.files, ledger, job.job, request.replay_of)):
+        raise InputError(*problems)
     plan = replace(found, files=only_new(job, found.files, ledger))
     ledger.found(folder.run, plan.files)
     target = meet(outside.client, job, patient=not reporter.on_terminal)

@@ -53,6 +53,7 @@ from pipeline.run.result import Tally
 from pipeline.run.set_aside import SetAsideFiles
 from pipeline.run.summarise import summarise
 from pipeline.run.undo.before import keep_before
+from pipeline.run.zeros import note_zeros
 from pipeline.stage.changes import Changes
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
@@ -392,6 +393,7 @@ class Stages:
     def _record(self, summary: Summary) -> None:
         """Write how the run ended; the rows of an open one stay, those of a closed one go."""
         ledger, folder, run = self.context.ledger, self.id.folder, self.id.run
+        note_zeros(folder.path)
         folder.write_summary(summary.to_dict())
         ledger.end(run, RunState(summary.status), summary.to_dict(), is_open=summary.open)
         if summary.open:

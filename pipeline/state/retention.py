@@ -24,7 +24,7 @@ _BEGINNING = ""
 _KINDS = {
     "keep_rejects": (
         "rejects.csv", "rejects.ndjson", "failed.csv", "unknown.csv", "open.csv", "gone.csv", "changed.csv", "*.part",
-        "keys",
+        "keys", "zeros-*.arrow",
     ),
     "keep_before": ("before*", "undo.csv", "conflicts.csv", "created*.csv", "deleted*.csv"),
 }  # fmt: skip

@@ -221,6 +221,42 @@ def test_what_a_spreadsheet_may_have_changed_is_named_so(market: Shop) -> None:
     assert [(one["Balance"], one["Born"]) for one in _left(market)] == [("1.5", "2001-02-03")]
 
 
+@pytest.mark.parametrize("place", ["in place", "elsewhere", "replay"])
+def test_keys_that_have_lost_their_zeros_are_named_so(market: Shop, place: str) -> None:
+    """A spreadsheet makes 42 of 00042, which would be another customer; the file is refused with what to do."""
+    market.dump("00042,Delft,x", "043,Urk,x", "44,Ede,x", header="Nr,City,Born")
+    ran = market.done()
+    rejects = Path(ran.document["rejects"])
+    text = rejects.read_text().replace(",x,", ",2001-02-03,")
+    lost = text.replace("00042,", "42,").replace("043,", "43,").replace(",", ";")
+    words: tuple[str | Path, ...] = (ran.document["run"],)
+    saved = rejects if place == "in place" else market.folder / "saved.csv"
+    saved.write_text(lost)
+    if place == "replay":
+        again = market.ask("replay", *words, saved)
+    else:
+        again = market.run(files=(saved,)) if place == "elsewhere" else market.ask("replay", *words)
+    assert again.exit_code == 4, again.stdout
+    (error,) = again.document["errors"]
+    assert error["what"] == (
+        "2 cells of Nr have lost leading zeros since the run set them aside: the first has 2 of 5 digits"
+    )
+    assert error["do"].startswith("import the column as text")
+    assert market.numbers() == []
+    saved.write_text(text.replace(",", ";"))
+    market.done(files=(saved,))
+    assert market.numbers() == ["00042", "043", "44"]
+
+
+def test_a_number_that_is_meant_to_be_shorter_goes_through(market: Shop) -> None:
+    """Without its `_record` nobody compares it."""
+    market.dump("00042,Delft,x", header="Nr,City,Born")
+    rejects = Path(market.done().document["rejects"])
+    mended = _mended(rejects, {"Nr": "42", "Born": "2001-02-03", "_record": ""}, market.folder)
+    market.done(files=(mended,))
+    assert market.numbers() == ["42"]
+
+
 def test_a_json_job_takes_failed_csv(market: Shop) -> None:
     """The file is read for what it is, whatever format the job has."""
     market.configure({**OPEN_GUARDS, "source.format": "ndjson", "source.delimiter": None})
