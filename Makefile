@@ -61,7 +61,7 @@ sandbox: $(STAMP) ## serve the local Copernica of the sample data on port 8765
 
 # Nothing is installed at night: an environment older than the pins is an error.
 nightly: ## for cron: make nightly JOB=configs/my.yaml [DUMP="file ..."] [WAIT=seconds] [QUIET=]
-	$(if $(filter file,$(origin JOB)),$(error say which job: make nightly JOB=configs/my.yaml))
+	$(if $(filter file,$(origin JOB)),$(error name the job: make nightly JOB=configs/my.yaml))
 	@for file in pyproject.toml constraints.txt; do \
 		if ! [ -f $(STAMP) ] || [ $$file -nt $(STAMP) ]; then \
 			echo "error: the environment is older than $$file; run: make -C $(CURDIR) setup" >&2; exit 3; fi; done

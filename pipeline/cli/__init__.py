@@ -24,7 +24,7 @@ COMMANDS = {
     "undo": "Bring back what the target held before a run.",
     "replay": "Run the mended rejects, failed or open rows of a run.",
     "runs": "List the runs of a job, or of a state folder.",
-    "status": "Show where a run stands.",
+    "status": "Show how far a run is.",
     "explain": "Show what happened to one customer.",
     "report": "Write the HTML report of a run, or an index of all.",
     "prune": "Delete what past runs have left when its time has come.",

@@ -24,7 +24,7 @@ _CLEAR = "\x1b[H\x1b[2J"
 @options.state_dir_alone
 @options.as_json
 def command(run: str | None, watch: bool, state_dir: Path | None, as_json: bool) -> int:
-    """Show where a run stands, by default the newest unfinished one: counts, chunks by state, and what to do next."""
+    """Show how far a run is, by default the newest unfinished one: counts, chunks by state, and what to do next."""
     from pipeline.report.history import describe, standing_of
     from pipeline.state.find import find, open_ledger
 

@@ -141,7 +141,7 @@ def test_the_night_is_a_make_target(copy: Path, sandbox: dict[str, str]) -> None
     assert done.stderr.startswith("customers: refused (exit 4)")
     assert done.stderr.splitlines()[-1].endswith("Error 4")
     done = make("--silent", "nightly", **sandbox)
-    assert "say which job" in done.stderr
+    assert "name the job" in done.stderr
 
 
 def test_the_night_installs_nothing(copy: Path) -> None:
