@@ -31,7 +31,7 @@ from pipeline.copernica.wire import Connection, Kind, Request, Response, redact
 from pipeline.copernica.words import public
 
 USER_AGENT = "copernica-import"
-# Outcomes after which a request may have been carried out; 503 among them, since the table has it looked up (sheet 18).
+# After these a request may have been carried out; after a 503, too: the table of retries has it looked up (sheet 18).
 _MAYBE = frozenset({Failure.LOST, Failure.BUSY})
 
 
@@ -64,7 +64,7 @@ class Call:
 class Outside:
     """The outside world of a client, for tests and for who interrupts it.
 
-    `clock` only rises, `now` is seconds since 1970, `random` gives 0 to 1. Without `sleep` a wait ends at once when
+    `clock` only rises, `now` is seconds since 1970, `random` returns 0 to 1. Without `sleep` a wait ends at once when
     `cancelled` is set. `on_call` is called after every attempt at the API host, in the thread that made it.
     """
 
@@ -146,7 +146,7 @@ class Caller:
         return response
 
     def _wait_out(self, request: Request) -> None:
-        """Let a change wait where the answers to several before it were lost, within the run's budget; see `Outage`."""
+        """Wait before a change where the answers to several before it were lost, within the run's budget; see `Outage`."""
         lost = self._outage.in_a_row
         if lost < 2:
             return
@@ -196,7 +196,7 @@ class Caller:
             self._server_s = (date_s, now_s)
 
     def _attempts(self, request: Request, once: Callable[[int], tuple[Response | Fault, bool]]) -> Response:
-        """Try until success; `once` gives the outcome of an attempt and whether the token can be renewed."""
+        """Try until success; `once` returns the outcome of an attempt and whether the token can be renewed."""
         progress = _Progress(self._outside.clock())
         try:
             while True:
@@ -263,7 +263,7 @@ class Caller:
         return outcome, refused and self._credentials.renew(added)
 
     def _share_silence(self, request: Request) -> None:
-        """Take the time that another call's `Retry-After` holds this one from the budget; raises BudgetSpentError."""
+        """Charge the budget for the silence that another call's `Retry-After` asks for; raises BudgetSpentError."""
         now_s = self._outside.clock()
         held_s = self._gate.held_s(now_s)
         if held_s == 0.0:

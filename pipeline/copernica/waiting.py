@@ -9,16 +9,15 @@ from pipeline.copernica.failures import CancelledError
 
 
 class Budget:
-    """How long a run may wait for other attempts, in seconds.
+    """How long a run may wait for retries in all, in seconds.
 
-    Time in which several workers wait counts once: what is limited is how long the run stands in an outage, not how
-    many workers it has.
+    Waits of several workers at one time count once: the budget limits the length of an outage, not the number of workers.
     """
 
     def __init__(self, budget_s: float) -> None:
         self.budget_s = budget_s
         self._spent_s = 0.0
-        self._covered_s = float("-inf")
+        self._covered_s = float("-inf")  # the time up to which waits are counted
         self._lock = Lock()
 
     def left_s(self, now_s: float) -> float:
@@ -34,31 +33,31 @@ class Budget:
 
 
 class Outage:
-    """Count the changing requests in a row whose answer was lost and that may not simply go again.
+    """Count the changing requests in a row whose answer was lost and that may not be sent again.
 
-    No wait for another attempt ever bounds those: each leaves a record whose state nobody knows, and the next request
-    would make another. One is an accident; from the second on the requests that follow wait, longer each time. Requests
-    that were under way when an answer was lost belong to the same moment and do not count anew.
+    They are not retried, so that no retry slows them down, and each may leave a record of which nothing is known. One is an
+    accident. From the second on every following request waits first, longer each time. Requests that were under way
+    together when their answers were lost count once.
     """
 
     def __init__(self) -> None:
         self.in_a_row = 0
-        self._moment = 0
+        self._losses = 0
         self._lock = Lock()
 
     def begin(self) -> int:
-        """Return the moment in which a request starts."""
-        return self._moment
+        """Return the number of losses that are known when a request starts, for `lost`."""
+        return self._losses
 
     def lost(self, began: int) -> None:
-        """Take a lost answer into account."""
+        """Count a lost answer, unless another one was lost since the request began."""
         with self._lock:
-            if began == self._moment:
-                self._moment += 1
+            if began == self._losses:
+                self._losses += 1
                 self.in_a_row += 1
 
     def over(self) -> None:
-        """Take a change that was answered into account."""
+        """Begin at nothing again: a change was answered."""
         self.in_a_row = 0
 
 

@@ -1,6 +1,6 @@
 """Judge key values: which are usable, which are the same or may be (pure).
 
-Here is the one home of "maybe the same" (data rule 15): `maybe_same` for one text, `fold` for a column of them.
+"Maybe the same" (data rule 15) is defined here and nowhere else: `maybe_same` for one text, `fold` for a column.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SEED = 20_240_229
 
 
 def maybe_same(text: str, kind: Kind = "text") -> str:
-    """Return what is equal for texts that Copernica may take for one key (data rule 15).
+    """Return a text that is equal for all spellings that Copernica may take for one key (data rule 15).
 
     Texts are trimmed, decomposed (NFKD) without marks and case-folded; numbers in canonical notation are distinguished by
     value. Applying it twice changes nothing.
@@ -50,6 +50,7 @@ def maybe_same(text: str, kind: Kind = "text") -> str:
 
 
 def _bare(text: str) -> str:
+    """Return a text decomposed (NFKD), without its marks."""
     return "".join(
         char for char in unicodedata.normalize("NFKD", text) if not unicodedata.category(char).startswith("M")
     )
@@ -92,7 +93,7 @@ def maybe_same_text(column: str) -> pl.Expr:
 def key_fits(asked: Sequence[str], returned: Sequence[str], types: Sequence[str]) -> bool:
     """Return whether a record that a lookup returned has the key that was asked for: maybe the same (data rules 15, 31).
 
-    `types` are those of the live key fields, all three in one order. Copernica rewrites phone numbers: its word stands.
+    `types` are those of the live key fields, all three in one order. Copernica rewrites phone numbers, so that any is accepted.
     """
     return all(
         kind in REWRITTEN or maybe_same(there) == maybe_same(ours)
@@ -104,7 +105,7 @@ def key_faults(cells: pl.Series, carried: pl.Series | None) -> pl.DataFrame | No
     """Name the rows whose key must not leave: blank, with outer blanks, or with a control or format character (data rule 16).
 
     `cells` are the texts of one key column, null where empty; `carried` the rows that carry its collection, None for
-    all. Gives the columns of BAD_SCHEMA, or None where nothing is wrong.
+    all. Returns the columns of BAD_SCHEMA, or None where nothing is wrong.
     """
     suspect = ~cells.str.contains(_PLAIN).fill_null(False)
     if carried is not None:
