@@ -13,7 +13,7 @@ from tests.support.api_caller import Client
 from tests.support.journey import Journey
 from tests.support.soak import SOAK
 
-ACTIONS = ("update or add", "update", "ignore or add", "delete")
+ACTIONS = ("update or add", "update", "ignore or add", "delete", "add")
 CITIES = ("Ede", "Delft", "", "Goes")
 
 
@@ -60,7 +60,7 @@ def done(before: dict[tuple[str, Any], Any], after: dict[tuple[str, Any], Any]) 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_plan_is_what_the_run_does(journey: Callable[..., Journey], action: str, mode: str, empties: str) -> None:
     """Over random dumps on a random database, nested records and all; rows that stand for several records count once."""
-    if action == "ignore or add" and mode == "imports":
+    if action in ("ignore or add", "add") and mode == "imports":
         pytest.skip("imports refuse it with dotted columns (rule 25)")
     chance = random.Random(f"{action} {mode} {empties}")
     here = opened(journey, "C0,Ede,,,,,,\n")
@@ -89,6 +89,41 @@ def test_a_plan_is_what_the_run_does(journey: Callable[..., Journey], action: st
         assert plan.exit_code == 0, plan.stderr
         before = held(here)
         assert call(here, "run", *words).exit_code in (0, 6)
+        expected = {
+            level: {name: count for name, count in of.items() if name != "unchanged"}
+            for level, of in plan.document["plan"]["records"].items()
+        }
+        assert {level: of for level, of in expected.items() if of} == done(before, held(here))
+        if action != "add":  # which makes every record again
+            again = call(here, "plan", *words).document["plan"]
+            assert (again["create"], again["update"]) == (0, 0)
+
+
+@pytest.mark.provokes("several_matches")
+@pytest.mark.parametrize("action", ["update or add", "update"])
+def test_a_plan_of_keys_that_several_profiles_have_is_what_the_run_does(
+    journey: Callable[..., Journey], action: str
+) -> None:
+    """With `on_several_matches: all` each of them is changed, and has its own orders."""
+    chance = random.Random(action)
+    here = opened(journey, "C0,Ede,,,,,,\n")
+    for _ in range(2):
+        here.write("dump.csv", rows(chance, 8))
+        assert call(here, "run", "--set", "target.action=add", "--set", "load.mode=profiles").exit_code == 0
+    words = [
+        "--set",
+        f"target.action={action}",
+        "--set",
+        "load.mode=profiles",
+        "--set",
+        "target.on_several_matches=all",
+    ]
+    for _ in range(4 if SOAK else 2):
+        here.write("dump.csv", rows(chance, 6))
+        plan = call(here, "plan", *words)
+        assert plan.exit_code == 0, plan.stderr
+        before = held(here)
+        assert call(here, "run", *words).exit_code == 0
         expected = {
             level: {name: count for name, count in of.items() if name != "unchanged"}
             for level, of in plan.document["plan"]["records"].items()
