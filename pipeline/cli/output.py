@@ -40,7 +40,10 @@ def show(summary: Summary, *, as_json: bool, quiet: bool = False, text: str = ""
 
 def show_again(document: Mapping[str, Any], *, as_json: bool, quiet: bool = False, exit_code: int = Exit.OK) -> int:
     """Write the summary of a run of which nothing is open, as it was written then; returns `exit_code`."""
-    words = "" if quiet else f"{document.get('run')}: {document.get('status')}, nothing is left to be done\n"
+    left = "nothing is left to be done"
+    if document.get("status") == "interrupted" and not (document.get("records") or {}).get("accepted"):
+        left = "it stopped before all its rows were staged and has sent nothing; run the job again"
+    words = "" if quiet else f"{document.get('run')}: {document.get('status')}, {left}\n"
     return _document_or(words, dict(document), int(exit_code), as_json=as_json)
 
 

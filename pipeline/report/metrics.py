@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.errors import PipelineError, Problem
 from pipeline.report.history import summary_of
 from pipeline.state.last import Last, last_of_all
-from pipeline.state.ledger import Ledger, RunState
+from pipeline.state.ledger import Ledger
 
 _EXTRA = "install the extra: pip install 'copernica-import[metrics]'"
 _WHERE = "metrics.textfile"
@@ -102,12 +102,12 @@ def _known(state_dir: Path) -> dict[str, tuple[Mapping[str, Any], Counted[str], 
     """Return per job the summary of its newest run that ended, its runs by status, and how many are open."""
     ledger = Ledger(state_dir)
     try:
-        rows = [row for row in ledger.runs() if row.state is not RunState.RUNNING]
         found: dict[str, tuple[Mapping[str, Any], Counted[str], int]] = {}
-        for row in rows:
-            newest, states, still_open = found.get(row.job) or (summary_of(ledger, row), Counted[str](), 0)
-            states[str((row.summary or {}).get("status") or row.state.value)] += 1
-            found[row.job] = newest, states, still_open + summary_of(ledger, row)["open"]
+        for job, counts in ledger.ended_runs().items():
+            newest = ledger.last(job, ended=True)
+            states = Counted[str]({state: count for state, (count, _) in counts.items()})
+            if newest is not None:
+                found[job] = summary_of(ledger, newest), states, sum(still_open for _, still_open in counts.values())
         return found
     finally:
         ledger.close()

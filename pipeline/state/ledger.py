@@ -321,11 +321,11 @@ class Ledger:
         )
         return tuple(_run(row) for row in found)
 
-    def last(self, job: str | None = None) -> RunRow | None:
-        """Return the newest run of a job, or of all, None where there is none."""
+    def last(self, job: str | None = None, *, ended: bool = False) -> RunRow | None:
+        """Return the newest run of a job, or of all, or the newest that has `ended`; None where there is none."""
         found = self._db.execute(
-            f"SELECT {_COLUMNS} FROM run WHERE ? IS NULL OR job = ? ORDER BY number DESC LIMIT 1",  # noqa: S608
-            (job, job),
+            f"SELECT {_COLUMNS} FROM run WHERE (? IS NULL OR job = ?) AND (NOT ? OR state <> ?) ORDER BY number DESC LIMIT 1",  # noqa: S608
+            (job, job, ended, RunState.RUNNING),
         ).fetchone()
         return None if found is None else _run(found)
 
@@ -387,6 +387,16 @@ class Ledger:
         """Return whether any row of a run may have reached Copernica."""
         found = self._db.execute("SELECT 1 FROM chunk WHERE run = ? AND sending_at IS NOT NULL LIMIT 1", (run,))
         return found.fetchone() is not None
+
+    def ended_runs(self) -> dict[str, dict[str, tuple[int, int]]]:
+        """Count the runs that have ended by job and state, and how many of them are open."""
+        found: dict[str, dict[str, tuple[int, int]]] = {}
+        for job, state, count, still_open in self._db.execute(
+            "SELECT job, state, count(*), sum(is_open) FROM run WHERE state <> ? GROUP BY job, state ORDER BY job",
+            (RunState.RUNNING,),
+        ):
+            found.setdefault(job, {})[state] = (count, still_open)
+        return found
 
     def sent_since(self, database_id: int, at: str, but: str) -> str | None:
         """Return a run, other than `but`, that ended after `at` or still goes on and has sent something to a database."""

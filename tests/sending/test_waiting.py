@@ -16,7 +16,8 @@ from pipeline.copernica import ApiError, Client
 from pipeline.load.waiting import Waiting
 from pipeline.sandbox import Sandbox
 from pipeline.state.lock import Patience, database_lock
-from tests.support.nights import leaping
+from tests.support.command import call_plain
+from tests.support.nights import Stop, leaping, run_apart
 from tests.support.shop import STRUCTURE, Shop
 
 OpenShop = Callable[..., Shop]
@@ -101,6 +102,19 @@ def test_close_again_ends_as_the_run_did(stopped: tuple[Shop, str]) -> None:
     for _ in range(2):
         ran = shop.ask("close", run)
         assert (ran.exit_code, ran.document["exit_code"], ran.document["open"]) == (6, 6, False)
+
+
+@pytest.mark.usefixtures("sockets")
+def test_a_run_that_was_killed_before_its_rows_were_staged_stops_no_later_one(shop: Shop) -> None:
+    """There is nothing to resume: the dumps are still there, and the message asks for them."""
+    shop.dump("1,Ede")
+    assert run_apart(shop, stop=Stop("ledger-after", 4)).exit_code == -9
+    assert shop.ledger("SELECT state, is_open, accepted FROM run") == [("running", 0, None)]
+    ran = call_plain("resume", "--state-dir", shop.state, environment=shop.environment())
+    assert ran.exit_code == 0
+    assert "has sent nothing; run the job again" in ran.stdout
+    shop.done()
+    assert shop.ledger("SELECT state, is_open FROM run ORDER BY number") == [("interrupted", 0), ("done", 0)]
 
 
 @pytest.mark.usefixtures("sockets")

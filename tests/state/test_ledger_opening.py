@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import JobError
-from pipeline.state.ledger import Ledger, RunEntry
+from pipeline.model.chunk import Reason
+from pipeline.model.row_state import RowState, Why
+from pipeline.state.chunk_records import ChunkRow
+from pipeline.state.ledger import Ledger, RunEntry, RunState
 
 
 def refusal(state_dir: Path) -> tuple[str, str]:
@@ -86,3 +89,26 @@ def test_a_ledger_of_the_format_before_is_migrated(tmp_path: Path) -> None:
         begun(ledger, "new", "2026-11-18T03:00:00.000+00:00")
         assert [row.id for row in ledger.runs()] == ["new", "later", "earlier"]
         assert ledger.refused("shop").hashes().is_empty()
+
+
+def test_a_year_of_nights_of_a_million_rows_is_far_less_than_a_gigabyte(tmp_path: Path) -> None:
+    """A night has a hundred chunks; measured are two of thirty, whose single rows are forgotten at the end."""
+    chunks, nights = 30, 2
+    with closing(Ledger(tmp_path)) as ledger:
+        for night in range(nights):
+            run = f"customers-2026112{night}T230000Z-1a2b"
+            ledger.begin(
+                RunEntry(run, "customers", "/etc/jobs/customers.yaml", "j" * 4000, None, own_files=True, forced=())
+            )
+            book = ledger.book(run)
+            for number in range(1, chunks + 1):
+                row = ChunkRow(number, number, 0, Reason.CUT, 0, 0, 10_000, "0" * 64, (0, 1), (0, 10_001), "imports")
+                book.add(row)
+                book.confirmed(book.submitted(book.sending(row, "imports"), number))
+            ledger.rows_of(run, 1).set_aside(range(1000), RowState.FAILED, Why("refused_by_api", "", "x" * 100))
+            ledger.staged(run, 1_000_000, is_open=True)
+            ledger.end(run, RunState.DONE, {"run": run, "problems": ["x" * 100] * 20})
+            ledger.prune_rows(run)
+        ledger.shrink()
+    size = sum(path.stat().st_size for path in tmp_path.glob("ledger.sqlite*"))
+    assert size / nights * 100 / chunks * 400 < 200_000_000
