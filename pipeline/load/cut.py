@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import count
+from typing import TypeVar
 
 import polars as pl
 
@@ -15,6 +16,8 @@ from pipeline.model.columns import Keys, Lane, Sets
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.late import Late
 from pipeline.threads import side_by_side
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,16 @@ def cut(lanes: Lanes, shape: Shape, limits: Limits, late: Late | None = None) ->
     for made in side_by_side(chunks_of, pieces()):
         for chunk in made:
             yield replace(chunk, cut=next(numbers))
+
+
+def with_last(items: Iterable[T]) -> Iterator[tuple[T, bool]]:
+    """Pair every item with whether it is the last one."""
+    iterator = iter(items)
+    for item in iterator:
+        for following in iterator:
+            yield item, False
+            item = following
+        yield item, True
 
 
 def pieces_of(rows: pl.DataFrame, most: int) -> list[pl.DataFrame]:

@@ -6,90 +6,28 @@ of a chunk decides its next step. `failures` searches imports that failed, `sett
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from threading import Event
-from typing import TypeVar
 
 import polars as pl
 
 from pipeline.errors import Problem, RunDamagedError
 from pipeline.load.by_row import leave_by_row, send_by_row
 from pipeline.load.choice import refuses_imports
-from pipeline.load.cut import Shape
+from pipeline.load.cut import with_last
 from pipeline.load.failures import Search
-from pipeline.load.flight import Flight
-from pipeline.load.imports import Imports
 from pipeline.load.judge import judge
+from pipeline.load.parameters import Loading
 from pipeline.load.parting import Parting
-from pipeline.load.pending import NO_KEYS, Item, Pending, log_chunk
-from pipeline.load.profiles.method import Profiles
-from pipeline.load.settle import Reader
-from pipeline.load.waiting import Waiting
+from pipeline.load.pending import Item, Pending, log_chunk
 from pipeline.model.chunk import Chunk, ChunkState, Reason
-from pipeline.model.job import Job
 from pipeline.model.outcome import Outcome, Stop, StopCode, StoppedError
 from pipeline.model.row_state import RowState, Why
-from pipeline.stage.parts import Parts
-from pipeline.state.chunk_records import ChunkBook, ChunkRow, parts_of_cuts
-from pipeline.state.register import RunRegister
-from pipeline.state.row_records import RowRecords
-
-T = TypeVar("T")
+from pipeline.state.chunk_records import ChunkRow, parts_of_cuts
 
 # Imports whose answers were lost one after the other before no more is sent until they are settled (data rule 28).
 MOST_LOST = 2
 LOST = "the answer to an import was lost, and it may still run"
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What is called as chunks go: `before` anything of one is on the wire, `confirmed` with its rows once that is on disk.
-
-    `doubtful` takes the keys of an import that is presumed dead, and might walk one day.
-    """
-
-    before: Callable[[Chunk], None] = lambda _chunk: None
-    confirmed: Callable[[Chunk, pl.DataFrame], None] = lambda _chunk, _rows: None
-    doubtful: Callable[[pl.Series], None] = lambda _keys: None
-
-
-@dataclass(frozen=True)
-class Loading:
-    """What the loop works with.
-
-    `cut` yields the chunks, the same ones each time. `method` is how the run sends; `falls_back` says that rows may go per
-    profile where imports do not serve, after `fall_back` was called with the reason. `older` are the keys of open runs that
-    are older: their rows come first. `again` says that others may have sent something since the rows were staged. With
-    `sends` False nothing is sent, what is on its way is settled. `closes` gives up chunks that Copernica refuses. `writes`
-    counts the changing calls that were answered with success.
-    """
-
-    job: Job
-    shape: Shape
-    cut: Callable[[], Iterator[Chunk]]
-    book: ChunkBook
-    records: Callable[[int], RowRecords]
-    parts: Parts
-    register: RunRegister
-    imports: Imports
-    flight: Flight[Item]
-    profiles: Profiles
-    reader: Reader
-    waiting: Waiting
-    interrupted: Event
-    now: Callable[[], datetime]
-    writes: Callable[[], int]
-    method: str
-    falls_back: bool
-    fall_back: Callable[[str], None]
-    advance: Callable[[int], None] = lambda _rows: None
-    hooks: Hooks = Hooks()
-    older: pl.Series = field(default_factory=lambda: NO_KEYS)
-    again: bool = False
-    sends: bool = True
-    closes: bool = False
 
 
 class Loop:
@@ -450,13 +388,3 @@ class Loop:
 
 def _share(some: pl.Series, others: pl.Series) -> bool:
     return bool(some.is_in(others.implode()).any())
-
-
-def with_last(items: Iterable[T]) -> Iterator[tuple[T, bool]]:
-    """Pair every item with whether it is the last one."""
-    iterator = iter(items)
-    for item in iterator:
-        for following in iterator:
-            yield item, False
-            item = following
-        yield item, True

@@ -15,7 +15,8 @@ from pipeline.load.cut import Shape, cut
 from pipeline.load.flight import Clock, Flight
 from pipeline.load.imports import Imports
 from pipeline.load.load_report import LoadReport
-from pipeline.load.loop import Hooks, Loading, Loop
+from pipeline.load.loop import Loop
+from pipeline.load.parameters import Hooks, Loading
 from pipeline.load.pending import NO_KEYS, Item
 from pipeline.load.profiles.limits import Limits
 from pipeline.load.profiles.method import Past, Profiles

@@ -22,41 +22,15 @@ from pipeline.model.chunk import ChunkState
 from pipeline.model.columns import LiveField
 from pipeline.model.files import EarlierFile, FileFacts, SourceFile
 from pipeline.model.row_state import RowState, Why
-from pipeline.state.chunk_records import TABLES as CHUNK_TABLES
 from pipeline.state.chunk_records import ChunkBook, ChunkRow
 from pipeline.state.database import Database
 from pipeline.state.host import MOUNTS, refuse_network
-from pipeline.state.refused import TABLES as REFUSED_TABLES
+from pipeline.state.ledger_tables import SCHEMA_VERSION, bring_up_to_date
 from pipeline.state.refused import Refused
 from pipeline.state.row_records import DELETES, ROW, RowRecords
-from pipeline.state.row_records import TABLES as OPERATION_TABLES
-from pipeline.state.undone import NOT_UNDONE, TABLE, note_undo, undoes, undone_by
-
-SCHEMA_VERSION = 4
+from pipeline.state.undone import NOT_UNDONE, note_undo, undoes, undone_by
 
 Method = Literal["imports", "profiles"]
-
-TABLES = """
-CREATE TABLE run (
-    id TEXT PRIMARY KEY, job TEXT NOT NULL, job_file TEXT NOT NULL, job_copy TEXT NOT NULL, state TEXT NOT NULL,
-    started_at TEXT NOT NULL, ended_at TEXT, api_host TEXT NOT NULL, account TEXT NOT NULL, database_id INTEGER NOT NULL,
-    structure TEXT NOT NULL, way TEXT NOT NULL, fell_back TEXT,
-    limit_rows INTEGER, own_files INTEGER NOT NULL, forced TEXT NOT NULL, accepted INTEGER, summary TEXT,
-    is_open INTEGER NOT NULL DEFAULT 0, number INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX run_of_job ON run (job, started_at);
-CREATE INDEX numbered_run ON run (number);
-CREATE INDEX numbered_run_of_job ON run (job, number);
-CREATE INDEX open_run ON run (number) WHERE is_open;
-CREATE INDEX going_run ON run (job) WHERE state = 'running';
-CREATE TABLE file (
-    run TEXT NOT NULL REFERENCES run, position INTEGER NOT NULL, path TEXT NOT NULL, name TEXT NOT NULL,
-    bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT, good INTEGER, PRIMARY KEY (run, position)
-) STRICT;
-CREATE INDEX file_content ON file (sha256);
-CREATE TABLE confirmed_content (job TEXT NOT NULL, sha256 TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (job, sha256))
-    STRICT, WITHOUT ROWID;
-"""
 
 
 class RunState(StrEnum):
@@ -74,28 +48,6 @@ class RunState(StrEnum):
 MOST_EARLIER_RUNS = 100
 
 _GOING = (RunState.RUNNING,)
-# From format 2: history stays; runs that were unfinished in it cannot be resumed, and their chunks go.
-MIGRATE_2 = """
-ALTER TABLE run ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0;
-UPDATE run SET state = 'incomplete' WHERE state IN ('running', 'interrupted', 'closed');
-CREATE INDEX going_run ON run (job) WHERE state = 'running';
-ALTER TABLE file ADD COLUMN good INTEGER;
-CREATE TABLE IF NOT EXISTS confirmed_content (
-    job TEXT NOT NULL, sha256 TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (job, sha256)
-) STRICT, WITHOUT ROWID;
-DROP TABLE IF EXISTS look;
-DROP TABLE IF EXISTS chunk;
-DROP TABLE IF EXISTS operation;
-"""
-# From format 3: the order of runs does not depend on the clock.
-MIGRATE_3 = """
-ALTER TABLE run ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
-UPDATE run SET number = (SELECT count(*) FROM run AS other WHERE (other.started_at, other.id) <= (run.started_at, run.id));
-CREATE INDEX numbered_run ON run (number);
-CREATE INDEX numbered_run_of_job ON run (job, number);
-DROP INDEX IF EXISTS open_run;
-CREATE INDEX open_run ON run (number) WHERE is_open;
-"""
 
 
 @dataclass(frozen=True)
@@ -185,17 +137,8 @@ class Ledger:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         with self._db.transaction():
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            whole = f"{TABLES}{CHUNK_TABLES}{OPERATION_TABLES}{REFUSED_TABLES}"
-            from_2 = f"{MIGRATE_2}{MIGRATE_3}{CHUNK_TABLES}{OPERATION_TABLES}{REFUSED_TABLES}"
-            steps = {0: whole, 2: from_2 if _has(self._db, "run") else whole, 3: f"{MIGRATE_3}{REFUSED_TABLES}"}
-            if version in steps:
-                for statement in steps[version].split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            if version in (*steps, SCHEMA_VERSION):
-                self._db.execute(TABLE)
-        if version not in (*steps, SCHEMA_VERSION):
+            version = bring_up_to_date(self._db)
+        if version != SCHEMA_VERSION:
             self.close()
             raise JobError(
                 Problem(
@@ -514,10 +457,6 @@ def _run(row: Sequence[Any]) -> RunRow:
     fields["forced"] = tuple(json.loads(fields["forced"]))
     fields["summary"] = None if fields["summary"] is None else json.loads(fields["summary"])
     return RunRow(**fields)
-
-
-def _has(db: Database, table: str) -> bool:
-    return db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
 
 
 def _way_on(error: Exception) -> str:
