@@ -319,7 +319,8 @@ class Changes:
         state.begin(self.run, self.job.job, scopes if units else (), units.bits if units else 0)
         known = (*state.meta.scopes, *(one for one in scopes if one not in state.meta.scopes))
         modes = drop_modes(scopes, known, self.job.target.delete_target)
-        if not self._anything_to_send() or not any(modes.values()):
+        # An empty state that has just begun has nothing to drop.
+        if state.why or not any(modes.values()) or not self._anything_to_send():
             return
         numbers = pl.Series([known.index(one) for one in scopes], dtype=pl.UInt16)
         if units is None:

@@ -178,22 +178,13 @@ class Confirmed:
         (self.folder / JOURNAL / f"{at:04d}").unlink(missing_ok=True)
 
     def write_ahead(self, modes: Mapping[str, Mapping[str, str]], parts: Iterable[tuple[int, pl.DataFrame]]) -> None:
-        """Put what is about to be written in the journal: `parts` by partition (WRITTEN), `modes` as `drop_modes` says.
-
-        Partitions without an entry have nothing to drop.
-        """
+        """Put what is about to be written in the journal: `parts` by partition (WRITTEN), `modes` as `drop_modes` says."""
         folder = self.folder / JOURNAL
         folder.mkdir(mode=0o700, exist_ok=True)
         for at, written in parts:
-            if written.height and not self._is_empty(at):
+            if written.height:
                 write_frame(folder / f"{at:04d}", written.select(*WRITTEN))
         write_bytes(folder / META, json.dumps(modes).encode())
-
-    def _is_empty(self, at: int) -> bool:
-        try:
-            return self._base(at).is_empty()
-        except StateFault:  # found by whoever reads its entries
-            return False
 
     def settle(self) -> None:
         """Apply the journal to the partitions and clear it; raises StateFault."""

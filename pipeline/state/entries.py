@@ -69,12 +69,14 @@ def unchanged(entries: pl.DataFrame, units: pl.DataFrame, now_minute: int, every
     A digest is due again at an age between a half and the whole of `every_minutes`, by chance that follows from the entry:
     what was confirmed in one night is not due in one night.
     """
-    # 32 bits of the key are the chance; the time in it makes each turn another one.
-    chance = 1 + (pl.col("profile") + pl.col("minute") * 0x9E3779B1) % 4096 / 4096
-    lately = (now_minute - pl.col("minute").cast(pl.Int64)) * 2 < every_minutes * chance
-    then = entries.filter(known() & lately).select(_ALL_BITS).to_series()
-    now = units.select(_ALL_BITS).to_series()
-    return units["number"].filter(now.is_in(then.implode()))
+    then = entries.filter(known())
+    most_minutes = then.select((now_minute - pl.col("minute").cast(pl.Int64)).max()).item()
+    if most_minutes is not None and most_minutes * 2 >= every_minutes:
+        # 32 bits of the key are the chance; the time in it makes each turn another one.
+        chance = 1 + (pl.col("profile") + pl.col("minute") * 0x9E3779B1) % 4096 / 4096
+        then = then.filter((now_minute - pl.col("minute").cast(pl.Int64)) * 2 < every_minutes * chance)
+    known_bits = then.select(_ALL_BITS).to_series()
+    return units["number"].filter(units.select(_ALL_BITS).to_series().is_in(known_bits.implode()))
 
 
 def known() -> pl.Expr:
@@ -148,9 +150,8 @@ def dropped(entries: pl.DataFrame, written: pl.DataFrame, modes: Mapping[str, Ma
         for scope, mode in of_scopes.items():
             if own.height or mode == ALL:
                 hit |= (entries["scope"] == int(scope)) & _touched(entries, own, mode)
-    if not hit.any():
-        return entries
-    return entries.with_columns(pl.when(hit).then(0).otherwise(pl.col(name)).alias(name) for name in ("high", "low"))
+    rows = hit.arg_true()
+    return entries.with_columns(entries[name].scatter(rows, 0) for name in ("high", "low")) if rows.len() else entries
 
 
 def _touched(entries: pl.DataFrame, written: pl.DataFrame, mode: str) -> pl.Series:
