@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.bench import Setting, bench, studied
 from benchmarks.case import HERE
 from benchmarks.machine import machine, versions
-from benchmarks.report import figures, tables
+from benchmarks.report import figures, page, tables
 from benchmarks.sections import SECTIONS, chosen, name_of
 
 CORES = 2
@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     }
     path = words.out or HERE / "results" / ("partial.json" if words.only else "latest.json")
     path.write_text(json.dumps(document, indent=2) + "\n")
+    path.with_suffix(".md").write_text(page(results, found))
     print(tables(results, found))
     if load_before > 1:
         print(f"\nThe machine was not idle (load {load_before:.1f} at the start): these figures are noisy.")
