@@ -42,7 +42,7 @@ def command(
     Without --yes nothing is sent but after a question on a terminal.
     """
     from pipeline.report.progress import Reporter
-    from pipeline.run.undo.screens import screen
+    from pipeline.run.undo.screens import question, screen
     from pipeline.run.undo.undo import Person, undo
     from pipeline.state.advice import command as advice
 
@@ -54,7 +54,7 @@ def command(
             click.echo(screen(row, found), nl=False)
 
     def agrees(found: Found) -> bool:
-        return asks and click.confirm(f"Restore {found.rows:,} records?", err=True)
+        return asks and click.confirm(question(found), err=True)
 
     request = UndoRequest(run, yes, frozenset(forced), folder, wait_s)
     ended = undo(request, Reporter(quiet=quiet), Person(shows, agrees, warn))

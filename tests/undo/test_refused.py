@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,6 +127,23 @@ def test_nothing_is_sent_without_a_yes(shop: Shop) -> None:
     listed = folder / "before-undo" / "undo.csv"
     assert listed.read_text() == "record,key,id,field,now,before\nprofile,Nr=1,1,City,Urk,Ede\n"
     assert [path.name for path in (folder / "before-undo").iterdir()] == ["undo.csv"]
+
+
+@pytest.mark.parametrize(("answer", "code", "city"), [("n", 0, "Urk"), ("y", 0, "Ede")])
+def test_a_person_is_asked(shop: Shop, answer: str, code: int, city: str) -> None:
+    """On a terminal, once what would come back was shown."""
+    run, _ = ran_once(shop)
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{answer}\n".encode())
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "undo", run, "--state-dir", str(shop.state)],
+        env={**os.environ, **shop.environment()}, stdin=theirs, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    for end in (ours, theirs):
+        os.close(end)
+    assert (done.returncode, cities(shop)) == (code, {"1": city}), done.stderr
+    assert "Restore 1 record?" in done.stderr
+    assert "times of creation and change stay" in done.stdout
 
 
 def test_what_is_kept_is_private(shop: Shop) -> None:

@@ -23,6 +23,13 @@ def screen(row: RunRow, found: Found) -> str:
     return rendered(parts)
 
 
+def question(found: Found) -> str:
+    """Return what a person is asked."""
+    if found.rows:
+        return f"Restore {counted(found.rows, 'record')}?"
+    return "Nothing comes back. Let the files of this run be run again?"
+
+
 def _totals(found: Found) -> Iterator[Any]:
     rows = [(f"{found.rows:,}", "records to be restored")]
     rows += [(f"{count:,}", f"left: {WHY[why]}") for why, count in found.left.most_common()]
