@@ -103,7 +103,7 @@ class Stages:
             self._stopped_by(InterruptedRunError(Problem("interrupted a second time, so it stopped at once")))
 
     def _stopped_by(self, error: PipelineError) -> None:
-        """Keep why the run stopped; where it broke off while rows went out, now or before, the ledger says how far it came."""
+        """Keep why the run stopped; where it broke off while rows went out, now or before, the ledger has how far it came."""
         self.tally.refusal = error
         with suppress(OSError, sqlite3.Error):
             self.tally.load = LoadReport(self.tally.to_send, self.context.ledger.chunks(self.id.run))

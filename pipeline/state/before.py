@@ -58,7 +58,7 @@ class Before:
             write_whole(path, content.getvalue())
 
     def finish(self, meta: Mapping[str, Any]) -> None:
-        """Say that everything is kept that was read, with what is needed to read it back."""
+        """Record that all that was read is kept, with what is needed to read it again."""
         write_whole(self.folder / _META, json.dumps({"format": FORMAT, **meta}).encode())
 
     def meta(self) -> Mapping[str, Any]:

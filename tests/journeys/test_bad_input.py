@@ -309,7 +309,7 @@ def test_bad_files_are_named_at_whatever_stage_they_are_refused(shop: Journey, c
 
 
 def test_a_dump_with_a_header_alone_is_no_records_and_no_fault(shop: Journey) -> None:
-    """The guard min_records asks a person; passed by, the run is done with nothing to send."""
+    """The guard min_records asks a person; forced, the run is done with nothing to send."""
     shop.write("dump.csv", "CustomerID,City\n")
     error = refused(shop, run(shop), 4)
     assert (error["what"], error["where"]) == ("0 good records, the job expects at least 1", "guards.min_records")

@@ -19,7 +19,7 @@ from pipeline.extract.reading import Batches, Found, Task
 from pipeline.extract.refusal import Refused
 from pipeline.model.encodings import MARK
 
-# The longest piece of JSON that cannot be told from the beginning of a longer one: -Infinity, \ud83d\ude00, 1.5e+.
+# The longest piece of JSON that may be the beginning of a longer one: -Infinity, \ud83d\ude00, 1.5e+.
 _CUT_CHARS = 16
 # How an array begins that has an element; one that begins otherwise is left to the slow path.
 _BEGIN = re.compile(rb"[ \t\n\r]*\[[ \t\n\r]*(?=[^] \t\n\r])")
@@ -40,8 +40,8 @@ class ArrayReader:
     """Read the elements of one array; what was found is in `found` when the batches are through.
 
     First in bulk: elements are found by their brackets and quotes, flat ones read as columns, the others decoded one by
-    one. Whatever is amiss is left to the slow path, which decodes from the place where it stands, knows what is wrong
-    and says where; it could read the whole array, slowly.
+    one. Anything wrong is left to the slow path, which decodes from there and finds what is wrong and where; it could
+    read the whole array, slowly.
     """
 
     def __init__(self, task: Task, found: Found, blocks: Iterator[bytes], batches: JsonBatches | None = None) -> None:
@@ -83,7 +83,7 @@ class ArrayReader:
         counts.lines = counts.record_lines = window.line() if batches.full else self._counter.lines("\n")
 
     def _bulk(self) -> Batches:
-        """Read as long as nothing is amiss; then `_window` stands where the slow path goes on, at `_where`."""
+        """Read until something is wrong; the slow path resumes at `_window` and `_where`."""
         data, ended = self._fill(b"", _LEAST_BEGIN_BYTES)
         begin = _BEGIN.match(data)
         at, line, dropped = (begin.end(), 1 + data.count(b"\n", 0, begin.end()), 0) if begin else (0, 1, 0)
@@ -107,7 +107,7 @@ class ArrayReader:
         self._window = Window(self._blocks, self._counter, data[at:], dropped + at, line)
 
     def _fill(self, rest: bytes, room: int) -> tuple[bytes, bool]:
-        """Add at least `room` bytes or a block, so that an element is tried a few times only; says when no more comes."""
+        """Add at least `room` bytes or a block, so that an element is tried a few times only; also whether that is all."""
         pieces, left = [rest], max(room, 1)
         while left > 0:
             block = next(self._blocks, b"")

@@ -68,9 +68,9 @@ class Cluster:
         mine = versions()
         found: dict[str, Any] = client.run(versions, on_error="return")
         problems = [_difference(name, there, mine) for name, there in sorted(found.items())]
-        told = [Problem(what, self._where, "install the same versions there") for what in problems if what]
-        if told:
-            raise JobError(*told)
+        wrong = [Problem(what, self._where, "install the same versions there") for what in problems if what]
+        if wrong:
+            raise JobError(*wrong)
         return sum(int(worker["nthreads"]) for worker in workers.values())
 
     def problem(self, error: BaseException) -> Problem:

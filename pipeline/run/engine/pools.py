@@ -54,7 +54,7 @@ class Processes:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def problem(self, error: BaseException) -> Problem:  # noqa: ARG002 - it says no more
+    def problem(self, error: BaseException) -> Problem:  # noqa: ARG002 - nothing more is known
         """Return what to report when processes were killed again and again."""
         what = f"a process that read the dumps was killed, {self.most_attempts} times in a row; nothing was sent"
         return Problem(what, "engine.processes", "see whether memory ran out; fewer processes need less of it")

@@ -51,7 +51,7 @@ class InitRequest:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written, and what it says; `not_known` are decisions that only a person can take."""
+    """The files that were written, and what went into them; `not_known` are decisions that only a person can take."""
 
     job: str
     job_file: Path

@@ -76,7 +76,7 @@ def compare_staged(
 def read_live(
     client: Client, database: Database, terms: PlanTerms, lanes: Lanes, folder: Path
 ) -> tuple[LiveRecords, str]:
-    """Read the target's records of the keys in `lanes`, by lookups or pages, whichever needs fewer calls; says which.
+    """Read the target's records of the keys in `lanes`, by lookups or pages, whichever needs fewer calls; returns which, too.
 
     A job without a profile key reads nothing.
     """

@@ -36,7 +36,7 @@ MOST_EXAMPLES = 10
 class Found:
     """What an undo would do: records to restore and values by column, records left by why, made and taken by level.
 
-    `restore` has the rows to restore on disk, by level; `empties` says that some of their values are empty. `lists` is the
+    `restore` has the rows to restore on disk, by level; `empties` means that some of their values are empty. `lists` is the
     folder of the lists, `examples` the first changes. `not_compared` are columns that cannot be brought back.
     """
 

@@ -57,7 +57,7 @@ _ROW_BYTES = 200
 class Undone:
     """How an undo ended: the run that is undone, what was found (None: it sent nothing), the summary of what was done.
 
-    `nothing` says that nothing was left to be done.
+    `nothing` means that nothing was left to be done.
     """
 
     row: RunRow
