@@ -10,6 +10,7 @@ HAZARDS: dict[str, str] = {
     "body_content_type": "a body that is neither JSON nor a form was ignored, or read as JSON",
     "body_ignored": "a GET request had a body; it was ignored",
     "body_doubled_key": "one JSON object had the same key twice; the last one won",
+    "body_lone_surrogate": "half of a pair of UTF-16, which is no character, was stored as a question mark",
     "unknown_body_key": "a top-level key of the body that the call does not know was ignored",
     "unknown_body_field": "a field name of the body that the database or collection does not have was ignored",
     "duplicate_body_field": "one field was named twice in different spelling; the last one won",

@@ -89,7 +89,11 @@ def loads(body: bytes, notes: Notes) -> Any:
     except RecursionError:
         raise ValueError(f"JSON of more than {_MOST_JSON_DEPTH} levels") from None
     if _SURROGATE.search(body):
-        found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
+        text = json.dumps(found, ensure_ascii=False)
+        whole = text.encode("utf-8", "replace")
+        if whole != text.encode("utf-8", "surrogatepass"):
+            notes.note("body_lone_surrogate")
+            found = json.loads(whole)
     return found
 
 

@@ -1,7 +1,8 @@
 """Fuzz the sandbox by requests for some minutes: `python -m tests.fuzz.api [--minutes 10] [--seed N]` (wiring).
 
 No answer may be a 500 or take longer than a second (but for imports), errors have Copernica's shape, pages are HTML, and
-journal and imports can be read afterwards. What is found is kept in `build/fuzz/api/`.
+journal and imports can be read afterwards. Where a write of texts left no hazard, the record holds them as they were sent. What
+is found is kept in `build/fuzz/api/`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -35,6 +37,7 @@ class Asker:
         self.sandbox = sandbox
         self.statuses: Counter[int] = Counter()
         self.slowest_s = 0.0
+        self.judged = 0
         self._jwt = ""
 
     def play(self, seed: int) -> list[str]:
@@ -58,14 +61,20 @@ class Asker:
 
     def _ask(self, question: Question) -> list[str]:
         """Ask; what was slow is asked again, since the machine may have been busy."""
+        texts, hazards = _texts_of(question), len(self.sandbox.hazards())
         status, kind, body, seconds = self._sent(question)
+        wrong = (
+            self._not_right(question, texts)
+            if texts and status < 300 and len(self.sandbox.hazards()) == hazards
+            else []
+        )
         if seconds > MOST_S and not question.path.split("?")[0].rstrip("/").endswith("/imports"):
             seconds = min(seconds, self._sent(question)[3])
         else:
             seconds = min(seconds, MOST_S)
         self.statuses[status] += 1
         self.slowest_s = max(self.slowest_s, seconds)
-        found = [f"takes {seconds:.1f} s"] if seconds > MOST_S else []
+        found = [*wrong, *([f"takes {seconds:.1f} s"] if seconds > MOST_S else [])]
         if status >= 500:
             found.append(f"{status} {body[:300]!r}")
         elif status >= 400 and question.method != "HEAD":
@@ -73,6 +82,18 @@ class Asker:
         elif status == 200 and kind == "application/json" and question.method != "HEAD":
             json.loads(body)
         return found
+
+    def _not_right(self, question: Question, texts: dict[str, str]) -> list[str]:
+        """Compare what a write without a hazard has left with what was sent."""
+        self.judged += 1
+        profiles = self.sandbox.contents(1)["profiles"]
+        number = _WRITES.match(question.path)
+        wanted = None if number is None else number["profile"]
+        record = profiles[-1] if wanted is None else next((one for one in profiles if one["ID"] == wanted), None)
+        if record is None:
+            return ["a write without a hazard left no record"]
+        off = {name: record["fields"][name] for name, text in texts.items() if record["fields"][name] != text}
+        return [f"no hazard, and the record holds {off!r:.300}"] if off else []
 
     def _sent(self, question: Question) -> tuple[int, str, bytes, float]:
         connection = http.client.HTTPConnection("127.0.0.1", int(self.sandbox.api_url.rsplit(":", 1)[1]), timeout=60)
@@ -101,6 +122,27 @@ class Asker:
                 found.append(f"{path} answers {answer.status_code} {answer.text[:300]}")
         bugs = [one["lasterror"] for one in self.sandbox.imports() if "sandbox bug" in one["lasterror"]]
         return found + bugs[:3]
+
+
+# Writes of one profile without parameters, whose effect can be judged: a new one, or one by its number.
+_WRITES = re.compile(r"/v[34]/(?:database/1/profiles|profile/(?P<profile>[0-9]+)(?P<fields>/fields)?)\?$")
+_TEXT_FIELDS = ("CustNo", "Email", "City", "Tier")
+
+
+def _texts_of(question: Question) -> dict[str, str]:
+    """Return the texts that a write of one profile sends to its text fields; {} for anything else."""
+    found = _WRITES.match(question.path)
+    method = "POST" if found is not None and found["profile"] is None else "PUT"
+    if found is None or question.kind != "application/json" or question.method != method:
+        return {}
+    try:
+        body = json.loads(question.body)
+        sent = body if found["fields"] else body["fields"]
+        return {
+            name: sent[name] for name in _TEXT_FIELDS if isinstance(sent.get(name), str) and name.lower() not in sent
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def _misshapen(question: Question, kind: str, body: bytes) -> list[str]:
@@ -136,7 +178,8 @@ def main() -> int:
     counts = ", ".join(f"{status}: {count:,}" for status, count in sorted(asker.statuses.items()))
     sys.stdout.write(
         f"{total:,} requests of seeds {given.seed} to {seed - 1} in {given.minutes:g} minutes; statuses {counts}; "
-        f"slowest {asker.slowest_s:.2f} s but for imports; {findings} findings\n"
+        f"slowest {asker.slowest_s:.2f} s but for imports; {asker.judged:,} writes without a hazard compared; "
+        f"{findings} findings\n"
     )
     return 1 if findings else 0
 

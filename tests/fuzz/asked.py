@@ -101,6 +101,8 @@ def question_of(random: Random) -> Question:
         # A fault would hide what is looked for.
         method = random.choice(("GET", "GET", "PUT", "POST", "DELETE")) if path != "faults" else "GET"
         return Question(method, f"/_sandbox/{path}", "application/json", _control(random))
+    if place < 0.24:
+        return _plain_write(random)
     method, path = random.choice(CALLS).split(" ")
     path = _filled(random, path)
     if random.random() < 0.08:
@@ -109,6 +111,19 @@ def question_of(random: Random) -> Question:
     path = f"/{version}{path}{random.choice(('', '', '', '', '/', '//', '/x/y'))}"
     kind = random.choice(TYPES)
     return Question(method, f"{path}?{_query(random, NAMES)}", kind, _body(random, kind, path, method))
+
+
+def _plain_write(random: Random) -> Question:
+    """Write texts into the text fields of one profile, without parameters: where that is no hazard its effect is known."""
+    method, path = random.choice(
+        (("POST", "database/1/profiles"), ("PUT", "profile/{P}"), ("PUT", "profile/{P}/fields"))
+    )
+    fields = {
+        name: random.choice(TEXTS) for name in random.sample(("CustNo", "Email", "City", "Tier"), random.randint(1, 3))
+    }
+    body = fields if path.endswith("/fields") else {"fields": fields}
+    path = f"/{random.choice(('v3', 'v4'))}/{path.format(P=random.choice('123'))}?"
+    return Question(method, path, "application/json", json.dumps(body).encode())
 
 
 def _filled(random: Random, path: str) -> str:

@@ -365,3 +365,12 @@ def test_the_journal_never_shows_the_token(sandbox: Sandbox, client_of: Callable
         f"{client.base}identity?access%5Ftoken={sandbox.token}&access_token[]={sandbox.token}", timeout=10
     )
     assert sandbox.token not in json.dumps([one["query"] for one in sandbox.journal()])
+
+
+def test_half_of_a_character_is_a_hazard(api: Client, sandbox: Sandbox) -> None:
+    """No store can hold it; a whole pair is a character, and none."""
+    assert sent(api, "POST", "database/1/profiles", b'{"fields": {"City": "\\ud83d\\ude00"}}', "application/json").ok
+    assert codes(sandbox) == []
+    assert sent(api, "POST", "database/1/profiles", b'{"fields": {"City": "\\ud800"}}', "application/json").ok
+    assert codes(sandbox) == ["body_lone_surrogate"]
+    assert cities(sandbox) == ["\U0001f600", "?"]
