@@ -243,7 +243,7 @@ def _sftp(url: str) -> tuple[Any, str]:
 def _ns(facts: dict[str, Any]) -> int:
     """Return when a file was changed, in nanoseconds; 0 where the server does not show it."""
     value = next(
-        (facts[name] for name in ("LastModified", "last_modified", "mtime", "updated") if facts.get(name)), None
+        (facts[name] for name in ("LastModified", "Last-Modified", "last_modified", "mtime", "updated") if facts.get(name)), None
     )
     if isinstance(value, str):
         value = datetime.fromisoformat(value) if value[:4].isdigit() else parsedate_to_datetime(value)

@@ -35,7 +35,7 @@ class Site:
 
     def __init__(self) -> None:
         self.data = DATA
-        self.ranges, self.cuts, self.etag = True, 0, "one"
+        self.ranges, self.cuts, self.etag, self.modified = True, 0, "one", ""
         self.asked: list[str] = []
 
 
@@ -61,6 +61,8 @@ def site() -> Iterator[tuple[Site, str]]:
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
             self.send_header("ETag", served.etag)
+            if served.modified:
+                self.send_header("Last-Modified", served.modified)
             if served.ranges:
                 self.send_header("Accept-Ranges", "bytes")
             self.end_headers()
@@ -248,3 +250,12 @@ def test_a_host_that_is_not_known_is_not_read(sftp: tuple[Path, str], tmp_path: 
     known.write_text(kept)
     (home / ".ssh" / "authorized_keys").write_text("")
     assert "cannot be read" in _by_sftp(f"{base}{tmp_path}/x.csv", home)
+
+
+def test_the_time_stamp_of_an_http_server_counts(site: tuple[Site, str]):
+    """Where it sends `Last-Modified` a dump has an age; without one it is as old as can be."""
+    served, url = site
+    (without,) = find_files([url], Path("/"))
+    served.modified = "Thu, 19 Nov 2026 06:00:00 GMT"
+    (found,) = find_files([url], Path("/"))
+    assert (without.mtime_ns, found.mtime_ns) == (0, 1_795_068_000 * 10**9)
