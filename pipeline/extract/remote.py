@@ -36,6 +36,8 @@ _FAILURES = (
     "paramiko.SSHException",
 )
 _WAIT_S = 1.0
+# Where the libraries keep when a file was changed.
+_TIMES = ("LastModified", "Last-Modified", "last_modified", "mtime", "updated")
 _SECRET = re.compile(r"(?i)(?:^|[&;])[^=&;]*(?:sig|token|key|secret|password|credential)[^=&;]*=")
 
 
@@ -242,9 +244,7 @@ def _sftp(url: str) -> tuple[Any, str]:
 
 def _ns(facts: dict[str, Any]) -> int:
     """Return when a file was changed, in nanoseconds; 0 where the server does not show it."""
-    value = next(
-        (facts[name] for name in ("LastModified", "Last-Modified", "last_modified", "mtime", "updated") if facts.get(name)), None
-    )
+    value = next((facts[name] for name in _TIMES if facts.get(name)), None)
     if isinstance(value, str):
         value = datetime.fromisoformat(value) if value[:4].isdigit() else parsedate_to_datetime(value)
     if isinstance(value, datetime):
