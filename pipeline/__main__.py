@@ -49,6 +49,8 @@ def main(words: Sequence[str] | None = None, commands: click.Group = cli) -> int
 def _set_up_for_speed() -> None:
     """Tune the interpreter and polars, whose threads are half of the cores: several of our stages use it at the same time."""
     gc.set_threshold(GC_THRESHOLD)
+    # It would look for plugins in every package that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     os.environ.setdefault("POLARS_MAX_THREADS", str(max(1, len(os.sched_getaffinity(0)) // 2)))
 
 

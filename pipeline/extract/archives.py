@@ -8,8 +8,6 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 
-import zstandard
-
 Blocks = Iterator[bytes]
 
 # The extensions, and the word for each in messages.
@@ -65,6 +63,9 @@ def _gunzip(stored: Blocks) -> Blocks:
 
 def _unzst(stored: Blocks) -> Blocks:
     """Decompress zstd, several frames too; long windows up to 2 GiB, as `zstd --long=31` makes them."""
+    # Loaded with the first file that needs it.
+    import zstandard
+
     make = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj
     frame, inside, size = make(), False, _LEAST_SLICE
     for block in stored:

@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
@@ -24,6 +25,21 @@ from pipeline.errors import JobError, Problem, shown
 from pipeline.model.columns import FieldSpec
 from pipeline.validate.probe import Probe
 from pipeline.validate.spec import TargetSchema, field_spec
+
+
+def _load_strategies() -> None:
+    """Load pandera's makers of test data without hypothesis: where it is installed that takes a tenth of a second."""
+    known = "hypothesis" in sys.modules
+    if not known:
+        sys.modules["hypothesis"] = None  # type: ignore[assignment]
+    try:
+        import_module("pandera.strategies.base_strategies")
+    finally:
+        if not known:
+            del sys.modules["hypothesis"]
+
+
+_load_strategies()
 
 
 def load_schema(reference: str, folder: Path) -> TargetSchema:

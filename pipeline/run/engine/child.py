@@ -16,6 +16,7 @@ def begin(threads: int) -> None:
     for name in ("COPERNICA_TOKEN", "COPERNICA_TOKEN_FILE"):
         os.environ.pop(name, None)
     os.environ["POLARS_MAX_THREADS"] = str(threads)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     logger = logging.getLogger("pipeline")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
