@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import re
+import select
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +27,7 @@ from tests.support.shop import Shop
 
 boto3 = pytest.importorskip("boto3", reason="needs moto[s3]")
 pytest.importorskip("s3fs", reason="needs the extra s3")
-moto_server = pytest.importorskip("moto.server", reason="needs moto[s3], flask and flask-cors")
+pytest.importorskip("moto", reason="needs moto[s3], flask and flask-cors")
 pytestmark = pytest.mark.usefixtures("sockets")
 
 AB = Expected(("a", "b"))
@@ -82,13 +86,19 @@ class Store:
 
 
 @pytest.fixture(scope="module")
-def server(sockets: None) -> Iterator[str]:
+def server(sockets: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start the server."""
-    started = moto_server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    started.start()
-    host, port = started.get_host_and_port()
-    yield f"http://{host}:{port}"
-    started.stop()
+    words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+    # Its log goes to a file: nobody would read a pipe.
+    log = tmp_path_factory.mktemp("moto") / "log"
+    with log.open("wb") as to, subprocess.Popen(words, stdout=to, stderr=to) as process:
+        address = None
+        while address is None and process.poll() is None:
+            address = re.search(r"Running on (http://127.0.0.1:\d+)", log.read_text())
+            select.select([], [], [], 0.05)
+        assert address is not None, log.read_text()
+        yield address[1]
+        process.kill()
 
 
 @pytest.fixture
