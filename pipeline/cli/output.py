@@ -31,7 +31,7 @@ def show(summary: Summary, *, as_json: bool, quiet: bool = False, text: str = ""
         _write(_document(summary.to_dict()))
     else:
         first, *rest = summary.text().splitlines(keepends=True)
-        _write(text + "\n" * bool(text))
+        _write(text.rstrip("\n") + "\n\n" if text else "")
         _write(_styled(sys.stdout, first, bold=True, fg=_colour(summary.exit_code)) + "".join(rest))
     if as_json and summary.exit_code and summary.go_on:
         _write(summary.go_on + "\n", sys.stderr)

@@ -81,7 +81,9 @@ def command(
     )
     summary, planned = run_with_plan(request, Reporter(quiet=quiet))
     if planned is None or summary.exit_code:
-        compared = "" if planned is None else screen(planned, "The guards above would stop the run, which else:", "")
+        compared = (
+            "" if planned is None else screen(planned, "Guards would stop the run (see the errors); without them:", "")
+        )
         return show(summary, as_json=as_json, quiet=quiet, text=compared)
     text = "" if quiet and not planned.changes else screen(planned, summary.line(), summary.go_on)
     exit_code = CHANGES if detailed and planned.changes else 0
