@@ -44,6 +44,28 @@ def cron_line(shop: Shop) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def shown(mail: str, shop: Shop) -> str:
+    """Return a mail with the places of the page, and without what each night has of its own: runs, numbers of imports."""
+    for ours, theirs in ((PROGRAM, f"{HOME}/.venv/bin/copernica-import"), (shop.folder, f"{HOME}/configs")):
+        mail = mail.replace(str(ours), theirs)
+    return re.sub(r"(?<=shop-)[0-9TZ]+-[0-9a-f]{4}|(?<=import[ /])[0-9]+", "…", mail).strip()
+
+
+def test_the_mails_on_the_page_are_those_that_come(shop: Shop):
+    """Of a night that stays open, of the one after it (none), and of a night without a dump."""
+    first, second = re.findall(
+        r"^```text\n(shop: .*?)^```$", (DOCS / "operations.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    shop.configure({"http.retry_budget_s": 1, "source.dump": "full"})
+    shop.dump("1,Ede", "2,Tiel", "3,Goes", "4,Assen", "5,Urk")
+    shop.sandbox.set_faults([{"kind": "502", "method": "GET", "path": "*/import/*"}])
+    assert shown(cron_line(shop).stderr, shop) == shown(first, shop)
+    shop.sandbox.set_faults([])
+    assert cron_line(shop).stderr == ""
+    (shop.folder / "dump.csv").unlink()
+    assert shown(cron_line(shop).stderr, shop) == shown(second, shop)
+
+
 def test_a_good_night_sends_no_mail_and_a_bad_one_says_what_to_do(shop: Shop):
     """cron mails what is written; a good night, a bad one, and the night after it."""
     shop.dump("1,Ede")
