@@ -59,7 +59,7 @@ def _compare(path: Path, **words: Any) -> list[Piece]:
     return pieces
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parts=st.lists(st.sampled_from(CSV), min_size=20, max_size=150),
     header=st.sampled_from(["a,b,c\n", "a,b,c\r\n", "a,b,c\r", None]),
@@ -81,7 +81,7 @@ def test_the_pieces_of_any_csv_are_the_whole(
         assert header is None  # the first record may look like another header
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parts=st.lists(st.sampled_from(NDJSON), min_size=5, max_size=80), most=st.sampled_from([60, 1000]))
 def test_the_pieces_of_any_ndjson_are_the_whole(tmp_path: Path, parts: list[str], most: int) -> None:
     path = tmp_path / "x.ndjson"

@@ -260,7 +260,8 @@ def test_wrong_rows_of_lists_are_rejected_alike(tmp_path: Path) -> None:
 
 def test_stdin_is_read_by_other_processes_too(tmp_path: Path) -> None:
     """It is copied into a file first."""
-    _validate(tmp_path, "")
+    (tmp_path / "schema.py").write_text(SCHEMA)
+    (tmp_path / "job.yaml").write_text(job_text(JOB, {"engine.processes": 2}))
     words = ["validate", str(tmp_path / "job.yaml"), "-", "--set", "source.format=csv", "--json"]
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", *words],
