@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from pipeline.config.environment import Environment, read_environment
 from pipeline.copernica import Client
-from pipeline.errors import Exit, InputError, PipelineError
+from pipeline.errors import Exit, InputError, LockedError, PipelineError
 from pipeline.guards import only_new
 from pipeline.load.choice import choose
 from pipeline.load.waiting import Waiting
@@ -58,7 +58,13 @@ def run_with_plan(
         stack.enter_context(private_files())
         stack.enter_context(interrupts(stop))
         stack.enter_context(storage_faults(request.state_dir))
-        stack.enter_context(job_lock(request.state_dir, request.job.job, Patience(request.wait_s or 0.0, stop)))
+        lock = job_lock(request.state_dir, request.job.job, Patience(request.wait_s or 0.0, stop))
+        try:
+            stack.enter_context(lock)
+        except LockedError as error:
+            with closing(Ledger(request.state_dir)) as ledger:
+                folder = enter(request, ledger)
+                return end_refused(ledger, folder, refused(folder.run, request.job, error, 0.0)), None
         ledger = stack.enter_context(closing(Ledger(request.state_dir)))
         ledger.end_killed(request.job.job)
         folder = begin(request, ledger)
@@ -71,11 +77,16 @@ def run_with_plan(
                 raise
             summary = refused(folder.run, request.job, error, time.monotonic() - started_s)
             summary = replace(summary, api_calls=0 if outside is None else outside.client.calls)
-            summary = replace(summary, report=write_report(folder, ledger, summary))
-            folder.write_summary(summary.to_dict())
-            ledger.end(folder.run, RunState(summary.status), summary.to_dict())
-            return summary, None
+            return end_refused(ledger, folder, summary), None
         return conducted(stages, plan, request.plan), stages.tally.plan
+
+
+def end_refused(ledger: Ledger, folder: RunFolder, summary: Summary) -> Summary:
+    """End a run that was refused before it read anything; every attempt is in the history (data rule 35)."""
+    summary = replace(summary, report=write_report(folder, ledger, summary))
+    folder.write_summary(summary.to_dict())
+    ledger.end(folder.run, RunState(summary.status), summary.to_dict())
+    return summary
 
 
 def begin(request: RunRequest, ledger: Ledger) -> RunFolder:

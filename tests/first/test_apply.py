@@ -123,7 +123,7 @@ def test_records_that_somebody_has_changed_are_left_alone(journey: Callable[...,
     assert ran.exit_code == 6, ran.stderr
     assert (ran.records["confirmed"], ran.records["unchanged"], ran.records["unsent"]) == (2, 2, 1)
     problem: dict[str, Any] = ran.document["problems"][0]
-    assert problem["what"] == "1 rows were not sent: their records are no longer as the plan saw them"
+    assert problem["what"] == "not sent: 1 row whose record is no longer as the plan saw it"
     assert Path(problem["where"]).read_text() == "CustomerID,Order.OrderID\nC1,\n"
     cities = {one["fields"]["CustomerID"]: one["fields"]["City"] for one in here.profiles("Shop")}
     assert cities["C1"] == "Breda"

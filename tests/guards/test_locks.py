@@ -91,6 +91,8 @@ def test_a_run_that_meets_a_lock_sends_nothing_and_names_the_holder(shop: Shop) 
     )  # fmt: skip
     assert f"job shop (pid {os.getpid()} on {socket.gethostname()} since " in ran.document["errors"][0]["what"]
     assert shop.sandbox.journal() == []
+    history = call("runs", "shop", "--json", "--state-dir", shop.folder / ".copernica-import")
+    assert [(one["status"], one["exit_code"]) for one in history.document["runs"]] == [("refused", 7)]
     with database_lock(shop.sandbox.api_url, 1, Patience(), shop.environment()):
         ran = shop.run(words=("--wait", "0"))
         assert ran.exit_code == 7

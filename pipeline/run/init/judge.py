@@ -61,7 +61,7 @@ def file_decimal(every: Sequence[Mapping[Candidate, int]]) -> str:
 def judge(facts: Facts, alive: Mapping[Candidate, int], decimal: str, *, more_values: bool = True) -> Verdict:
     """Judge a column by its values alone."""
     if not facts.good:
-        return Verdict("text", f"empty in all {facts.rows:,} records", sure=False)
+        return Verdict("text", f"empty in all records ({facts.rows:,})", sure=False)
     found = {kind: _best(alive, kind, decimal) for kind in _MOST_BAD}
     for kind in ("yesno", "datetime", "date", "email", "integer", "decimal", "phone"):
         best = found[kind]

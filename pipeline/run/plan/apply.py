@@ -20,7 +20,7 @@ from pipeline.log import keep_log
 from pipeline.model.formulas import defused
 from pipeline.model.job import Job
 from pipeline.report.progress import Reporter
-from pipeline.report.summary import Summary
+from pipeline.report.summary import Summary, counted
 from pipeline.run.changed import changes_of
 from pipeline.run.context import RunId
 from pipeline.run.plan.changes import ChangesFile
@@ -151,10 +151,10 @@ def _send(stages: Stages, record: PlanRecord, manifest: Manifest, plan: Prepared
         if moved.len():
             _narrow(folder.staged, wanted.filter(~wanted.is_in(moved.implode())))
             tally.left += moved.len()
-            what = f"{moved.len():,} rows were not sent: their records are no longer as the plan saw them"
+            what = f"not sent: {counted(moved.len(), 'row')} whose record is no longer as the plan saw it"
             tally.problems.append(Problem(what, str(file), "see them there, and plan again"))
         if record.left:
-            what = f"{record.left:,} rows were not sent: the plan found several matches for them, or did not check them"
+            what = f"not sent: {counted(record.left, 'row')} with several matches, or not checked by the plan"
             tally.problems.append(
                 Problem(what, f"run {stages.id.run}", "make their keys unique in Copernica, and plan again")
             )
