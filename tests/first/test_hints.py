@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.config.editor import editor_schema
 from pipeline.config.problems import REQUIRED, SECTIONS
+from pipeline.model.job import OF_READER
 from tests.first.test_check import JOB, SCHEMA
 from tests.support.command import Ran, call
 
@@ -59,7 +60,7 @@ def test_the_editor_schema_has_every_key_of_the_job_file() -> None:
         node: dict[str, Any] = schema
         for name in path:
             node = _resolved(schema, node["properties"][name])
-        names = {field.alias or name for name, field in model.model_fields.items()} - {"path"}
+        names = {field.alias or name for name, field in model.model_fields.items()} - set(OF_READER)
         assert set(node["properties"]) == names, path
         assert node["additionalProperties"] is False
         required = {key[-1] for key in REQUIRED if key[:-1] == path}

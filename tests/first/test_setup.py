@@ -67,7 +67,7 @@ def test_without_yes_and_without_a_terminal_nothing_is_made(journey: Callable[..
     here = opened(journey, None)
     ran = here.call("setup", here.folder / "job.yaml", "--set", KEYS)
     assert (ran.exit_code, ran.document["created"], changes(here)) == (0, [], [])
-    assert ran.document["go_on"].endswith("--yes")
+    assert ran.document["go_on"].endswith(f"job.yaml --yes --set '{KEYS}'")
     shown = call_plain("setup", here.folder / "job.yaml", "--set", KEYS, environment=here.environment(COLUMNS="80"))
     assert shown.exit_code == 0
     assert "field       Tier" in shown.stdout
