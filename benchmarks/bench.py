@@ -119,10 +119,12 @@ def bench(cases: Sequence[Case], setting: Setting) -> list[Result]:
             for result in (one for one in results if one.case.scale == 1):
                 if round_number < (result.case.rounds or setting.repetitions):
                     _measure_once(result, setting, sink, f"round {round_number + 1} of {setting.repetitions}")
-        for result in (one for one in results if one.case.scale > 1 and setting.repetitions):
+        large = [one for one in results if one.case.scale > 1 and setting.repetitions]
+        for number, result in enumerate(large, start=1):
             _measure_once(result, setting, sink, f"{result.rows:,} rows, once")
-            for path in (setting.data / _shape()).glob(f"*-{result.rows}.*"):
-                path.unlink()
+            if result.rows not in {later.rows for later in large[number:]}:
+                for path in (setting.data / _shape()).glob(f"*-{result.rows}.*"):
+                    path.unlink()
     return results
 
 
