@@ -137,6 +137,7 @@ def sequence_of(seed: int) -> Sequence:
         "load.chunk_rows": chance.choice((1, 3, 4)),
         "source.dump": "full" if full else "delta",
         "load.send": chance.choice(("all", "changed")),
+        "load.in_flight": chance.choice((1, 3)),
         "http.retry_budget_s": 1,
     }
     if orders:
