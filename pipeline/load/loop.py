@@ -189,12 +189,13 @@ class Loop:
     def _import(self, item: Item, chunk: Chunk) -> None:
         loading = self.loading
         rebuild = self.rebuilds and self._whole and all(one is item for one in self.pending)
-        item.row = self.book.sending(item.row, "imports", rebuild=rebuild)
-        sent_at = item.row.sent_at
+        sent_at = loading.now()
         loading.register.sending(
             chunk.ordinal, chunk.keys, self.parting.columns(chunk), sent_at, sent_at + self._settle_after
         )
         loading.hooks.before(chunk)
+        # The ledger comes last: where the disk is full before it, the chunk is known to be unsent.
+        item.row = self.book.sending(item.row, "imports", rebuild=rebuild)
         sent = loading.imports.send(chunk, rebuild=rebuild)
         if isinstance(sent, int):
             self.sent = True

@@ -75,8 +75,8 @@ def finish(
     stages = Stages(context, run_id(context, row, max_settle_calls))
     context.ledger.resumed(row.id)
     with stages.guarded():
-        refuse_moved(row, context.target)
         stages.take_up(Manifest.read(stages.id.folder.staged))
+        refuse_moved(row, context.target)
         if superseded_by is None:
             stages.compare()
         if stages.manifest is not None:

@@ -15,6 +15,7 @@ import pytest
 from pipeline.errors import Exit
 from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
 from tests.support.command import Ran, call
+from tests.support.nights import leaping
 from tests.support.places import ROOT
 from tests.support.shop import Shop
 
@@ -80,7 +81,8 @@ def test_a_disk_that_fills_part_way_is_exit_6_and_what_was_confirmed_is_counted(
     assert 0 < confirmed < 60
     assert ran.records["accepted"] == confirmed + ran.records["unsent"] + ran.records["unknown"]
     assert len(shop.posted()) - 1 <= confirmed <= len(shop.posted())
-    again = resume(shop)
+    with leaping(shop.sandbox):  # the last import may have been sent without its answer on disk
+        again = resume(shop)
     assert again.exit_code == 0, again.stderr
     assert sorted(shop.numbers(), key=int) == [str(number) for number in range(60)]
 
