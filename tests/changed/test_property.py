@@ -104,7 +104,7 @@ def edit(shop: Shop) -> None:
     assert ran.exit_code == 0
 
 
-@settings(max_examples=SOAK * 5 or 6, suppress_health_check=list(HealthCheck))
+@settings(max_examples=SOAK * 5 or 3, suppress_health_check=list(HealthCheck))
 @given(plan=nights, ignore_empty=st.booleans())
 def test_random_nights_leave_the_same_database(plan: list[Night], ignore_empty: bool) -> None:
     """Data rules 41-43: whatever the dumps hold, and whoever else writes; once nobody from outside has, or all is old."""

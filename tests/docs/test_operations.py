@@ -48,7 +48,7 @@ def shown(mail: str, shop: Shop) -> str:
     """Return a mail with the places of the page, and without what each night has of its own: runs, numbers of imports."""
     for ours, theirs in ((PROGRAM, f"{HOME}/.venv/bin/copernica-import"), (shop.folder, f"{HOME}/configs")):
         mail = mail.replace(str(ours), theirs)
-    return re.sub(r"(?<=shop-)[0-9TZ]+-[0-9a-f]{4}|(?<=import[ /])[0-9]+", "…", mail).strip()
+    return re.sub(r"(?<=shop-)[0-9TZ]+-[0-9a-f]{4}|(?<=import[ /])[0-9]+|(?<=attempt )[0-9]+", "…", mail).strip()
 
 
 def test_the_mails_on_the_page_are_those_that_come(shop: Shop):

@@ -13,6 +13,7 @@ from pipeline.stage.compare import Terms, to_send, with_units
 from pipeline.stage.settle import Rules, settle
 from pipeline.validate.keys import maybe_same
 from tests.stage.test_settle import COLUMNS, KEYS, SETS, numbered, order, profile, visit
+from tests.support.soak import SOAK
 
 Row = tuple[str | None, ...]
 Stored = dict[str, dict[str, str]]
@@ -81,7 +82,7 @@ plain_row = row.map(lambda one: (one[0].upper(), *one[1:3], one[3] and one[3].up
 dump = st.lists(st.one_of(row, plain_row, plain_row), max_size=10)
 
 
-@settings(max_examples=400)
+@settings(max_examples=SOAK * 20 or 80)
 @given(
     nights=st.lists(dump, min_size=2, max_size=4), ignore_empty=st.booleans(), same=st.sampled_from(["exact", "loose"])
 )

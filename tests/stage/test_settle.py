@@ -17,6 +17,7 @@ from pipeline.model.rows import STAGED
 from pipeline.stage.sample import Sampler
 from pipeline.stage.settle import Rules, settle
 from pipeline.stage.stager import Stager
+from tests.support.soak import SOAK
 
 COLUMNS = ("ID", "City", "interest.news", "Order.No", "Order.Total", "Visit.No", "Visit.Page")
 SETS = Sets(COLUMNS, ("Order", "Visit"), ("interest.news",))
@@ -170,7 +171,7 @@ any_row = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=150, derandomize=True)
+@settings(max_examples=SOAK * 8 or 50, derandomize=True)
 @given(st.lists(any_row, max_size=24), st.integers(1, 5), st.integers(60, 400))
 def test_chunking_is_invisible(rows: list[tuple[str | None, ...]], most_rows: int, most_bytes: int) -> None:
     """Invariant 6: sent as chunks, the rows leave the database that one import in file order would leave."""

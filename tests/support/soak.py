@@ -8,6 +8,6 @@ import os
 SOAK = int(os.environ.get("SOAK", "0"))
 
 
-def steps(total: int, offset: int, *, every: int = 8) -> range:
-    """Return the steps from 1 to `total` that are tried: each in a soak, else every eighth, beginning at an offset."""
+def steps(total: int, offset: int, *, every: int = 16) -> range:
+    """Return the steps from 1 to `total` that are tried: each in a soak, else every sixteenth, beginning at an offset."""
     return range(1, total + 1) if SOAK else range(1 + offset % every, total + 1, every)
