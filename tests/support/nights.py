@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,25 +30,39 @@ FLOW_S = 0.01
 
 
 @contextmanager
-def leaping(sandbox: Sandbox, leap_s: float = LEAP_S) -> Iterator[None]:
-    """Let the virtual clock leap whenever a run does nothing but ask for the time."""
+def _ticking(every_s: float, tick: Callable[[], object]) -> Iterator[None]:
+    """Call `tick` from a thread, every so many seconds, while the block runs."""
     stop = threading.Event()
 
-    def leap() -> None:
-        while not stop.wait(0.02):
-            last = [one["path"] for one in sandbox.journal()[-POLLS:]]
-            polls = len(last) == POLLS and all("/import/" in path for path in last)
-            waits = len(last) > 1 and all(path.endswith("/identity") for path in last[-2:])
-            if waits or polls:
-                sandbox.advance(leap_s)
+    def go_on() -> None:
+        while not stop.wait(every_s):
+            tick()
 
-    thread = threading.Thread(target=leap, daemon=True)
+    thread = threading.Thread(target=go_on, daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
         thread.join()
+
+
+def leaping(sandbox: Sandbox, leap_s: float = LEAP_S) -> AbstractContextManager[None]:
+    """Let the virtual clock leap whenever a run does nothing but ask for the time."""
+
+    def leap() -> None:
+        last = [one["path"] for one in sandbox.journal()[-POLLS:]]
+        polls = len(last) == POLLS and all("/import/" in path for path in last)
+        waits = len(last) > 1 and all(path.endswith("/identity") for path in last[-2:])
+        if waits or polls:
+            sandbox.advance(leap_s)
+
+    return _ticking(0.02, leap)
+
+
+def flowing(sandbox: Sandbox, times: float = 100.0) -> AbstractContextManager[None]:
+    """Let the virtual clock run so many times as fast as the real one."""
+    return _ticking(FLOW_S, lambda: sandbox.advance(FLOW_S * times))
 
 
 @dataclass(frozen=True)
@@ -104,21 +118,3 @@ def was_taken(before: dict[str, Any] | None, after: dict[str, Any] | None) -> bo
 def open_runs(shop: Shop) -> list[str]:
     """List the runs that are open."""
     return [run["run"] for run in shop.ask("runs").document["runs"] if run["open"]]
-
-
-@contextmanager
-def flowing(sandbox: Sandbox, times: float = 100.0) -> Iterator[None]:
-    """Let the virtual clock run so many times as fast as the real one."""
-    stop = threading.Event()
-
-    def flow() -> None:
-        while not stop.wait(FLOW_S):
-            sandbox.advance(FLOW_S * times)
-
-    thread = threading.Thread(target=flow, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

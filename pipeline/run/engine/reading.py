@@ -1,4 +1,4 @@
-"""Read the input and check it, in this process or in parts by others, and join what comes of it in file order (wiring)."""
+"""Read the input and check it, in this process or in parts by others, and join the batches in file order (wiring)."""
 
 from __future__ import annotations
 
