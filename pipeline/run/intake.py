@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
-from threading import Event
 
 import polars as pl
 
@@ -28,22 +26,19 @@ def take_in(
     live: Mapping[str, LiveField] | None,
     rejects: RejectsWriter,
     keep: Callable[[Batch, pl.DataFrame], None],
-    *,
-    limit: int | None,
     reporter: Reporter,
+    terms: Terms,
+    *,
     follow: bool = False,
-    folder: Path | None = None,
-    stop: Event | None = None,
 ) -> Intake:
     """Read all files; `keep` is called with the accepted rows of every batch, `rejects` gets the rest.
 
     With `follow` (rows will be sent) rejects name the later row of their key, so that they do not overwrite it when mended.
 
-    Other processes put their batches into `folder`; waiting for them ends with `stop`. Raises InputError when a file is
-    refused, after all files were looked at.
+    Raises InputError when a file is refused, after all files were looked at.
     """
     intake = Intake()
-    reading = reading_of(plan, live, Terms(limit, folder, stop))
+    reading = reading_of(plan, live, terms)
     followed = Followed()
     seen_bytes, good = 0, Counter[int]()
     observer = Observer(plan.link, plan.job.source.encoding)

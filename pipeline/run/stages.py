@@ -44,6 +44,7 @@ from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
 from pipeline.run.changed import changes_of, compared, drift, gone_planned, look_for_gone
 from pipeline.run.context import Context, RunId
+from pipeline.run.engine.reading import Terms
 from pipeline.run.intake import take_in
 from pipeline.run.loading import Loader
 from pipeline.run.plan.plan import KEPT_DAYS, make_plan, seconds_per_row
@@ -202,11 +203,9 @@ class Stages:
                 context.target.live,
                 writer,
                 keep,
-                limit=self.id.limit,
-                reporter=context.reporter,
+                context.reporter,
+                Terms(self.id.limit, self.id.folder.staged / "taken", context.stop),
                 follow=True,
-                folder=self.id.folder.staged / "taken",
-                stop=context.stop,
             )
         context.ledger.read(self.id.run, intake.facts)
         return intake

@@ -15,6 +15,7 @@ from pipeline.report.accepted import AcceptedWriter
 from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
+from pipeline.run.engine.reading import Terms
 from pipeline.run.intake import take_in
 from pipeline.run.prepare import PreparedJob, prepare
 from pipeline.run.request import ValidateRequest
@@ -35,7 +36,7 @@ def validate(request: ValidateRequest, reporter: Reporter) -> Summary:
     try:
         with accepted_writer(request, plan) as keep:
             with rejects:
-                tally.intake = take_in(plan, None, rejects, keep, limit=request.limit, reporter=reporter)
+                tally.intake = take_in(plan, None, rejects, keep, reporter, Terms(request.limit))
             tally.staged.accepted = tally.intake.valid
             check_guards(plan.job, tally, frozenset(), Dumps(limited=request.limit is not None))
     except InputError as error:

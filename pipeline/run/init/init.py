@@ -21,6 +21,7 @@ from pipeline.model.counts import Intake
 from pipeline.model.job import check_job_name
 from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
+from pipeline.run.engine.reading import Terms
 from pipeline.run.init.draft import Draft, dotted_lists, draft
 from pipeline.run.init.dumps import Dumps, read_dumps
 from pipeline.run.init.job_text import Goal, Input, job_text
@@ -160,7 +161,7 @@ def _tried(
         plan = prepare(read_job(job_file), files)
         rejects = RejectsWriter(None)
         with rejects:
-            return take_in(plan, live, rejects, lambda _batch, _rows: None, limit=_TRIED_ROWS, reporter=reporter)
+            return take_in(plan, live, rejects, lambda _batch, _rows: None, reporter, Terms(_TRIED_ROWS))
 
 
 def _damage(dumps: Dumps, intake: Intake) -> tuple[float, tuple[str, ...]]:
