@@ -6,17 +6,14 @@ one; measured is the virtual time from the first POST to the last request.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.figure import Figure, at_most
+from benchmarks.shop import opened
 from pipeline.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -28,9 +25,7 @@ TIMES, STEP_S = 20.0, 0.02
 MOST_SHARE = 0.3
 POLL_S = 0.05
 
-STRUCTURE = {
-    "databases": [{"name": "Bench", "fields": [{"name": "Nr", "length": 20, "index": True}, {"name": "City"}]}]
-}
+FIELDS = [{"name": "Nr", "length": 20, "index": True}, {"name": "City"}]
 SCHEMA = """\
 import pandera.polars as pa
 from pipeline.fields import Text
@@ -44,7 +39,7 @@ job: in-flight
 source: {{files: [dump.csv], delimiter: ","}}
 schema: schema.py:Customers
 target:
-  {{api: v4, database: Bench, action: update or add, key_fields: [Nr], ignore_empty_fields: true, followups: false,
+  {{api: v4, database: Shop, action: update or add, key_fields: [Nr], ignore_empty_fields: true, followups: false,
     rebuild: false}}
 load:
   mode: imports
@@ -67,26 +62,14 @@ def study(setting: Setting) -> list[Figure]:
 def seconds(python: str, in_flight: int) -> float:
     """Return the virtual seconds that the imports of a dump take."""
     delay = {"kind": "delay", "seconds": IMPORT_S}
-    with tempfile.TemporaryDirectory() as name, Sandbox(structure=STRUCTURE, faults=[delay]) as sandbox:
-        folder = Path(name)
-        (folder / "schema.py").write_text(SCHEMA)
-        (folder / "job.yaml").write_text(JOB)
-        rows = "".join(f"{number},Delft\n" for number in range(IMPORTS * CHUNK_ROWS))
-        (folder / "dump.csv").write_text(f"Nr,City\n{rows}")
-        with flowing(sandbox):
-            run(python, folder, sandbox, in_flight)
-        journal = sandbox.journal()
+    with opened(python, FIELDS, SCHEMA, JOB, faults=[delay]) as shop:
+        shop.dump("Nr,City", (f"{number},Delft" for number in range(IMPORTS * CHUNK_ROWS)))
+        with flowing(shop.sandbox):
+            shop.call("run", "job.yaml", "--set", f"load.in_flight={in_flight}")
+        journal = shop.sandbox.journal()
     at = [datetime.fromisoformat(entry["at"]) for entry in journal]
     first = next(at[position] for position, entry in enumerate(journal) if entry["path"].endswith("/imports"))
     return (at[-1] - first).total_seconds()
-
-
-def run(python: str, folder: Path, sandbox: Sandbox, in_flight: int) -> None:
-    """Run the job once; raises CalledProcessError where it does not end with 0."""
-    places = {"COPERNICA_API_URL": sandbox.api_url, "COPERNICA_AUTH_URL": sandbox.auth_url}
-    environment = {**os.environ, **places, "COPERNICA_TOKEN": sandbox.token, "COPERNICA_HOST_DIR": str(folder / "host")}
-    words = ["run", str(folder / "job.yaml"), "--set", f"load.in_flight={in_flight}", "--quiet"]
-    subprocess.run([python, "-m", "pipeline", *words], env=environment, check=True)
 
 
 @contextmanager

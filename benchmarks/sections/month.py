@@ -7,16 +7,12 @@ sandbox ends an import at once: one that takes minutes is polled more often.
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.figure import Figure, at_most
-from pipeline.sandbox import Sandbox
+from benchmarks.shop import opened
 
 if TYPE_CHECKING:
     from benchmarks.bench import Setting
@@ -25,17 +21,10 @@ SCALE = 100
 CUSTOMERS, CHUNK_ROWS = 1_000_000 // SCALE, 10_000 // SCALE
 NIGHTS = 30
 CHANGED, NEW, GONE = 0.02, 0.001, 0.0005
-_STRUCTURE = {
-    "databases": [
-        {
-            "name": "Shop",
-            "fields": [
-                {"name": "Nr", "type": "text", "length": 20, "index": True},
-                {"name": "City", "type": "text", "length": 50},
-            ],
-        }
-    ]
-}
+_FIELDS = [
+    {"name": "Nr", "type": "text", "length": 20, "index": True},
+    {"name": "City", "type": "text", "length": 50},
+]
 _SCHEMA = """\
 import pandera.polars as pa
 from pipeline.fields import Text
@@ -75,17 +64,7 @@ def study(setting: Setting) -> list[Figure]:
 def _nights(setting: Setting, many: int) -> Iterator[dict[str, Any]]:
     """Yield what each night has cost, the first one with an empty database."""
     chance, customers, next_one = random.Random(1), dict.fromkeys(range(CUSTOMERS), 0), CUSTOMERS
-    with tempfile.TemporaryDirectory() as folder, Sandbox(structure=_STRUCTURE) as sandbox:
-        here = Path(folder)
-        (here / "schema.py").write_text(_SCHEMA)
-        (here / "job.yaml").write_text(json.dumps(_JOB))
-        environment = {
-            **os.environ,
-            "COPERNICA_API_URL": sandbox.api_url,
-            "COPERNICA_AUTH_URL": sandbox.auth_url,
-            "COPERNICA_TOKEN": sandbox.token,
-            "COPERNICA_HOST_DIR": str(here / "host"),
-        }
+    with opened(setting.python, _FIELDS, _SCHEMA, json.dumps(_JOB)) as shop:
         for night in range(many + 1):
             if night:
                 for one in chance.sample(sorted(customers), round(len(customers) * CHANGED)):
@@ -95,11 +74,8 @@ def _nights(setting: Setting, many: int) -> Iterator[dict[str, Any]]:
                 new = range(next_one, next_one + round(CUSTOMERS * NEW))
                 customers |= dict.fromkeys(new, night)
                 next_one = new.stop
-            lines = [f"{one},City {since}" for one, since in customers.items()]
-            (here / "dump.csv").write_text("\n".join(["Nr,City", *lines]) + "\n")
-            command = [setting.python, "-m", "pipeline", "run", "job.yaml", "--json"]
-            done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=True)
-            found = json.loads(done.stdout)
+            shop.dump("Nr,City", (f"{one},City {since}" for one, since in customers.items()))
+            found = shop.call("run", "job.yaml")
             records = found["records"]
             yield {
                 "api_calls": found["api_calls"],

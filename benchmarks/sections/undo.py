@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.figure import Figure, at_most
-from pipeline.sandbox import Sandbox
+from benchmarks.shop import Shop, opened
 
 if TYPE_CHECKING:
     from benchmarks.bench import Setting
@@ -66,34 +62,15 @@ def study(setting: Setting) -> list[Figure]:
 
 def _changed_and_undone(setting: Setting, before: Row) -> Iterator[dict[str, Any]]:
     """Yield the summaries of a run that changes every customer, and of its undo."""
-    structure = {"databases": [{"name": "Shop", "fields": _FIELDS}]}
-    with tempfile.TemporaryDirectory() as folder, Sandbox(structure=structure) as sandbox:
-        here = Path(folder)
-        (here / "schema.py").write_text(_SCHEMA)
-        (here / "job.yaml").write_text(json.dumps(_JOB))
-        environment = {
-            **os.environ,
-            "COPERNICA_API_URL": sandbox.api_url,
-            "COPERNICA_AUTH_URL": sandbox.auth_url,
-            "COPERNICA_TOKEN": sandbox.token,
-            "COPERNICA_HOST_DIR": str(here / "host"),
-        }
-
-        def call(*words: str) -> dict[str, Any]:
-            command = [setting.python, "-m", "pipeline", *words, "--json"]
-            done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=True)
-            found: dict[str, Any] = json.loads(done.stdout)
-            return found
-
-        _dump(here, before)
-        call("run", "job.yaml", "--set", "load.before=false")
+    with opened(setting.python, _FIELDS, _SCHEMA, json.dumps(_JOB)) as shop:
+        _dump(shop, before)
+        shop.call("run", "job.yaml", "--set", "load.before=false")
         # Every third customer keeps its points, every second its street: four sets of columns.
-        _dump(here, lambda at: f"{at},Urk,{'Kade' if at % 2 else f'Dam {at}'},{at if at % 3 else at + 1}")
-        run = call("run", "job.yaml")
+        _dump(shop, lambda at: f"{at},Urk,{'Kade' if at % 2 else f'Dam {at}'},{at if at % 3 else at + 1}")
+        run = shop.call("run", "job.yaml")
         yield run
-        yield call("undo", run["run"], "--yes", "--state-dir", str(here / ".copernica-import"))
+        yield shop.call("undo", run["run"], "--yes", "--state-dir", str(shop.folder / ".copernica-import"))
 
 
-def _dump(folder: Path, row: Row) -> None:
-    lines = [row(at) for at in range(1, CUSTOMERS + 1)]
-    (folder / "dump.csv").write_text("\n".join(["Nr,City,Street,Points", *lines]) + "\n")
+def _dump(shop: Shop, row: Row) -> None:
+    shop.dump("Nr,City,Street,Points", (row(at) for at in range(1, CUSTOMERS + 1)))
