@@ -200,8 +200,6 @@ class Loop:
         if isinstance(sent, int):
             self.sent = True
             item.row = self.book.submitted(item.row, sent)
-            until = sent_at + max(self._settle_after, timedelta(seconds=loading.job.load.poll.give_up_s))
-            loading.register.prolonged(chunk.ordinal, until)
             self._lost = 0
             self.pending.add(item)
             self._watch(item)
@@ -220,7 +218,9 @@ class Loop:
 
     def _watch(self, item: Item) -> None:
         """Poll an import that was accepted from now on; where all slots are taken until one is final."""
-        row = item.row
+        row, load = item.row, self.loading.job.load
+        until = row.sent_at + timedelta(seconds=max(load.settle_after_s, load.poll.give_up_s))
+        self.loading.register.prolonged(row.ordinal, until)
         self.loading.flight.add(item, row.import_id or 0, row.rows, row.sent_at)
         while len(self.loading.flight) >= self._slots:
             self._land()

@@ -1,7 +1,8 @@
 """Record what becomes of each chunk, a step ahead of the wire (edge: SQLite).
 
-A chunk changes its state by verbs, one per legal move; each is on disk when it returns. Rows that leave a chunk for
-chunks of their own do so in one transaction, so that every row is in one chunk at any moment.
+A chunk changes its state by verbs, one per legal move; each is on disk when it returns, but for two that are found out
+again after a power cut: `add` and `confirmed`. Rows that leave a chunk for chunks of their own do so in one transaction,
+so that every row is in one chunk at any moment.
 """
 
 from __future__ import annotations
@@ -164,7 +165,8 @@ class ChunkBook:
 
     def add(self, row: ChunkRow) -> None:
         """Record a chunk that is to be sent."""
-        self._insert(row)
+        with self._db.unsynced():  # lost, it is cut again
+            self._insert(row)
 
     def sending(self, row: ChunkRow, method: str, *, rebuild: bool = False) -> ChunkRow:
         """Record that it may be on the wire from now on."""
@@ -205,7 +207,8 @@ class ChunkBook:
     def confirmed(self, row: ChunkRow) -> ChunkRow:
         """Record that every row of it is confirmed."""
         changes = {"confirmed": row.rows, "failed": 0, "unknown": 0}
-        return self._move(row, ChunkState.CONFIRMED, message=None, words=None, ended_at=self._now(), **changes)
+        with self._db.unsynced():  # lost, its import is asked for again
+            return self._move(row, ChunkState.CONFIRMED, message=None, words=None, ended_at=self._now(), **changes)
 
     def ended(self, row: ChunkRow, message: str | None = None, **counts: int | None) -> ChunkRow:
         """Record that it is final; `counts` (confirmed, failed, unknown, unmatched) are what became of its rows."""

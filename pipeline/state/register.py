@@ -87,7 +87,8 @@ class Register:
 class RunRegister:
     """What one run notes and asks. Keys are staged `_key`s (UInt64, data rule 15); 0, for no key, is nobody's.
 
-    Times are aware, by the API host's clock. A verb is on disk when it returns.
+    Times are aware, by the API host's clock. A verb is on disk when it returns, but for `prolonged` and `final`: whoever
+    takes up the run after a power cut notes them again.
     """
 
     files: tuple[RegisterFile, ...]

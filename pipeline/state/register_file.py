@@ -141,13 +141,14 @@ class RegisterFile:
             self._db.execute("UPDATE about SET latest_ms = max(coalesce(latest_ms, 0), ?)", (note.sent,))
 
     def prolong(self, run: str, ordinal: int, until: int) -> None:
-        """Record until when the last request of a chunk may run."""
+        """Record until when the last request of a chunk may run; not on disk yet when this returns."""
         last = "SELECT max(number) FROM note WHERE run = ? AND ordinal = ?"
-        self._db.execute(f"UPDATE note SET until_ms = ? WHERE number = ({last})", (until, run, ordinal))  # noqa: S608
+        with self._db.unsynced():
+            self._db.execute(f"UPDATE note SET until_ms = ? WHERE number = ({last})", (until, run, ordinal))  # noqa: S608
 
     def final(self, run: str, ordinal: int) -> None:
-        """Record that the requests of a chunk can run no more."""
-        with self._db.transaction():
+        """Record that the requests of a chunk can run no more; not on disk yet when this returns."""
+        with self._db.unsynced(), self._db.transaction():
             self._db.execute(
                 "DELETE FROM note WHERE run = ? AND ordinal = ? AND NOT EXISTS"
                 " (SELECT 1 FROM run AS other WHERE other.id <> note.run AND other.open = 1 AND other.began < note.number)",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,23 @@ def test_a_power_cut_costs_nothing(
     """Invariant 7: of every file what was synced is left, and of folders all names or those that were synced."""
     shop = shop_of(open_shop, mode, dump)
     nights(shop, dump, lambda: lose_power(shop, disk, Stop(*where), names))
+
+
+@pytest.mark.parametrize("names", ["synced names", "all names"])
+def test_what_is_on_the_wire_is_on_disk(open_shop: OpenShop, disk: Disk, names: Names) -> None:
+    """Invariant 7: the ledger and both registers know an import that a power cut has met, and what was sent before it."""
+    shop = shop_of(open_shop, "imports", "full")
+    shop.dump(*rows_of(0, "full"))
+    lose_power(shop, disk, Stop("post-after", 2), names)
+    chunks = asked(shop.state / "ledger.sqlite", "SELECT state FROM chunk ORDER BY ordinal")
+    assert chunks == ["confirmed", "sending"]
+    registers = [path for name in STATE for path in (shop.job.parent / name).rglob("registers/*.sqlite")]
+    assert [asked(path, "SELECT ordinal FROM note") for path in registers] == [[2], [2]]
+
+
+def asked(path: Path, question: str) -> list[Any]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [one for (one,) in connection.execute(question)]
 
 
 def test_a_run_whose_folder_is_lost_ends(open_shop: OpenShop) -> None:
