@@ -38,11 +38,12 @@ class Parting:
     def waits(self, item: Item, chunk: Chunk) -> pl.Series:
         """Return which rows wait: for earlier rows of their keys, or for an import of another run (data rules 23, 38)."""
         keys = chunk.rows["_key"]
-        before = self._loop.pending.keys_before(item)
+        before = pl.concat([self._loop.pending.keys_before(item), self._loop.loading.older])
         held = self._loop.loading.register.held(keys, self._loop.loading.now())
         item.until = held.until if held.rows.any() else None
-        earlier: pl.Series = keys.is_in(before.implode()) | keys.is_in(self._loop.loading.older.implode())
-        return earlier & (keys != 0) | held.rows
+        if before.is_empty():
+            return held.rows
+        return keys.is_in(before.implode()) & (keys != 0) | held.rows
 
     def hold_all(self, item: Item, chunk: Chunk) -> bool:
         """Let a whole chunk wait; one that was cut becomes a chunk of its own, so that its rows need not stay in memory."""

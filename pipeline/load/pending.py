@@ -34,7 +34,6 @@ class Pending:
 
     def __init__(self) -> None:
         self._items: list[Item] = []
-        self._all: pl.Series | None = NO_KEYS
 
     def __bool__(self) -> bool:
         return bool(self._items)
@@ -52,25 +51,16 @@ class Pending:
         """Take in a chunk that is not final."""
         if item not in self:
             self._items.append(item)
-            if self._all is not None and not item.keys.is_in(self._all.implode()).all():
-                self._all = pl.concat([self._all, item.keys]).unique()
 
     def remove(self, item: Item) -> None:
         """Let a chunk go that is final."""
         if item in self:
             self._items = [one for one in self._items if one is not item]
-            self._all = NO_KEYS if not self._items else None
-
-    def keys(self) -> pl.Series:
-        """Return the keys of all items."""
-        if self._all is None:
-            self._all = pl.concat([item.keys for item in self._items]).unique()
-        return self._all
 
     def keys_before(self, item: Item) -> pl.Series:
         """Return the keys of the items that come before one in the order of sending."""
         before = [one.keys for one in self._items if one.row.order < item.row.order]
-        return pl.concat([NO_KEYS, *before]).unique()
+        return pl.concat([NO_KEYS, *before])
 
 
 def log_chunk(row: ChunkRow, outcome: Outcome) -> None:
