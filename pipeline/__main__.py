@@ -5,6 +5,7 @@ Every command ends here: with its exit code, or with an error that is turned int
 
 from __future__ import annotations
 
+import atexit
 import gc
 import io
 import os
@@ -20,8 +21,8 @@ import click
 from pipeline.cli import cli
 from pipeline.errors import Exit, PipelineError, Problem
 
-# Importing makes hundreds of thousands of objects that stay: looking through them for garbage again and again is idle.
-GC_THRESHOLD = 100_000
+# Importing makes more than a hundred thousand objects that stay: looking through them for garbage is idle.
+GC_THRESHOLD = 250_000
 _JOB = re.compile(r"^job: *['\"]?([\w.-]+)", re.MULTILINE)
 
 
@@ -49,6 +50,9 @@ def main(words: Sequence[str] | None = None, commands: click.Group = cli) -> int
 def _set_up_for_speed() -> None:
     """Tune the interpreter and polars, whose threads are half of the cores: several of our stages use it at the same time."""
     gc.set_threshold(GC_THRESHOLD)
+    # At its end Python looks for garbage several times, a fifth of a second after polars and pandera were loaded. The memory
+    # goes with the process, and nothing of ours waits for that.
+    atexit.register(gc.freeze)
     # It would look for plugins in every package that is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     os.environ.setdefault("POLARS_MAX_THREADS", str(max(1, len(os.sched_getaffinity(0)) // 2)))

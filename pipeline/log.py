@@ -12,16 +12,14 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from functools import cache
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import structlog
+from typing import Any
 
 REDACTED = "[redacted]"
 
@@ -165,33 +163,50 @@ def _current() -> _Invocation:
     return _own.get() or _process
 
 
-def _head_first(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Put when, how grave and what before the rest."""
-    return {**{key: event[key] for key in ("timestamp", "level", "event") if key in event}, **event}
+class Logger:
+    """Log events by their names, values as fields; each goes where the current invocation sends it.
+
+    structlog's own would load rich and asyncio with the first event, forty milliseconds of each run.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def bind(self, **values: Any) -> Logger:
+        """Return a logger whose events all have some values."""
+        return Logger({**self._values, **values})
+
+    def info(self, event: str, **values: Any) -> None:
+        """Log what is as it should be."""
+        self._log("info", event, values)
+
+    def warning(self, event: str, **values: Any) -> None:
+        """Log what a person should know of."""
+        self._log("warning", event, values)
+
+    def error(self, event: str, **values: Any) -> None:
+        """Log what failed; `exc_info` is the error, or True for the one that is handled."""
+        self._log("error", event, values)
+
+    def critical(self, event: str, **values: Any) -> None:
+        """Log a bug; `exc_info` as in `error`."""
+        self._log("critical", event, values)
+
+    def _log(self, level: str, event: str, values: dict[str, Any]) -> None:
+        found = values.pop("exc_info", None)
+        error = sys.exception() if found is True else found
+        if isinstance(error, BaseException):
+            values["exception"] = "".join(traceback.format_exception(error)).rstrip()
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        _current().take({"timestamp": now, "level": level, "event": event, **self._values, **values})
 
 
-@cache
-def get_logger() -> structlog.typing.FilteringBoundLogger:
-    """Return the logger of all modules; its events go where the current invocation sends them."""
-    # Loaded with the first event: it takes a tenth of a second, and most commands have none.
-    import structlog
+_logger = Logger({})
 
-    def take(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:  # noqa: ARG001 - a processor
-        _current().take(_head_first(event))
-        raise structlog.DropEvent
 
-    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        None,
-        processors=(
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            take,
-        ),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        cache_logger_on_first_use=False,
-    )
-    return logger
+def get_logger() -> Logger:
+    """Return the logger of all modules."""
+    return _logger
 
 
 def log_to(path: Path) -> None:
@@ -232,7 +247,7 @@ def configure(secrets: Sequence[str], *, quiet: bool = False) -> None:
 
     def show(event: dict[str, Any]) -> None:
         # A terminal shows progress in place of routine events.
-        routine = event.get("level") in ("debug", "info")
+        routine = event.get("level") == "info"
         if (quiet and ("exception" not in event or has_file())) or (on_terminal and routine):
             return
         _to_stderr(_for_people(event) if on_terminal else json.dumps(event))
@@ -242,6 +257,7 @@ def configure(secrets: Sequence[str], *, quiet: bool = False) -> None:
 
 
 def _for_people(event: dict[str, Any]) -> str:
+    # Loaded with the first event that a terminal shows.
     import structlog
 
     # Not the fancy traceback: it shows the values of local variables.

@@ -28,7 +28,6 @@ def test_without_a_terminal_each_event_is_a_line_of_json(capsys):
     """Name, level, time in UTC and the values, on stderr."""
     configure(())
     get_logger().info("chunk.confirmed", rows=5, name="é")
-    get_logger().debug("not.shown")
     out, err = capsys.readouterr()
     assert out == ""
     (line,) = err.splitlines()
