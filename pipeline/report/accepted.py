@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 import polars as pl
 
@@ -34,13 +33,8 @@ class AcceptedWriter:
     def __enter__(self) -> AcceptedWriter:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self._part.finish()
-        else:
-            self._part.discard()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._part.end(whole=kind is None)
 
     def _write_rows(self, rows: pl.DataFrame, *, header: bool) -> None:
         file, is_csv = self._part.file, self._part.path.suffix == ".csv"

@@ -53,6 +53,13 @@ class PartFile:
         self._part.replace(self.path)
         return self.path
 
+    def end(self, *, whole: bool) -> None:
+        """Put the file in its place where it is whole, else remove what was written."""
+        if whole:
+            self.finish()
+        else:
+            self.discard()
+
     def discard(self) -> None:
         """Remove what was written; what stands at `path` stays as it was."""
         if self._file is not None:

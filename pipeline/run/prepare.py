@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.errors import InputError, JobError
 from pipeline.extract import Extraction, grouped, look_for
-from pipeline.model.columns import Keys, LiveField
+from pipeline.model.columns import Keys, Kind, LiveField
 from pipeline.model.files import SourceFile
 from pipeline.model.job import Job, format_of
 from pipeline.stage.settle import Rules
@@ -42,6 +42,11 @@ class PreparedJob:
         """Return what settling and sending need to know of the job."""
         target = self.job.target
         return Rules(target.action, Keys.of(target.key_fields), self.link.sets, target.ignore_empty_fields)
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """Return the kind of each column of the schema."""
+        return {spec.name: spec.kind for spec in self.schema.specs}
 
     @property
     def rejects_suffix(self) -> str:

@@ -141,6 +141,17 @@ def asked(what: str, question: Callable[[], T], advice: str) -> T:
         raise ApiRefusedError(Problem(error.message, where=what, do=_way_on(error, advice))) from None
 
 
+@contextmanager
+def refusing(where: str, do: str) -> Iterator[None]:
+    """Let an error of the API in the block refuse the run; raises InterruptedRunError for a wait that was interrupted."""
+    try:
+        yield
+    except CancelledError as error:
+        raise InterruptedRunError(Problem(error.message, where, "nothing was sent")) from None
+    except ApiError as error:
+        raise ApiRefusedError(Problem(error.message, where, do)) from None
+
+
 def _way_on(error: ApiError, advice: str) -> str:
     match error:
         case NotSentError():

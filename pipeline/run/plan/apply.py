@@ -13,8 +13,7 @@ from threading import Event
 import polars as pl
 
 from pipeline.config.environment import read_environment
-from pipeline.copernica import ApiError, CancelledError
-from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem, RunDamagedError
+from pipeline.errors import ApiRefusedError, Problem, RunDamagedError
 from pipeline.load.choice import choose
 from pipeline.log import keep_log
 from pipeline.model.formulas import defused
@@ -25,7 +24,7 @@ from pipeline.run.changed import changes_of
 from pipeline.run.context import RunId
 from pipeline.run.plan.changes import ChangesFile
 from pipeline.run.plan.compare import compare_staged, states_of
-from pipeline.run.plan.plan import terms_for
+from pipeline.run.plan.plan import terms_of
 from pipeline.run.plan.record import PlanRecord, digest_of, rows_to_send, schema_path, write_applied
 from pipeline.run.prepare import PreparedJob, prepare
 from pipeline.run.request import ApplyRequest
@@ -33,7 +32,7 @@ from pipeline.run.resume import refuse_other_host
 from pipeline.run.run import lock_wait_s, surrounded
 from pipeline.run.signals import interrupts
 from pipeline.run.stages import Stages
-from pipeline.run.target import LiveTarget, connected, meet
+from pipeline.run.target import LiveTarget, connected, meet, refusing
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import PLANNED, Manifest
 from pipeline.stage.partitions import write_rows
@@ -196,27 +195,19 @@ def _moved(stages: Stages, plan: PreparedJob, folder: RunFolder) -> tuple[pl.Ser
     """
     target, staged = stages.context.target, folder.staged
     file = folder.path / "changed.csv"
-    terms, lanes = terms_for(stages.id.job, plan, target), Lanes(staged / "lanes")
+    terms, lanes = terms_of(plan, target), Lanes(staged / "lanes")
     none = pl.Series("_seq", dtype=pl.UInt64)
-    if terms.action == "add" or not terms.keys.profile:
+    if terms.target.action == "add" or not terms.keys.profile:
         return none, file
-    try:
-        with ChangesFile(None) as sink:
-            compare_staged(target.client, target.database, terms, lanes, staged / "again", sink)
-    except CancelledError as error:
-        raise InterruptedRunError(Problem(error.message, "the comparison with the plan", "nothing was sent")) from None
-    except ApiError as error:
-        raise ApiRefusedError(Problem(error.message, "the comparison with the plan", "nothing was sent")) from None
+    with refusing("the comparison with the plan", "nothing was sent"):
+        compare_staged(target, terms, lanes, staged / "again", ChangesFile(None))
     then = states_of(staged / "plan").rename({"_state": "_then"})
     now = states_of(staged / "again").join(then, on="_key", how="left")
     moved = now.filter(pl.col("_state") != pl.col("_then"))["_key"]
     if not moved.len():
         return none, file
-    found = []
-    names = (*terms.keys.profile, *(key for keys in terms.keys.collections.values() for key in keys))
-    for rows in lanes.partitions(("_seq", "_key", *names)):
-        found.append(rows.filter(rows["_key"].is_in(moved.implode())))
-    every = pl.concat(found)
-    defused(every.sort("_seq").select(names).unique(maintain_order=True)).write_csv(file)
+    rows = lanes.partitions(("_seq", "_key", *terms.all_keys))
+    every = pl.concat([one.filter(one["_key"].is_in(moved.implode())) for one in rows])
+    defused(every.sort("_seq").select(terms.all_keys).unique(maintain_order=True)).write_csv(file)
     file.chmod(0o600)
     return every["_seq"], file

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import polars as pl
 
-from pipeline.copernica import Client, Database
+from pipeline.run.plan.changes import ChangesFile
 from pipeline.run.plan.differ import PROFILE, Class, Compared, compare, created
-from pipeline.run.plan.live import LiveRecords, Sizes, count_records, paired, read_lookups, read_pages
+from pipeline.run.plan.live import LiveRecords, Sizes, paired, read_records
 from pipeline.run.plan.terms import PlanTerms
+from pipeline.run.target import LiveTarget
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.partitions import Partitions, write_rows
 
@@ -41,67 +41,43 @@ class Comparison:
     to_send: pl.Series = field(default_factory=lambda: pl.Series("_seq", dtype=pl.UInt64))
 
 
-class ChangeSink(Protocol):
-    """Take the changes as they are found."""
-
-    def write(self, changes: pl.DataFrame) -> None:
-        """Take some changes (CHANGES)."""
-
-
-def compare_staged(
-    client: Client, database: Database, terms: PlanTerms, lanes: Lanes, folder: Path, sink: ChangeSink
-) -> Comparison:
+def compare_staged(target: LiveTarget, terms: PlanTerms, lanes: Lanes, folder: Path, sink: ChangesFile) -> Comparison:
     """Compare the rows of `lanes` with the target, by lookups or pages, whichever needs fewer calls.
 
     `folder` holds what is compared meanwhile, and `states` of it what a later apply compares with. An `add` asks nothing:
     every row makes a record.
     """
-    before = client.calls
-    total = sum(lanes.sizes().values())
-    if terms.action == "add" or not terms.keys.profile or not total:
-        found = _all_new(lanes, terms, sink)
-        found.calls = client.calls - before
-        return found
-    live, method = read_live(client, database, terms, lanes, folder / "live")
+    before = target.client.calls
+    if terms.target.action == "add" or not terms.keys.profile or not any(lanes.sizes().values()):
+        return _all_new(lanes, terms, sink)
+    live, method = read_live(target, terms, lanes, folder / "live")
     ours = Partitions(folder / "ours", live.count)
     for rows in lanes.partitions((*terms.sets.columns, "_seq", "_key", "_set")):
         ours.add(rows)
-    found = Comparison(method, client.calls - before)
+    found = Comparison(method, target.client.calls - before)
     found.unread.update(live.unread.values())
-    unread = pl.Series(list(live.unread), dtype=pl.UInt64)
-    _compare_all(found, ours, live, unread, folder / "states", sink)
+    _compare_all(found, ours, live, folder / "states", sink)
     return found
 
 
-def read_live(
-    client: Client, database: Database, terms: PlanTerms, lanes: Lanes, folder: Path
-) -> tuple[LiveRecords, str]:
+def read_live(target: LiveTarget, terms: PlanTerms, lanes: Lanes, folder: Path) -> tuple[LiveRecords, str]:
     """Read the target's records of the keys in `lanes`, by lookups or pages, whichever needs fewer calls; returns which, too.
 
     A job without a profile key reads nothing.
     """
-    keys, total = _keys(lanes, terms), sum(lanes.sizes().values())
+    keys = _keys(lanes, terms)
     if not keys.len():
         return LiveRecords(terms, folder, 1), "none"
-    profiles, subprofiles = count_records(client, database, terms)
-    sizes = Sizes(keys.len(), dict.fromkeys(subprofiles, 0), profiles, subprofiles, client.page_rows)
-    pages = sizes.calls_by_pages <= sizes.calls_by_lookups
-    count = min(_MOST_PARTITIONS, 1 + (total + (profiles if pages else keys.len())) // _ROWS_AT_ONCE)
-    live = LiveRecords(terms, folder, count)
-    if not profiles:
-        pages = True  # nothing is there to be read
-    elif pages:
-        read_pages(client, database, live, keys)
-    else:
-        read_lookups(client, database, live, _key_texts(lanes, terms))
-    return live, "pages" if pages else "lookups"
+    sizes = Sizes.count(target, terms, keys.len())
+    rows = sum(lanes.sizes().values()) + (sizes.profiles if sizes.by_pages else keys.len())
+    live = LiveRecords(terms, folder, min(_MOST_PARTITIONS, 1 + rows // _ROWS_AT_ONCE))
+    read_records(target, live, keys, sizes, _key_texts(lanes, terms))
+    return live, "pages" if sizes.by_pages or not sizes.profiles else "lookups"
 
 
-def _compare_all(
-    found: Comparison, ours: Partitions, live: LiveRecords, unread: pl.Series, states: Path, sink: ChangeSink
-) -> None:
+def _compare_all(found: Comparison, ours: Partitions, live: LiveRecords, states: Path, sink: ChangesFile) -> None:
     states.mkdir(mode=0o700, parents=True, exist_ok=True)
-    names = list(live.subprofiles)
+    names, unread = list(live.subprofiles), pl.Series(list(live.unread), dtype=pl.UInt64)
     to_send = [found.to_send]
     for at, (rows, profiles, *subs) in enumerate(paired(ours, live.profiles, *live.subprofiles.values())):
         if rows is None:
@@ -124,17 +100,15 @@ def _add(found: Comparison, compared: Compared) -> None:
         found.examples += list(updates.head(MOST_EXAMPLES - len(found.examples)).iter_rows(named=True))
 
 
-def _all_new(lanes: Lanes, terms: PlanTerms, sink: ChangeSink) -> Comparison:
+def _all_new(lanes: Lanes, terms: PlanTerms, sink: ChangesFile) -> Comparison:
     """Return the comparison of an `add`: every row makes a record of its own, or a subprofile."""
     found = Comparison("none")
     parts = [found.to_send]
-    names = (*terms.keys.profile, *(key for keys in terms.keys.collections.values() for key in keys))
-    for rows in lanes.partitions(("_seq", "_key", "_set", *names)):
+    for rows in lanes.partitions(("_seq", "_key", "_set", *terms.all_keys)):
         parts.append(rows["_seq"])
         found.rows[Class.CREATE] += rows.height
         profiles = rows.unique("_key", keep="last", maintain_order=True) if terms.sets.collections else rows
-        made = {PROFILE: profiles}
-        made |= {name: rows.filter((rows["_set"] & terms.sets.bit(name)) > 0) for name in terms.sets.collections}
+        made = {PROFILE: profiles} | {name: terms.carrying(rows, name) for name in terms.sets.collections}
         for level, of_level in made.items():
             found.records[level, Class.CREATE] += of_level.height
             sink.write(created(of_level, level, terms))

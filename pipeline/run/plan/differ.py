@@ -6,7 +6,7 @@ What is compared is what all rows of a record leave together: their *fold*, per 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -16,6 +16,8 @@ from pipeline.run.plan.stored import differs, is_compared, surely_same
 from pipeline.run.plan.terms import PlanTerms
 
 PROFILE = "profile"
+# The actions that make a record that is not there.
+CREATES = frozenset({"add", "update or add", "ignore or add"})
 CHANGES: Mapping[str, pl.DataType] = {
     "change": pl.String(),  # create, update or delete
     "record": pl.String(),  # profile, or the collection
@@ -60,14 +62,11 @@ def compare(
     """Compare the staged rows of some keys with what was read for them; `unread` keys (UInt64) are not checked."""
     rows = rows.sort("_key", "_seq")
     live = _empty(terms.profile_columns, terms) if profiles is None else profiles
-    folded = _profile_fold(rows, terms)
-    judged = _judged_profiles(folded, live, unread, terms)
+    judged = _judged_profiles(_profile_fold(rows, terms), live, unread, terms)
     changes = [*_profile_changes(judged, terms)]
-    of_keys = judged.group_by("_key").agg(pl.col("class").max().alias("_profile_class"))
-    classes = rows.select("_seq", "_key", "_set").join(of_keys, on="_key", how="left")
-    records = _counted(PROFILE, judged)
-    states = [_states(live)]
-    found = [pl.col("_profile_class")]
+    of_keys = judged.group_by("_key").agg(pl.col("class").max().alias("_class_profile"))
+    classes = rows.select("_seq", "_key").join(of_keys, on="_key", how="left")
+    records, states = _counted(PROFILE, judged), [_states(live)]
     for name in terms.sets.collections:
         subs = subprofiles.get(name)
         held = _empty_subs(terms.columns_of(name)) if subs is None else subs
@@ -75,24 +74,23 @@ def compare(
         changes += _sub_changes(units, name, terms)
         records |= _counted(name, units)
         states.append(_states(held))
-        classes = classes.join(of_rows.rename({"class": f"_class_{name}"}), on="_seq", how="left")
-        found.append(pl.col(f"_class_{name}").fill_null(0))
-    decided = pl.max_horizontal(*found).alias("class")
-    if terms.action == "delete" and terms.delete_target == "subprofile":
-        decided = pl.max_horizontal(pl.when(pl.col("_profile_class") > Class.CREATE).then(pl.col("_profile_class"))
-                                    .otherwise(0), *found[1:]).alias("class")  # fmt: skip
-    classes = classes.select("_seq", "_key", decided.cast(pl.UInt8))
+        classes = classes.join(of_rows.rename({"class": f"_class-{name}"}), on="_seq", how="left")
+    classes = classes.select("_seq", "_key", _class_of_row(terms))
     state = pl.concat(states).group_by("_key").agg(pl.col("_state").sum())
-    all_keys = (
+    of_keys = (
         rows.select("_key").unique().join(state, on="_key", how="left").with_columns(pl.col("_state").fill_null(0))
     )
-    listed = [one for one in changes if one.height]
-    return Compared(
-        _with_rows_that_stand_last(classes, rows, terms),
-        records,
-        pl.concat(listed) if listed else pl.DataFrame(schema=CHANGES),
-        all_keys,
-    )
+    listed = pl.concat([pl.DataFrame(schema=CHANGES), *(one for one in changes if one.height)])
+    return Compared(_with_rows_that_stand_last(classes, rows, terms), records, listed, of_keys)
+
+
+def _class_of_row(terms: PlanTerms) -> pl.Expr:
+    """Return the highest class of the records that a row writes; deleting subprofiles leaves the profile."""
+    profile = pl.col("_class_profile")
+    if terms.target.action == "delete" and terms.target.delete_target == "subprofile":
+        profile = pl.when(profile > Class.CREATE).then(profile).otherwise(0)
+    subprofiles = (pl.col(f"_class-{name}").fill_null(0) for name in terms.sets.collections)
+    return pl.max_horizontal(profile, *subprofiles).cast(pl.UInt8).alias("class")
 
 
 def _with_rows_that_stand_last(classes: pl.DataFrame, rows: pl.DataFrame, terms: PlanTerms) -> pl.DataFrame:
@@ -146,38 +144,45 @@ def _judged_profiles(folded: pl.DataFrame, live: pl.DataFrame, unread: pl.Series
     written = live if terms.all_matches else live.unique("_key", keep="first", maintain_order=True)
     written = written.rename({name: f"old:{name}" for name in live.columns if name not in ("_id", "_key")})
     joined = folded.join(matches, on="_key", how="left").join(written, on="_key", how="left")
-    changed = [
-        differs(pl.col(name), pl.col(f"old:{name}"), terms.live[name]).alias(f"changed:{name}")
-        for name in terms.profile_columns
-    ]
-    joined = joined.with_columns(pl.col("_matches").fill_null(0), *changed)
-    same = [surely_same(pl.col(name), pl.col(f"old:{name}"), terms.live[name]) for name in terms.keys.profile]
+    joined = joined.with_columns(pl.col("_matches").fill_null(0), *_changed(terms.profile_columns, terms))
     found = pl.col("_matches") > 0
     doubtful = pl.col("_key").is_in(unread.implode()) | (pl.col("_spellings") > 1)
-    doubtful |= (found & ~pl.all_horizontal(pl.lit(True), *same).fill_null(False)).any().over("_key")
-    any_change = pl.any_horizontal(pl.lit(False), *(pl.col(f"changed:{name}") for name in terms.profile_columns))
+    doubtful |= (found & ~_same_key(terms.keys.profile, terms)).any().over("_key")
     known = (
         pl.when(doubtful).then(Class.NOT_CHECKED)
         .when((pl.col("_matches") > 1) & pl.lit(not terms.all_matches)).then(Class.SEVERAL)
-        .when(found).then(_found_class(any_change, terms))
+        .when(found).then(_found_class(terms.profile_columns, terms))
         .otherwise(pl.lit(_missing_class(terms)))
     )  # fmt: skip
-    judged = pl.lit(int(Class.CREATE)) if terms.action == "add" else known
+    judged = pl.lit(int(Class.CREATE)) if terms.target.action == "add" else known
     return joined.with_columns(judged.cast(pl.UInt8).alias("class"))
 
 
-def _found_class(any_change: pl.Expr, terms: PlanTerms) -> pl.Expr:
-    """Return what becomes of a record that is there."""
-    if terms.action == "delete":
-        return pl.lit(int(Class.UPDATE if terms.delete_target == "profile" else Class.UNCHANGED))
-    if terms.action == "ignore or add":
+def _changed(columns: tuple[str, ...], terms: PlanTerms) -> Iterator[pl.Expr]:
+    """Yield for each column whether what is sent differs from the `old:` value, as `changed:`."""
+    for name in columns:
+        yield differs(pl.col(name), pl.col(f"old:{name}"), terms.live[name]).alias(f"changed:{name}")
+
+
+def _same_key(names: tuple[str, ...], terms: PlanTerms) -> pl.Expr:
+    """Return whether the key of a record is surely the one that is sent."""
+    same = (surely_same(pl.col(name), pl.col(f"old:{name}"), terms.live[name]) for name in names)
+    return pl.all_horizontal(pl.lit(True), *same).fill_null(False)
+
+
+def _found_class(columns: tuple[str, ...], terms: PlanTerms, level: str = "profile") -> pl.Expr:
+    """Return what becomes of a record of a level (profile or subprofile) that is there."""
+    if terms.target.action == "delete":
+        return pl.lit(int(Class.UPDATE if terms.target.delete_target == level else Class.UNCHANGED))
+    if terms.target.action == "ignore or add":
         return pl.lit(int(Class.UNCHANGED))
-    return pl.when(any_change).then(pl.lit(int(Class.UPDATE))).otherwise(pl.lit(int(Class.UNCHANGED)))
+    changed = pl.any_horizontal(pl.lit(False), *(pl.col(f"changed:{name}") for name in columns))
+    return pl.when(changed).then(pl.lit(int(Class.UPDATE))).otherwise(pl.lit(int(Class.UNCHANGED)))
 
 
 def _missing_class(terms: PlanTerms) -> int:
     """Return what becomes of a record that is not there."""
-    return int(Class.CREATE if terms.action in ("add", "update or add", "ignore or add") else Class.UNCHANGED)
+    return int(Class.CREATE if terms.target.action in CREATES else Class.UNCHANGED)
 
 
 def _judged_subs(
@@ -185,10 +190,9 @@ def _judged_subs(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return `_seq` and `class` of the rows that carry a collection, and its judged records."""
     columns = terms.columns_of(collection)
-    carried = rows.filter((pl.col("_set") & terms.sets.bit(collection)) > 0)
+    carried = terms.carrying(rows, collection)
     has_key = collection in terms.keys.collections
-    sub = terms.sub_hash(carried, collection) if has_key else carried["_seq"].alias("_sub")
-    carried = carried.with_columns(sub)
+    carried = carried.with_columns(terms.sub_hash(carried, collection) if has_key else carried["_seq"].alias("_sub"))
     units = carried.group_by("_key", "_sub", maintain_order=True).agg(*(_fold(name, terms) for name in columns))
     owner = profiles.select(
         "_key", pl.col("_id").alias("_profile"), pl.col("class").alias("_owner"), pl.col("_matches"),
@@ -200,31 +204,28 @@ def _judged_subs(
     many = live.group_by(same_unit).len("_same")
     joined = units.join(owner, on="_key", how="left").join(written.rename(old), on=same_unit, how="left")
     joined = joined.join(many, on=same_unit, how="left").with_columns(
-        pl.col("_same").fill_null(0),
-        *(differs(pl.col(name), pl.col(f"old:{name}"), terms.live[name]).alias(f"changed:{name}") for name in columns),
+        pl.col("_same").fill_null(0), *_changed(columns, terms)
     )
-    changed = pl.any_horizontal(pl.lit(False), *(pl.col(f"changed:{name}") for name in columns))
-    names = terms.keys.collections.get(collection, ())
-    same = [surely_same(pl.col(name), pl.col(f"old:{name}"), terms.live[name]) for name in names]
-    found, there = pl.col("_same") > 0, pl.col("_matches") > 0
-    if terms.action == "delete":
-        kept = pl.lit(int(Class.UPDATE if terms.delete_target == "subprofile" else Class.UNCHANGED))
-    else:
-        kept = _found_class(changed, terms)
-    judged = (
-        pl.when(pl.col("_owner") > Class.CREATE).then(pl.col("_owner"))
-        .when(found & ~pl.all_horizontal(pl.lit(True), *same).fill_null(False)).then(int(Class.NOT_CHECKED))
-        .when((pl.col("_same") > 1) & pl.lit(not terms.all_matches)).then(int(Class.SEVERAL))
-        .when(found).then(kept)
-        .when(there | (pl.col("_owner") == Class.CREATE)).then(pl.lit(_missing_class(terms)))
-        .otherwise(pl.lit(int(Class.UNCHANGED)))
-    )  # fmt: skip
-    if terms.action == "add":
-        judged = pl.lit(int(Class.CREATE))
+    judged = _class_of_sub(terms.keys.collections.get(collection, ()), columns, terms)
     joined = joined.with_columns(judged.cast(pl.UInt8).alias("class"))
     of_units = joined.group_by("_key", "_sub").agg(pl.col("class").max())
     of_rows = carried.select("_seq", "_key", "_sub").join(of_units, on=["_key", "_sub"])
     return of_rows.select("_seq", "class"), joined
+
+
+def _class_of_sub(keys: tuple[str, ...], columns: tuple[str, ...], terms: PlanTerms) -> pl.Expr:
+    """Return what becomes of a subprofile; where its profile is not written for sure, it is not either."""
+    if terms.target.action == "add":
+        return pl.lit(int(Class.CREATE))
+    owner, found = pl.col("_owner"), pl.col("_same") > 0
+    return (
+        pl.when(owner > Class.CREATE).then(owner)
+        .when(found & ~_same_key(keys, terms)).then(int(Class.NOT_CHECKED))
+        .when((pl.col("_same") > 1) & pl.lit(not terms.all_matches)).then(int(Class.SEVERAL))
+        .when(found).then(_found_class(columns, terms, "subprofile"))
+        .when((pl.col("_matches") > 0) | (owner == Class.CREATE)).then(pl.lit(_missing_class(terms)))
+        .otherwise(pl.lit(int(Class.UNCHANGED)))
+    )  # fmt: skip
 
 
 def _counted(level: str, judged: pl.DataFrame) -> dict[tuple[str, Class], int]:
@@ -241,28 +242,29 @@ def _states(live: pl.DataFrame) -> pl.DataFrame:
 
 
 def _profile_changes(judged: pl.DataFrame, terms: PlanTerms) -> Iterator[pl.DataFrame]:
-    key = _key_text([(name, name) for name in terms.keys.profile])
+    key = key_text((name, pl.col(name)) for name in terms.keys.profile)
     yield from _changes(judged, PROFILE, key, terms.profile_columns, terms)
 
 
 def _sub_changes(units: pl.DataFrame, name: str, terms: PlanTerms) -> Iterator[pl.DataFrame]:
-    names = [(f"key:{one}", one) for one in terms.keys.profile]
-    names += [(one, one) for one in terms.keys.collections.get(name, ())]
-    yield from _changes(units, name, _key_text(names), terms.columns_of(name), terms)
+    pairs = [(one, pl.col(f"key:{one}")) for one in terms.keys.profile]
+    pairs += [(one, pl.col(one)) for one in terms.keys.collections.get(name, ())]
+    yield from _changes(units, name, key_text(pairs), terms.columns_of(name), terms)
 
 
 def created(rows: pl.DataFrame, level: str, terms: PlanTerms) -> pl.DataFrame:
     """List rows that each make a record of a level (CHANGES), whatever the target holds."""
     names = (*terms.keys.profile, *terms.keys.collections.get(level, ()))
-    key = _key_text([(name, name) for name in names]).alias("key")
+    key = key_text((name, pl.col(name)) for name in names).alias("key")
     nothing = (
         pl.lit(None, kind).alias(name) for name, kind in CHANGES.items() if name not in ("change", "record", "key")
     )
     return rows.select(pl.lit("create").alias("change"), pl.lit(level).alias("record"), key, *nothing)
 
 
-def _key_text(names: list[tuple[str, str]]) -> pl.Expr:
-    parts = [pl.lit(f"{shown}=") + pl.col(column).fill_null("") for column, shown in names]
+def key_text(pairs: Iterable[tuple[str, pl.Expr]]) -> pl.Expr:
+    """Return `NAME=value` of key columns, with blanks between."""
+    parts = [pl.lit(f"{name}=") + value.fill_null("") for name, value in pairs]
     return pl.concat_str(parts, separator=" ") if parts else pl.lit("")
 
 
@@ -285,7 +287,7 @@ def _changes(
 
     yield listed(judged.filter(pl.col("class") == Class.CREATE), "create", None)
     touched = judged.filter(pl.col("class") == Class.UPDATE)
-    if terms.action == "delete":
+    if terms.target.action == "delete":
         yield listed(touched, "delete", None)
         return
     for name in columns:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
-from pipeline.copernica import Client, Collection, Database, Profile, Selector, Subprofile, UnexpectedResponseError
+from pipeline.copernica import Profile, Selector, Subprofile, UnexpectedResponseError
 from pipeline.run.plan.terms import PlanTerms
+from pipeline.run.target import LiveTarget
 from pipeline.stage.partitions import Partitions
 from pipeline.validate.keys import key_fits
 
@@ -58,8 +59,9 @@ class LiveRecords:
             self.subprofiles[collection].add(frame)
 
 
-def read_pages(client: Client, database: Database, records: LiveRecords, wanted: pl.Series) -> None:
+def _read_pages(target: LiveTarget, records: LiveRecords, wanted: pl.Series) -> None:
     """Page the database by id, and each collection; only records of wanted keys are kept."""
+    client, database = target.client, target.database
     owners = []
     profiles = client.profiles(database, data_only=True)
     while batch := list(islice(profiles, _BATCH)):
@@ -71,12 +73,12 @@ def read_pages(client: Client, database: Database, records: LiveRecords, wanted:
             records.add_subprofiles(name, subs, known)
 
 
-def read_lookups(client: Client, database: Database, records: LiveRecords, keys: Iterable[pl.DataFrame]) -> None:
-    """Look each key up (frames of `_key` and the key columns), and list the subprofiles of what is found.
+def _read_lookups(target: LiveTarget, records: LiveRecords, keys: Iterable[pl.DataFrame]) -> None:
+    """Look each key up, and list the subprofiles of what is found.
 
     A key that cannot be selected by, or for which the selector was not honoured, is noted as unread.
     """
-    terms = records.terms
+    terms, client, database = records.terms, target.client, target.database
     fields = database.fields
     types = [fields[name].type for name in terms.keys.profile]
     for frame in keys:
@@ -102,30 +104,37 @@ def read_lookups(client: Client, database: Database, records: LiveRecords, keys:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many records the target holds, and how many keys are asked for."""
+    """How many profiles the target holds, and how many calls it takes to read some keys."""
 
-    keys: int
-    carried: Mapping[str, int]
     profiles: int
-    subprofiles: Mapping[str, int]
-    page_rows: int
+    calls_by_pages: int
+    calls_by_lookups: int
 
     @property
-    def calls_by_pages(self) -> int:
-        """Return the calls of paging everything."""
-        return sum(-(-count // self.page_rows) or 1 for count in (self.profiles, *self.subprofiles.values()))
+    def by_pages(self) -> bool:
+        """Return whether paging everything takes no more calls than looking every key up."""
+        return self.calls_by_pages <= self.calls_by_lookups
 
-    @property
-    def calls_by_lookups(self) -> int:
-        """Return the calls of looking every key up: one for the profile, one per collection."""
-        return self.keys * (1 + len(self.carried))
+    @classmethod
+    def count(cls, target: LiveTarget, terms: PlanTerms, keys: int) -> Sizes:
+        """Count the records of the target, one call per level, for so many keys."""
+        client, database = target.client, target.database
+        subprofiles = [client.count_subprofiles(database.collections[name]) for name in terms.sets.collections]
+        profiles = client.count(database)
+        pages = sum(-(-count // client.page_rows) or 1 for count in (profiles, *subprofiles))
+        return cls(profiles, pages, keys * (1 + len(subprofiles)))
 
 
-def count_records(client: Client, database: Database, terms: PlanTerms) -> tuple[int, dict[str, int]]:
-    """Count the records of the target, one call each."""
-    collections: Mapping[str, Collection] = database.collections
-    counts = {name: client.count_subprofiles(collections[name]) for name in terms.sets.collections}
-    return client.count(database), counts
+def read_records(
+    target: LiveTarget, records: LiveRecords, keys: pl.Series, sizes: Sizes, texts: Iterable[pl.DataFrame]
+) -> None:
+    """Read the records of the keys the cheaper way; `texts` are frames of `_key` and the key columns, a row per key."""
+    if not sizes.profiles:
+        return
+    if sizes.by_pages:
+        _read_pages(target, records, keys)
+    else:
+        _read_lookups(target, records, texts)
 
 
 def _profile_frame(found: list[Profile], terms: PlanTerms) -> pl.DataFrame:

@@ -8,17 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.copernica import ApiError, CallLimitError, CancelledError
-from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
+from pipeline.copernica import CallLimitError
+from pipeline.errors import ApiRefusedError, Problem
 from pipeline.load.choice import Choice
-from pipeline.model.columns import Keys
 from pipeline.model.job import Job
 from pipeline.run.plan.changes import ChangesFile
 from pipeline.run.plan.compare import Comparison, compare_staged
 from pipeline.run.plan.differ import PROFILE, Class
 from pipeline.run.plan.record import PlanRecord, digest_of, schema_path
 from pipeline.run.plan.terms import PlanTerms
-from pipeline.run.target import LiveTarget
+from pipeline.run.target import LiveTarget, refusing
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
 from pipeline.state.folder import RunFolder
@@ -48,18 +47,9 @@ class Planned:
         return int(self.counts["create"]) + int(self.counts["update"])
 
 
-def terms_for(job: Job, plan: PreparedJob, target: LiveTarget) -> PlanTerms:
+def terms_of(plan: PreparedJob, target: LiveTarget) -> PlanTerms:
     """Return what comparing needs to know."""
-    return PlanTerms(
-        Keys.of(job.target.key_fields),
-        plan.link.sets,
-        target.live,
-        {spec.name: spec.kind for spec in plan.schema.specs},
-        job.target.action,
-        job.target.delete_target,
-        job.target.ignore_empty_fields,
-        job.target.on_several_matches == "all",
-    )
+    return PlanTerms(plan.job.target, plan.link.sets, target.live, plan.kinds)
 
 
 def make_plan(
@@ -69,20 +59,15 @@ def make_plan(
 
     Raises ApiRefusedError where the target cannot be read, InterruptedRunError when that was interrupted.
     """
-    job, terms = plan.job, terms_for(plan.job, plan, target)
-    staged = folder.staged
-    lanes = Lanes(staged / "lanes")
+    job, terms = plan.job, terms_of(plan, target)
+    lanes = Lanes(folder.staged / "lanes")
     where = "the comparison with the database"
-    try:
-        with ChangesFile(out) as sink:
-            found = compare_staged(target.client, target.database, terms, lanes, staged / "plan", sink)
-    except CancelledError as error:
-        raise InterruptedRunError(Problem(error.message, where, "nothing was sent")) from None
-    except CallLimitError as error:
-        do = "raise guards.max_calls, or pass --force max_calls"
-        raise ApiRefusedError(Problem(error.message, where, do, "max_calls")) from None
-    except ApiError as error:
-        raise ApiRefusedError(Problem(error.message, where, "nothing was sent; plan again later")) from None
+    with refusing(where, "nothing was sent; plan again later"), ChangesFile(out) as sink:
+        try:
+            found = compare_staged(target, terms, lanes, folder.staged / "plan", sink)
+        except CallLimitError as error:
+            do = "raise guards.max_calls, or pass --force max_calls"
+            raise ApiRefusedError(Problem(error.message, where, do, "max_calls")) from None
     left = found.rows[Class.SEVERAL] + found.rows[Class.NOT_CHECKED]
     record = PlanRecord(
         datetime.now(UTC).isoformat(),

@@ -8,16 +8,15 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from pipeline.copernica import ApiError, CancelledError
-from pipeline.errors import ApiRefusedError, InterruptedRunError, Problem
 from pipeline.log import get_logger
-from pipeline.model.columns import Keys, LiveField, Sets
+from pipeline.model.columns import Kind, LiveField, Sets
 from pipeline.model.job import Job, Target
 from pipeline.run.context import Context, RunId
 from pipeline.run.plan.compare import read_live
 from pipeline.run.plan.live import LiveRecords
 from pipeline.run.plan.terms import PlanTerms
 from pipeline.run.prepare import prepare
+from pipeline.run.target import refusing
 from pipeline.stage.key_index import PROBE
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
@@ -40,20 +39,16 @@ def keep_before(context: Context, run: RunId, manifest: Manifest) -> bool:
         get_logger().warning("before.lost", what="the values from before are lost: this run cannot be undone")
         return False
     before.start_over()
-    terms = image_terms(run.job, manifest.sets, context.target.live, _kinds(run.job))
+    terms = image_terms(run.job, manifest.sets, context.target.live, prepare(run.job, None).kinds)
     lanes = Lanes(run.folder.staged / manifest.lanes)
     work = run.folder.staged / "before"
     shutil.rmtree(work, ignore_errors=True)
     target, calls = context.target, context.target.client.calls
     if run.job.guards.max_calls is None:
         target.client.limit_calls(None)
-    try:
-        with context.reporter.stage("keep the values from before", None):
-            live, method = read_live(target.client, target.database, terms, lanes, work)
-    except CancelledError as error:
-        raise InterruptedRunError(Problem(error.message, WHERE, "nothing was sent")) from None
-    except ApiError as error:
-        raise ApiRefusedError(Problem(error.message, WHERE, "nothing was sent; run the job again later")) from None
+    refuses = refusing(WHERE, "nothing was sent; run the job again later")
+    with refuses, context.reporter.stage("keep the values from before", None):
+        live, method = read_live(target, terms, lanes, work)
     records = _put(before, live)
     before.finish({
         "probe": PROBE,
@@ -80,21 +75,11 @@ def _put(before: Before, live: LiveRecords) -> int:
     return records
 
 
-def image_terms(job: Job, sets: Sets, live: Mapping[str, LiveField], kinds: Mapping[str, str]) -> PlanTerms:
+def image_terms(job: Job, sets: Sets, live: Mapping[str, LiveField], kinds: Mapping[str, Kind]) -> PlanTerms:
     """Return what is read of each record: the columns that are sent, of what is deleted all there are."""
-    target = job.target
-    if target.action == "delete":
-        sets = _whole_records(target, sets, live)
-    return PlanTerms(
-        Keys.of(target.key_fields),
-        sets,
-        live,
-        kinds,  # type: ignore[arg-type]  # as the schema names them, or as they were kept
-        target.action,
-        target.delete_target,
-        target.ignore_empty_fields,
-        target.on_several_matches == "all",
-    )
+    if job.target.action == "delete":
+        sets = _whole_records(job.target, sets, live)
+    return PlanTerms(job.target, sets, live, kinds)
 
 
 def _whole_records(target: Target, sets: Sets, live: Mapping[str, LiveField]) -> Sets:
@@ -111,7 +96,3 @@ def _whole_records(target: Target, sets: Sets, live: Mapping[str, LiveField]) ->
 
 def _dotted(name: str, field: LiveField) -> bool:
     return "." in name and field.type != "interest"
-
-
-def _kinds(job: Job) -> dict[str, str]:
-    return {spec.name: spec.kind for spec in prepare(job, None).schema.specs}

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipeline.run.plan.differ import PROFILE
+from pipeline.run.plan.differ import CREATES, PROFILE, key_text
 from pipeline.run.plan.stored import is_compared, stored
 from pipeline.run.plan.terms import PlanTerms
 
-CREATES = frozenset({"add", "update or add", "ignore or add"})
 # Why a record, or one of its columns, is left as it is.
 WHY: Mapping[str, str] = {
     "changed_since": "somebody has changed it since",
@@ -85,11 +84,10 @@ class Judged:
 def judge(part: Part, terms: PlanTerms, sent_columns: tuple[str, ...]) -> Judged:
     """Judge the records of one part; `sent_columns` are those of the run, `terms` say what was read of each record."""
     found = Judged()
-    if terms.action == "delete":
+    if terms.target.action == "delete":
         _judge_deleted(part, terms, found)
         return found
-    keys = {*terms.keys.profile, *(name for of_one in terms.keys.collections.values() for name in of_one)}
-    columns = [name for name in sent_columns if name in keys or is_compared(terms.live[name])]
+    columns = [name for name in sent_columns if name in terms.all_keys or is_compared(terms.live[name])]
     profile = Level(PROFILE, tuple(name for name in columns if name in terms.profile_columns), terms.keys.profile)
     units = _units(part.sent, profile, terms)
     records = _with_verdicts(_joined(units, part.before, part.now, profile), part, profile, terms)
@@ -102,7 +100,7 @@ def judge(part: Part, terms: PlanTerms, sent_columns: tuple[str, ...]) -> Judged
         level = Level(
             name, tuple(one for one in columns if one.startswith(f"{name}.")), terms.keys.collections.get(name, ())
         )
-        carried = part.sent.filter((pl.col("_set") & terms.sets.bit(name)) > 0)
+        carried = terms.carrying(part.sent, name)
         if not level.keys or carried.is_empty():
             continue
         units = _units(carried.with_columns(terms.sub_hash(carried, name)), level, terms)
@@ -153,11 +151,11 @@ def _none(level: Level) -> pl.DataFrame:
 def _with_verdicts(joined: pl.DataFrame, part: Part, level: Level, terms: PlanTerms) -> pl.DataFrame:
     """Add `why` of a record that is left as a whole, `made`, and per column `set:` (comes back) and `left:` (changed since)."""
     before, now = pl.col("before:_count"), pl.col("now:_count")
-    both = (before == 1) & (now == 1) & pl.lit(terms.action in ("update", "update or add"))
+    both = (before == 1) & (now == 1) & pl.lit(terms.target.action in ("update", "update or add"))
     differs = {name: _differs(name, terms) & both for name in level.columns}
     ours = {name: _is_ours(name, terms) for name in level.columns}
     judged = joined.with_columns(
-        ((before == 0) & (now > 0) & pl.lit(terms.action in CREATES)).alias("made"),
+        ((before == 0) & (now > 0) & pl.lit(terms.target.action in CREATES)).alias("made"),
         pl.any_horizontal(pl.lit(False), *differs.values()).alias("acts"),
         pl.all_horizontal(pl.lit(True), *(_nothing_sent(name) | ours[name] for name in level.columns)).alias("as_sent"),
     )
@@ -182,10 +180,10 @@ def _why(part: Part, terms: PlanTerms) -> pl.Expr:
         pl.col("acts") | pl.col("made"),
     )
     # Without collections each row of an `add` makes a profile of its own.
-    most = pl.col("_rows") if terms.action == "add" and not terms.sets.collections else pl.lit(1)
-    writes = terms.action in ("update", "update or add")
+    most = pl.col("_rows") if terms.target.action == "add" and not terms.sets.collections else pl.lit(1)
+    writes = terms.target.action in ("update", "update or add")
     several = ((before > 1) | (now > 1)) & (before > 0) & pl.lit(writes) | (made & (now > most))
-    several |= (before > 0) & (now > before) & pl.lit(terms.action == "add")
+    several |= (before > 0) & (now > before) & pl.lit(terms.target.action == "add")
     reasons = {
         "not_read": pl.col("_key").is_in(part.unread.implode()),
         "later_run": touched & pl.col("_key").is_in(part.later.implode()),
@@ -230,12 +228,6 @@ def _key_of(level: Level, terms: PlanTerms) -> pl.Expr:
     return key_text(pairs)
 
 
-def key_text(pairs: list[tuple[str, pl.Expr]]) -> pl.Expr:
-    """Return `NAME=value` of key columns, with blanks between."""
-    parts = [pl.lit(f"{name}=") + value.fill_null("") for name, value in pairs]
-    return pl.concat_str(parts, separator=" ") if parts else pl.lit("")
-
-
 def _take(records: pl.DataFrame, level: Level, found: Judged, key: pl.Expr) -> None:
     """Sort the judged records of a level into what becomes of them."""
     comes_back = pl.any_horizontal(pl.lit(False), *(pl.col(f"set:{name}") for name in level.columns))
@@ -258,23 +250,25 @@ def key_of(column: pl.Expr) -> str:
 
 def _changes(records: pl.DataFrame, level: Level, key: pl.Expr) -> Iterator[pl.DataFrame]:
     """List what comes back column by column, and what is left."""
-
-    def listed(rows: pl.DataFrame, name: str | None, why: pl.Expr) -> pl.DataFrame:
-        nothing = pl.lit(None, pl.String)
-        return rows.select(
-            pl.lit(level.name).alias("record"),
-            key.alias("key"),
-            pl.coalesce("now:_id", "before:_id").alias("id"),
-            (nothing if name is None else pl.lit(name)).alias("field"),
-            (nothing if name is None else pl.col(f"before:{name}")).alias("before"),
-            (nothing if name is None else pl.col(f"now:{name}")).alias("now"),
-            why.alias("why"),
-        )
-
+    named = records.with_columns(pl.coalesce("now:_id", "before:_id").alias("_id"))
     for name in level.columns:
-        yield listed(records.filter(f"set:{name}"), name, pl.lit(None, pl.String))
-        yield listed(records.filter(f"left:{name}"), name, pl.lit("changed_since"))
-    yield listed(records.filter(pl.col("why").is_not_null()), None, pl.col("why"))
+        yield _listed(named.filter(f"set:{name}"), level.name, key, pl.lit(None, pl.String), name)
+        yield _listed(named.filter(f"left:{name}"), level.name, key, pl.lit("changed_since"), name)
+    yield _listed(named.filter(pl.col("why").is_not_null()), level.name, key, pl.col("why"))
+
+
+def _listed(rows: pl.DataFrame, level: str, key: pl.Expr, why: pl.Expr, name: str | None = None) -> pl.DataFrame:
+    """List records with their `_id` (CHANGES), for one column of theirs or as a whole."""
+    nothing = pl.lit(None, pl.String)
+    return rows.select(
+        pl.lit(level).alias("record"),
+        key.alias("key"),
+        pl.col("_id").alias("id"),
+        (nothing if name is None else pl.lit(name)).alias("field"),
+        (nothing if name is None else pl.col(f"before:{name}")).alias("before"),
+        (nothing if name is None else pl.col(f"now:{name}")).alias("now"),
+        why.alias("why"),
+    )
 
 
 def _judge_deleted(part: Part, terms: PlanTerms, found: Judged) -> None:
@@ -283,10 +277,11 @@ def _judge_deleted(part: Part, terms: PlanTerms, found: Judged) -> None:
         return
     profiles = part.before
     now = profiles.clear() if part.now is None else part.now
-    if terms.delete_target == "profile":
+    if terms.target.delete_target == "profile":
         gone = profiles.filter(~profiles["_id"].is_in(now["_id"].implode()))
         again = gone.filter(gone["_key"].is_in(now["_key"].implode()))
-        found.changes.append(_left(again, PROFILE, key_text([(name, pl.col(name)) for name in terms.keys.profile])))
+        key = key_text((name, pl.col(name)) for name in terms.keys.profile)
+        found.changes.append(_listed(again, PROFILE, key, pl.lit("another_record")))
         gone = gone.filter(~gone["_key"].is_in(again["_key"].implode()))
         found.deleted[PROFILE] = gone
         profiles = gone
@@ -297,16 +292,8 @@ def _judge_deleted(part: Part, terms: PlanTerms, found: Judged) -> None:
             continue
         there = part.subs_now.get(name)
         gone = subs if there is None else subs.filter(~subs["_id"].is_in(there["_id"].implode()))
-        if terms.delete_target == "subprofile":
-            carried = part.sent.filter((pl.col("_set") & terms.sets.bit(name)) > 0)
+        if terms.target.delete_target == "subprofile":
+            carried = terms.carrying(part.sent, name)
             meant = carried.with_columns(terms.sub_hash(carried, name)).select("_key", "_sub").unique()
             gone = gone.join(meant, on=["_key", "_sub"], how="semi")
         found.deleted[name] = gone.join(owners, on="_profile", how="inner")
-
-
-def _left(records: pl.DataFrame, level: str, key: pl.Expr) -> pl.DataFrame:
-    nothing = pl.lit(None, pl.String)
-    return records.select(
-        pl.lit(level).alias("record"), key.alias("key"), pl.col("_id").alias("id"), nothing.alias("field"),
-        nothing.alias("before"), nothing.alias("now"), pl.lit("another_record").alias("why"),
-    )  # fmt: skip

@@ -5,20 +5,17 @@ undo.csv and conflicts.csv are for people; created.csv has keys, an input of a j
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO
 
 import polars as pl
 
 from pipeline.model.formulas import defused
+from pipeline.report.part_file import PartFile
 from pipeline.run.plan.differ import PROFILE
 from pipeline.run.plan.stored import stored
 from pipeline.run.plan.terms import PlanTerms
 from pipeline.run.undo.judge import Judged
-from pipeline.state.files import open_private, part_of
 
 BACK = ("record", "key", "id", "field", "now", "before")
 LEFT = (*BACK, "why")
@@ -29,18 +26,14 @@ class Lists:
 
     def __init__(self, folder: Path, terms: PlanTerms) -> None:
         self._folder, self._terms = folder, terms
-        self._files: dict[Path, BinaryIO] = {}
+        self._parts: dict[str, PartFile] = {}
 
     def __enter__(self) -> Lists:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for path, file in self._files.items():
-            file.close()
-            if kind is None:
-                part_of(path).replace(path)
-            else:
-                part_of(path).unlink(missing_ok=True)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for part in self._parts.values():
+            part.end(whole=kind is None)
 
     def add(self, judged: Judged) -> None:
         """Append what was judged of some records."""
@@ -66,14 +59,9 @@ class Lists:
     def _write(self, name: str, rows: pl.DataFrame) -> None:
         if rows.is_empty():
             return
-        path = self._folder / name
-        file = self._files.get(path)
-        header = file is None
-        if file is None:
-            file = self._files[path] = open_private(part_of(path))
-        text = io.StringIO()
-        rows.write_csv(text, include_header=header)
-        file.write(text.getvalue().encode())
+        header = name not in self._parts
+        part = self._parts.setdefault(name, PartFile(self._folder / name))
+        rows.write_csv(part.file, include_header=header)
 
 
 def named(kind: str, level: str) -> str:

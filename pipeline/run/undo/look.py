@@ -11,15 +11,15 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.copernica import ApiError, CancelledError
-from pipeline.errors import ApiRefusedError, InterruptedRunError, JobError, Problem
+from pipeline.errors import JobError, Problem
 from pipeline.model.columns import Sets
 from pipeline.model.job import Job
 from pipeline.run.context import Context
 from pipeline.run.plan.differ import PROFILE
-from pipeline.run.plan.live import LiveRecords, Sizes, count_records, paired, read_lookups, read_pages
+from pipeline.run.plan.live import LiveRecords, Sizes, paired, read_records
 from pipeline.run.plan.stored import is_compared
 from pipeline.run.plan.terms import PlanTerms
+from pipeline.run.target import LiveTarget, refusing
 from pipeline.run.undo.before import image_terms
 from pipeline.run.undo.judge import Judged, Part, judge
 from pipeline.run.undo.later import later_keys
@@ -117,7 +117,7 @@ def _look(context: Context, undone: RunRow, before: Before, meta: Mapping[str, A
     if not terms.keys.profile:
         found.keyless = sum(frame.height for frame in sent.frames())
         return found
-    now = _read_now(context, terms, work / "now", sent, keys, meta["count"])
+    now = _read_now(context.target, LiveRecords(terms, work / "now", meta["count"]), sent, keys)
     later = later_keys(context.ledger, undone, keys)
     unread = pl.concat([pl.Series("_key", dtype=pl.UInt64), *(one["_key"] for one in before.frames("unread"))])
     found.restore = {
@@ -146,26 +146,13 @@ def _read_sent(ledger: Ledger, undone: RunRow, before: Before, sent: Partitions)
     return pl.concat(keys).unique(), columns
 
 
-def _read_now(
-    context: Context, terms: PlanTerms, folder: Path, sent: Partitions, keys: pl.Series, count: int
-) -> LiveRecords:
+def _read_now(target: LiveTarget, live: LiveRecords, sent: Partitions, keys: pl.Series) -> LiveRecords:
     """Read the records of the keys as they are now, by lookups or pages."""
-    client, database = context.target.client, context.target.database
-    live = LiveRecords(terms, folder, count)
-    try:
-        profiles, subprofiles = count_records(client, database, terms)
-        sizes = Sizes(keys.len(), dict.fromkeys(subprofiles, 0), profiles, subprofiles, client.page_rows)
-        if not keys.len() or not profiles:
-            return live
-        if sizes.calls_by_pages <= sizes.calls_by_lookups:
-            read_pages(client, database, live, keys)
-        else:
+    with refusing("undo", "nothing was sent; try again later"):
+        sizes = Sizes.count(target, live.terms, keys.len())
+        if keys.len():
             texts = (rows.unique("_key", keep="last", maintain_order=True) for rows in sent.again())
-            read_lookups(client, database, live, texts)
-    except CancelledError as error:
-        raise InterruptedRunError(Problem(error.message, "undo", "nothing was sent")) from None
-    except ApiError as error:
-        raise ApiRefusedError(Problem(error.message, "undo", "nothing was sent; try again later")) from None
+            read_records(target, live, keys, sizes, texts)
     return live
 
 

@@ -26,7 +26,7 @@ def sets_of(terms: PlanTerms, fields: Mapping[str, int], *, empties: bool) -> Se
     collections = tuple(
         name for name in terms.sets.collections if any(field.startswith(f"{name}.") for field in fields)
     )
-    keys = (*terms.keys.profile, *(key for name in collections for key in terms.keys.collections.get(name, ())))
+    keys = terms.keys.of_set(collections)
     wanted = {*keys, *fields}
     columns = tuple(name for name in terms.sets.columns if name in wanted)
     interests = tuple(name for name in columns if name in terms.sets.interests)
@@ -41,10 +41,9 @@ def sets_of(terms: PlanTerms, fields: Mapping[str, int], *, empties: bool) -> Se
 
 def undo_job(job: Job, sets: Sets, *, empties: bool) -> Job:
     """Return the job that restores: an update by the job's own keys, with its limits and no followups."""
-    keys = Keys.of(job.target.key_fields)
-    fields = (*keys.profile, *(key for name in sets.collections for key in keys.collections.get(name, ())))
     target = {
-        "action": "update", "key_fields": fields, "ignore_empty_fields": not empties, "delete_target": None,
+        "action": "update", "key_fields": Keys.of(job.target.key_fields).of_set(sets.collections),
+        "ignore_empty_fields": not empties, "delete_target": None,
         "on_several_matches": "fail", "gone": "keep", "followups": False,
     }  # fmt: skip
     return job.model_copy(
