@@ -15,7 +15,7 @@ from pipeline.run.request import UndoRequest
 
 if TYPE_CHECKING:
     from pipeline.run.undo.look import Found
-    from pipeline.state.ledger import RunRow
+    from pipeline.state.run_records import RunRow
 
 
 @click.command("undo")

@@ -12,8 +12,9 @@ from pipeline.model.chunk import ChunkState
 from pipeline.report.summary import one_line
 from pipeline.state.advice import command
 from pipeline.state.chunk_records import ChunkRow
-from pipeline.state.holder import holder_of
-from pipeline.state.ledger import Ledger, RunRow, RunState
+from pipeline.state.ledger import Ledger
+from pipeline.state.lock import holder_of
+from pipeline.state.run_records import RunRow, RunState
 
 # How many chunks that are not confirmed are named.
 MOST_TROUBLES = 20

@@ -14,9 +14,10 @@ from pipeline.model.job import Job
 from pipeline.report.progress import Reporter
 from pipeline.run.target import LiveTarget, read_again
 from pipeline.state.folder import RunFolder
-from pipeline.state.ledger import Ledger, Method
+from pipeline.state.ledger import Ledger
 from pipeline.state.lock import Lock
 from pipeline.state.register import Register
+from pipeline.state.run_records import Method
 
 
 @dataclass(frozen=True)

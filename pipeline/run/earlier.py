@@ -20,7 +20,7 @@ from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
 from pipeline.state.chunk_records import ChunkRow
 from pipeline.state.folder import RunFolder
-from pipeline.state.ledger import RunRow
+from pipeline.state.run_records import RunRow
 
 # Of an import that may still run.
 ON_ITS_WAY = (ChunkState.SENDING, ChunkState.SUBMITTED, ChunkState.UNKNOWN)

@@ -19,7 +19,8 @@ from pipeline.model.job import Job
 from pipeline.model.rows import REJECT_KEYS
 from pipeline.stage.key_index import places_of, unchanged_in
 from pipeline.state.folder import RunFolder
-from pipeline.state.ledger import Ledger, RunRow
+from pipeline.state.ledger import Ledger
+from pipeline.state.run_records import RunRow
 from pipeline.validate.keys import maybe_same
 
 # What became of the rows of each file that a run may leave.

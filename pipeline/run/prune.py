@@ -25,6 +25,6 @@ def prune_all(ledger: Ledger, now: datetime) -> Pruned:
 def _settings(ledger: Ledger, job: str) -> State:
     """Return the settings of the last run of a job, the defaults where its job file is not known any more."""
     try:
-        return Job.model_validate_json(ledger.last_job(job) or "").state
+        return State() if (last := ledger.last(job)) is None else Job.model_validate_json(last.job_copy).state
     except ValidationError:
         return State()

@@ -15,7 +15,7 @@ from pipeline.run.request import ReplayRequest, RunRequest
 from pipeline.run.run import run
 from pipeline.state.find import find_newest, open_ledger
 from pipeline.state.folder import RunFolder
-from pipeline.state.ledger import RunRow
+from pipeline.state.run_records import RunRow
 
 # What a run sets aside, in the order in which it is read again. Rows of an `add` that may have arrived are only taken
 # where a person names their file (data rule 40).

@@ -32,9 +32,10 @@ from pipeline.stage.manifest import Manifest
 from pipeline.state.advice import command
 from pipeline.state.find import open_ledger
 from pipeline.state.folder import RunFolder, private_files
-from pipeline.state.ledger import Ledger, RunRow
+from pipeline.state.ledger import Ledger
 from pipeline.state.lock import Patience, database_lock, job_lock
 from pipeline.state.register import Register
+from pipeline.state.run_records import RunRow
 from pipeline.state.storage import storage_faults
 
 

@@ -37,10 +37,11 @@ from pipeline.run.summarise import refused
 from pipeline.run.target import LiveTarget, check_fit, connected, meet
 from pipeline.run.zeros import lost_zeros
 from pipeline.state.folder import RunFolder, private_files
-from pipeline.state.ledger import Destination, Ledger, RunEntry, RunState
+from pipeline.state.ledger import Ledger
 from pipeline.state.lock import Patience, database_lock, job_lock
 from pipeline.state.register import Register
 from pipeline.state.retention import prune
+from pipeline.state.run_records import Destination, RunEntry, RunState
 from pipeline.state.storage import storage_faults
 
 

@@ -61,8 +61,8 @@ from pipeline.stage.manifest import Manifest
 from pipeline.stage.partitions import partition_count
 from pipeline.stage.sample import Sampler
 from pipeline.stage.stager import Stager
-from pipeline.state.ledger import RunState
 from pipeline.state.register import RunRegister
+from pipeline.state.run_records import RunState
 from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
 from pipeline.threads import behind
 

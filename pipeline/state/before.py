@@ -84,10 +84,6 @@ class Before:
                 raise BeforeError(f"{path.name} is torn")
             yield pl.read_ipc_stream(BytesIO(content))
 
-    def names(self, prefix: str) -> set[str]:
-        """List the names that begin with a prefix."""
-        return {path.stem.rpartition("-")[0] for path in self.folder.glob(f"{prefix}-*.arrow")}
-
 
 def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import RLock
 
 
@@ -15,6 +16,19 @@ class Database:
 
     connection: sqlite3.Connection
     lock: RLock
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path) -> Iterator[Database]:
+        """Open or make a file whose changes are on disk at once; it is closed where the block fails. Raises sqlite3.Error."""
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            yield cls(connection, RLock())
+        except BaseException:
+            connection.close()
+            raise
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         """Execute one statement; outside a transaction it is on disk when this returns."""
@@ -50,3 +64,8 @@ class Database:
                 self.connection.execute("ROLLBACK")
                 raise
             self.connection.execute("COMMIT")
+
+
+def is_damage(error: BaseException) -> bool:
+    """Return whether SQLite found its file damaged: it raises the bare class of its errors then."""
+    return type(error) is sqlite3.DatabaseError

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pipeline.errors import JobError, Problem
 from pipeline.state.advice import command
-from pipeline.state.ledger import Ledger, RunRow
+from pipeline.state.ledger import Ledger
+from pipeline.state.run_records import RunRow
 
 
 def open_ledger(state_dir: Path) -> Ledger:

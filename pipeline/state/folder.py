@@ -20,36 +20,23 @@ from pipeline.state.files import write_whole
 KEPT = "kept-rows"
 
 
-class _Umask:
-    """Count the blocks that need private files: the umask belongs to the process, and several runs may share it."""
-
-    def __init__(self) -> None:
-        self._lock, self._blocks, self._before = Lock(), 0, 0
-
-    def enter(self) -> None:
-        with self._lock:
-            if not self._blocks:
-                self._before = os.umask(0o077)
-            self._blocks += 1
-
-    def leave(self) -> None:
-        with self._lock:
-            self._blocks -= 1
-            if not self._blocks:
-                os.umask(self._before)
-
-
-_umask = _Umask()
+# The umask belongs to the process, and several runs may share it: the first block sets it, the last one sets it back.
+_umask_lock = Lock()
+_umasks_before: list[int] = []
 
 
 @contextmanager
 def private_files() -> Iterator[None]:
     """Make whatever is made in the block readable by its user only: it may hold customers' data."""
-    _umask.enter()
+    with _umask_lock:
+        _umasks_before.append(os.umask(0o077))
     try:
         yield
     finally:
-        _umask.leave()
+        with _umask_lock:
+            before = _umasks_before.pop()
+            if not _umasks_before:
+                os.umask(before)
 
 
 class RunFolder:
@@ -95,13 +82,9 @@ class RunFolder:
                 folder.chmod(0o700)
             return cls(state_dir, _made(runs, f"{job}-{now:%Y%m%dT%H%M%SZ}"))
         except OSError as error:
-            raise JobError(
-                Problem(
-                    f"the state folder cannot be written: {error.strerror}",
-                    where=str(runs),
-                    do="make it writable or name another one with --state-dir",
-                )
-            ) from None
+            what = f"the state folder cannot be written: {error.strerror}"
+            do = "make it writable or name another one with --state-dir"
+            raise JobError(Problem(what, str(runs), do)) from None
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write `run.json`, also of a run whose folder is lost: it has to end."""
@@ -145,9 +128,8 @@ class RunFolder:
             self.staged.symlink_to(elsewhere)
         except OSError as error:
             what = f"staged rows cannot be kept there: {error.strerror}"
-            raise JobError(
-                Problem(what, f"state.staged_dir: {staged_dir}", "make it writable, or name another")
-            ) from None
+            where = f"state.staged_dir: {staged_dir}"
+            raise JobError(Problem(what, where, "make it writable, or name another")) from None
 
     def drop_staged(self) -> None:
         """Delete the staged rows, wherever they lie."""

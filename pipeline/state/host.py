@@ -114,13 +114,9 @@ def refuse_network(folder: Path, what: str, mounts: Path = MOUNTS) -> None:
     """Raise JobError where a folder lies on a network file system, on which SQLite can lose what it has written."""
     mount = mount_of(folder, mounts)
     if mount is not None and _NETWORK.fullmatch(mount.type):
-        raise JobError(
-            Problem(
-                f"{what} cannot lie on a network file system ({mount.type}): what is recorded there can be lost",
-                where=str(folder),
-                do="name a folder on a disk of this host; only staged rows may lie elsewhere (state.staged_dir)",
-            )
-        )
+        found = f"{what} cannot lie on a network file system ({mount.type}): what is recorded there can be lost"
+        do = "name a folder on a disk of this host; only staged rows may lie elsewhere (state.staged_dir)"
+        raise JobError(Problem(found, str(folder), do))
 
 
 def host_warnings(environ: Mapping[str, str] = os.environ, mounts: Path = MOUNTS) -> tuple[Problem, ...]:

@@ -9,108 +9,29 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from dataclasses import fields as dataclass_fields
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from threading import RLock
-from typing import Any, Literal
+from typing import Any
 
 from pipeline.errors import JobError, Problem
 from pipeline.model.chunk import ChunkState
-from pipeline.model.columns import LiveField
 from pipeline.model.files import EarlierFile, FileFacts, SourceFile
 from pipeline.model.row_state import RowState, Why
 from pipeline.state.chunk_records import ChunkBook, ChunkRow
-from pipeline.state.database import Database
+from pipeline.state.database import Database, is_damage
 from pipeline.state.host import MOUNTS, refuse_network
 from pipeline.state.ledger_tables import SCHEMA_VERSION, bring_up_to_date
 from pipeline.state.refused import Refused
 from pipeline.state.row_records import DELETES, ROW, RowRecords
-from pipeline.state.undone import NOT_UNDONE, note_undo, undoes, undone_by
-
-Method = Literal["imports", "profiles"]
-
-
-class RunState(StrEnum):
-    """How a run ended, or that it goes on."""
-
-    RUNNING = "running"
-    PLANNED = "planned"
-    DONE = "done"
-    REFUSED = "refused"
-    INCOMPLETE = "incomplete"
-    INTERRUPTED = "interrupted"
-
+from pipeline.state.run_records import COLUMNS, Destination, RunEntry, RunRow, RunState, run_row
 
 # How many runs are looked through for a file of the same name.
 MOST_EARLIER_RUNS = 100
 
 _GOING = (RunState.RUNNING,)
-
-
-@dataclass(frozen=True)
-class RunEntry:
-    """What the ledger keeps of a run from its start: the job with a copy of it, and how it was called."""
-
-    run: str
-    job: str
-    job_file: str
-    job_copy: str
-    limit: int | None
-    own_files: bool
-    forced: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Destination:
-    """Where the rows of a run go.
-
-    `structure` has every live field that the run uses; `method` is how it began, by which its chunks are cut.
-    """
-
-    api_host: str
-    account: str
-    database_id: int
-    structure: Mapping[str, LiveField]
-    method: Method
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """A run as the ledger has it.
-
-    Times are ISO 8601 in UTC; `accepted` is None until all rows are staged. `fell_back` is why its rows go per profile
-    though it began with imports. `open` means that time or another attempt can change its outcome; before it met the
-    database `account` and `structure` are empty.
-    """
-
-    id: str
-    job: str
-    job_file: str
-    job_copy: str
-    state: RunState
-    started_at: str
-    ended_at: str | None
-    api_host: str
-    account: str
-    database_id: int
-    structure: Mapping[str, LiveField]
-    method: Method
-    fell_back: str | None
-    limit: int | None
-    own_files: bool
-    forced: tuple[str, ...]
-    accepted: int | None
-    summary: Mapping[str, Any] | None
-    open: bool
-
-
-_COLUMNS = (
-    "id, job, job_file, job_copy, state, started_at, ended_at, api_host, account, database_id, structure, way,"
-    " fell_back, limit_rows, own_files, forced, accepted, summary, is_open"
-)
+# A condition on `run.id`: that run counts as confirmed no more.
+_NOT_UNDONE = "run.id NOT IN (SELECT undone.run FROM undone)"
 
 
 class Ledger:
@@ -121,32 +42,21 @@ class Ledger:
         refuse_network(state_dir, "the ledger", mounts)
         path = state_dir / "ledger.sqlite"
         self.state_dir = state_dir
-        connection = None
         try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-            self._db = Database(connection, RLock())
-            self._prepare(path)
+            with Database.opened(path) as self._db:
+                self._prepare(path)
         except (OSError, sqlite3.Error) as error:
-            if connection is not None:
-                connection.close()
             raise JobError(Problem(f"the ledger cannot be opened: {error}", str(path), _way_on(error))) from None
 
     def _prepare(self, path: Path) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
         with self._db.transaction():
             version = bring_up_to_date(self._db)
         if version != SCHEMA_VERSION:
-            self.close()
-            raise JobError(
-                Problem(
-                    f"the ledger has format {version}, this version reads {SCHEMA_VERSION}",
-                    where=str(path),
-                    do="use the version that wrote it, or move the state folder away",
-                )
-            )
+            what = f"the ledger has format {version}, this version reads {SCHEMA_VERSION}"
+            do = "use the version that wrote it, or move the state folder away"
+            raise JobError(Problem(what, str(path), do))
 
     def close(self) -> None:
         """Close the file."""
@@ -198,15 +108,19 @@ class Ledger:
 
     def undo(self, run: str, undo: str) -> None:
         """Record that `undo` is about to bring back what was before `run`, which counts as confirmed no more."""
-        note_undo(self._db, run, undo)
+        self._db.execute("INSERT OR IGNORE INTO undone (undo, run) VALUES (?, ?)", (undo, run))
 
     def undone_by(self, run: str) -> str | None:
         """Return the newest run that undoes a run, None where none does."""
-        return undone_by(self._db, run)
+        return self._first("SELECT undo FROM undone WHERE run = ? ORDER BY undo DESC LIMIT 1", run)
 
     def undoes(self, undo: str) -> str | None:
         """Return the run that a run undoes, None where it is no undo."""
-        return undoes(self._db, undo)
+        return self._first("SELECT run FROM undone WHERE undo = ?", undo)
+
+    def _first(self, query: str, *values: object) -> str | None:
+        found = self._db.execute(query, values).fetchone()
+        return None if found is None else str(found[0])
 
     def end_killed(self, job: str) -> None:
         """Record that runs of a job, whose lock is held, that were killed before all their rows were staged have ended."""
@@ -250,32 +164,24 @@ class Ledger:
 
     def runs(self, job: str | None = None, most: int = -1) -> tuple[RunRow, ...]:
         """List runs, the newest first, of one job or of all; `most` limits them, -1 does not."""
-        found = self._db.execute(
-            f"SELECT {_COLUMNS} FROM run WHERE ? IS NULL OR job = ? ORDER BY number DESC LIMIT ?",  # noqa: S608
-            (job, job, most),
-        )
-        return tuple(_run(row) for row in found)
+        return self._runs("? IS NULL OR job = ? ORDER BY number DESC LIMIT ?", job, job, most)
 
     def open_runs(self, job: str | None = None) -> tuple[RunRow, ...]:
         """List the open runs of a job, or of all, the oldest first; one that goes on is among them."""
-        found = self._db.execute(
-            f"SELECT {_COLUMNS} FROM run WHERE is_open AND (? IS NULL OR job = ?) ORDER BY number",  # noqa: S608
-            (job, job),
-        )
-        return tuple(_run(row) for row in found)
+        return self._runs("is_open AND (? IS NULL OR job = ?) ORDER BY number", job, job)
 
     def last(self, job: str | None = None, *, ended: bool = False) -> RunRow | None:
         """Return the newest run of a job, or of all, or the newest that has `ended`; None where there is none."""
-        found = self._db.execute(
-            f"SELECT {_COLUMNS} FROM run WHERE (? IS NULL OR job = ?) AND (NOT ? OR state <> ?) ORDER BY number DESC LIMIT 1",  # noqa: S608
-            (job, job, ended, RunState.RUNNING),
-        ).fetchone()
-        return None if found is None else _run(found)
+        newest = "(? IS NULL OR job = ?) AND (NOT ? OR state <> ?) ORDER BY number DESC LIMIT 1"
+        return next(iter(self._runs(newest, job, job, ended, RunState.RUNNING)), None)
 
     def run(self, run: str) -> RunRow | None:
         """Find one run."""
-        row = self._db.execute(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (run,)).fetchone()  # noqa: S608
-        return None if row is None else _run(row)
+        return next(iter(self._runs("id = ?", run)), None)
+
+    def _runs(self, condition: str, *values: object) -> tuple[RunRow, ...]:
+        found = self._db.execute(f"SELECT {COLUMNS} FROM run WHERE {condition}", values)  # noqa: S608 - our own words
+        return tuple(map(run_row, found))
 
     def files(self, run: str) -> tuple[tuple[SourceFile, str | None], ...]:
         """List the files of a run with their digests, None where a file was not read to its end."""
@@ -297,20 +203,13 @@ class Ledger:
         """List the jobs that have runs."""
         return tuple(job for (job,) in self._db.execute("SELECT DISTINCT job FROM run ORDER BY job"))
 
-    def last_job(self, job: str) -> str | None:
-        """Return the copy of the job of its last run."""
-        found = self._db.execute(
-            "SELECT job_copy FROM run WHERE job = ? ORDER BY number DESC LIMIT 1", (job,)
-        ).fetchone()
-        return None if found is None else str(found[0])
-
     def forget(self, run: str) -> None:
         """Delete a run and all that is recorded of it, but for the contents that it has confirmed (`only_new`)."""
         with self._db.transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO confirmed_content SELECT run.job, file.sha256, run.id FROM run JOIN file"  # noqa: S608
                 " ON file.run = run.id WHERE run.id = ? AND run.state = 'done' AND run.limit_rows IS NULL"
-                f" AND file.sha256 IS NOT NULL AND {NOT_UNDONE}",
+                f" AND file.sha256 IS NOT NULL AND {_NOT_UNDONE}",
                 (run,),
             )
             for (table,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
@@ -343,12 +242,11 @@ class Ledger:
 
     def sent_since(self, database_id: int, at: str, but: str) -> str | None:
         """Return a run, other than `but`, that ended after `at` or still goes on and has sent something to a database."""
-        found = self._db.execute(
+        return self._first(
             "SELECT id FROM run WHERE database_id = ? AND coalesce(ended_at, '9') > ? AND id <> ? AND EXISTS"
             " (SELECT 1 FROM chunk WHERE chunk.run = run.id AND sending_at IS NOT NULL) ORDER BY number DESC LIMIT 1",
-            (database_id, at, but),
-        ).fetchone()
-        return None if found is None else str(found[0])
+            database_id, at, but,
+        )  # fmt: skip
 
     def loaded(self, job: str, sha256: str, *, confirmed: bool) -> str | None:
         """Return the newest run of a job that has sent a file of this content, or has confirmed all of it (`confirmed`).
@@ -358,7 +256,7 @@ class Ledger:
         whole = "AND run.state = 'done' AND run.limit_rows IS NULL" if confirmed else ""
         found = self._db.execute(
             f"SELECT run.id FROM run JOIN file ON file.run = run.id WHERE run.job = ? AND file.sha256 = ? {whole}"  # noqa: S608
-            f" AND {NOT_UNDONE} ORDER BY run.number DESC",
+            f" AND {_NOT_UNDONE} ORDER BY run.number DESC",
             (job, sha256),
         ).fetchall()
         if confirmed and not found:  # the run itself may have been forgotten
@@ -443,25 +341,9 @@ class Ledger:
         return {kind.removeprefix(DELETES): count for kind, count in found}
 
 
-_FIELDS = tuple(one.name for one in dataclass_fields(RunRow))
-
-
-def _run(row: Sequence[Any]) -> RunRow:
-    fields = dict(zip(_FIELDS, row, strict=True))
-    fields["state"] = RunState(fields["state"])
-    structure = json.loads(fields["structure"])
-    fields["structure"] = {
-        name: LiveField(one["type"], one["length"], tuple(one["choices"])) for name, one in structure.items()
-    }
-    fields["own_files"], fields["open"] = bool(fields["own_files"]), bool(fields["open"])
-    fields["forced"] = tuple(json.loads(fields["forced"]))
-    fields["summary"] = None if fields["summary"] is None else json.loads(fields["summary"])
-    return RunRow(**fields)
-
-
 def _way_on(error: Exception) -> str:
-    """Return what to do where the ledger cannot be opened; SQLite raises the bare class of its errors for a damaged file."""
-    if type(error) is sqlite3.DatabaseError:
+    """Return what to do where the ledger cannot be opened."""
+    if is_damage(error):
         return (
             "put it back from a backup, or move the state folder away: what was sent before is then not known,"
             " and may be sent again"

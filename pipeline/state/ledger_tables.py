@@ -6,9 +6,10 @@ from pipeline.state.chunk_records import TABLES as CHUNK_TABLES
 from pipeline.state.database import Database
 from pipeline.state.refused import TABLES as REFUSED_TABLES
 from pipeline.state.row_records import TABLES as OPERATION_TABLES
-from pipeline.state.undone import TABLE as UNDONE_TABLE
 
 SCHEMA_VERSION = 4
+# Made where it is missing, whatever the format: a ledger without it has no undone run.
+UNDONE_TABLE = "CREATE TABLE IF NOT EXISTS undone (undo TEXT PRIMARY KEY, run TEXT NOT NULL) STRICT, WITHOUT ROWID"
 TABLES = """
 CREATE TABLE run (
     id TEXT PRIMARY KEY, job TEXT NOT NULL, job_file TEXT NOT NULL, job_copy TEXT NOT NULL, state TEXT NOT NULL,

@@ -12,7 +12,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
-from types import TracebackType
 from urllib.parse import urlsplit
 
 from pipeline.errors import InterruptedRunError, JobError, LockedError, Problem
@@ -61,12 +60,9 @@ class Lock:
             while not self._taken():
                 self.waited = True
                 if not self._patience.wait():
-                    raise LockedError(
-                        Problem(
-                            f"another run holds the lock of {self._what} ({self._holder()})",
-                            do="wait until it has ended, or let this one wait for it with --wait SECONDS",
-                        )
-                    )
+                    what = f"another run holds the lock of {self._what} ({self._holder()})"
+                    do = "wait until it has ended, or let this one wait for it with --wait SECONDS"
+                    raise LockedError(Problem(what, do=do))
         except BaseException:
             os.close(self._file)
             raise
@@ -78,9 +74,7 @@ class Lock:
             os.pwrite(self._file, json.dumps(holder).encode(), 0)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with suppress(OSError):
             os.ftruncate(self._file, 0)
         os.close(self._file)
@@ -89,13 +83,8 @@ class Lock:
         try:
             return open_shared(self._path)
         except OSError as error:
-            raise JobError(
-                Problem(
-                    f"the lock of {self._what} cannot be made: {error.strerror}",
-                    where=str(self._path),
-                    do="make the folder writable",
-                )
-            ) from None
+            what = f"the lock of {self._what} cannot be made: {error.strerror}"
+            raise JobError(Problem(what, str(self._path), "make the folder writable")) from None
 
     def _taken(self) -> bool:
         try:
@@ -106,14 +95,14 @@ class Lock:
 
     def _holder(self) -> str:
         until_s = time.monotonic() + _NAMING_S
-        while not (words := words_of(os.pread(self._file, 4096, 0))) and time.monotonic() < until_s:
+        while not (words := _words_of(os.pread(self._file, 4096, 0))) and time.monotonic() < until_s:
             time.sleep(_PAUSE_S / 10)
         return words or "its holder is not named"
 
 
 def job_lock(state_dir: Path, job: str, patience: Patience) -> Lock:
     """Return the lock of a job in its state folder."""
-    return Lock(lock_file(state_dir, job), f"job {job}", patience)
+    return Lock(_lock_file(state_dir, job), f"job {job}", patience)
 
 
 def database_lock(api_url: str, database_id: int, patience: Patience, environ: Mapping[str, str] = os.environ) -> Lock:
@@ -123,7 +112,31 @@ def database_lock(api_url: str, database_id: int, patience: Patience, environ: M
     return Lock(path, f"database {database_id} of {host}", patience)
 
 
-def words_of(holder: bytes) -> str:
+def holder_of(state_dir: Path, job: str) -> str:
+    """Return which process runs a job at present, such as `pid 17`; empty where none does.
+
+    A run that ends takes its name out of the lock file, so the lock is tried only where a name stands: what is found
+    then is a run that goes on, or one that was killed.
+    """
+    try:
+        file = os.open(_lock_file(state_dir, job), os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        words = _words_of(os.pread(file, 4096, 0))
+        if not words:
+            return ""
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return words
+    except OSError:
+        return ""
+    finally:
+        os.close(file)
+    return ""
+
+
+def _words_of(holder: bytes) -> str:
     """Name who holds a lock by what stands in its file; empty where nobody does."""
     try:
         found = json.loads(holder)
@@ -132,6 +145,6 @@ def words_of(holder: bytes) -> str:
         return ""
 
 
-def lock_file(state_dir: Path, job: str) -> Path:
+def _lock_file(state_dir: Path, job: str) -> Path:
     """Return the file of a job's lock."""
     return state_dir / "locks" / f"{job}.lock"

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import overload
 
 import polars as pl
@@ -48,20 +47,15 @@ class Register:
             shared.close()
             raise
         if own.twin not in (None, shared.id):
-            get_logger().warning(
-                "register.new",
-                register=str(shared.path),
-                what="it is not the one of earlier runs; what those of other state folders have sent is not known",
-            )
-        own.twin = shared.id
+            what = "it is not the one of earlier runs; what those of other state folders have sent is not known"
+            get_logger().warning("register.new", register=str(shared.path), what=what)
+        own.pair_with(shared)
         return cls((shared, own))
 
     def __enter__(self) -> Register:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from threading import RLock
 from typing import Any
 
 import polars as pl
 
 from pipeline.errors import JobError, Problem
-from pipeline.state.database import Database
+from pipeline.state.database import Database, is_damage
 from pipeline.state.host import MOUNTS, open_shared, refuse_network
 
 FORMAT = 2
@@ -63,8 +62,8 @@ class RegisterFile:
 
     def __init__(self, path: Path, db: Database) -> None:
         self.path, self._db = path, db
-        self._twin: str | None
-        self.id, self._salt, self._twin = db.execute("SELECT id, salt, twin FROM about").fetchone()
+        self.twin: str | None
+        self.id, self._salt, self.twin = db.execute("SELECT id, salt, twin FROM about").fetchone()
         # polars may hash otherwise in another version; keys of another scheme are not comparable.
         probe = pl.DataFrame({"a": ["K-1"], "b": ["ë"]}).select(pl.col("a").hash(1) ^ pl.struct("a", "b").hash(1))
         self._scheme = _signed(probe.to_series().hash(1).item())
@@ -75,34 +74,21 @@ class RegisterFile:
         refuse_network(path.parent, "the register of a database", mounts)
         try:
             os.close(open_shared(path))
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+            with Database.opened(path) as db:
+                _prepare(db, path)
+                return cls(path, db)
         except (OSError, sqlite3.Error) as error:
             raise _refusal(path, error) from None
-        db = Database(connection, RLock())
-        try:
-            _prepare(db, path)
-            return cls(path, db)
-        except sqlite3.Error as error:
-            connection.close()
-            raise _refusal(path, error) from None
-        except BaseException:
-            connection.close()
-            raise
 
     def close(self) -> None:
         """Close the file."""
         self._db.connection.close()
 
-    @property
-    def twin(self) -> str | None:
-        """Return the id of the other file that this one was used with last."""
-        return self._twin
-
-    @twin.setter
-    def twin(self, other: str) -> None:
-        if other != self._twin:
-            self._db.execute("UPDATE about SET twin = ?", (other,))
-            self._twin = other
+    def pair_with(self, other: RegisterFile) -> None:
+        """Remember which file this one was used with last, as `twin`."""
+        if other.id != self.twin:
+            self._db.execute("UPDATE about SET twin = ?", (other.id,))
+            self.twin = other.id
 
     def begin(self, run: str, job: str, contents: Sequence[str]) -> None:
         """Record an open run."""
@@ -283,8 +269,6 @@ class RegisterFile:
 
 
 def _prepare(db: Database, path: Path) -> None:
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=FULL")
     if (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise sqlite3.DatabaseError(found)
     with db.transaction():
@@ -298,19 +282,14 @@ def _prepare(db: Database, path: Path) -> None:
             db.execute(MIGRATIONS[older])
             db.execute(f"PRAGMA user_version={older + 1}")
     if version > FORMAT:
-        raise JobError(
-            Problem(
-                f"the register has format {version}, this version reads {FORMAT}",
-                where=str(path),
-                do="use the newest version that runs on this host everywhere",
-            )
-        )
+        what = f"the register has format {version}, this version reads {FORMAT}"
+        raise JobError(Problem(what, str(path), "use the newest version that runs on this host everywhere"))
 
 
 def _refusal(path: Path, error: Exception) -> JobError:
-    """Name what keeps a register from being opened; SQLite calls a damaged file by the bare class of its errors."""
+    """Name what keeps a register from being opened."""
     do = "make its folder writable for whoever runs a job here"
-    if type(error) is sqlite3.DatabaseError:
+    if is_damage(error):
         do = (
             "put it back from a backup; or, once no import of the last hours is still running in Copernica, delete it:"
             " the next run makes a new one"

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import IncompleteError, JobError, Problem
+from pipeline.state.database import is_damage
 
 # What storage answers when it does not take what it is given. Anything else is no fault of the disk.
 _STORAGE = frozenset(
@@ -45,7 +46,7 @@ def storage_faults(state_dir: Path, maybe_sent: Callable[[], bool] = lambda: Fal
         if reason is None:
             raise
         sent = _ask(maybe_sent)
-        if type(error) is sqlite3.DatabaseError:
+        if is_damage(error):
             problem = Problem(f"a file of the state folder is damaged: {reason}", str(state_dir), _DAMAGED)
         else:
             problem = Problem(f"the state folder cannot be written: {reason}", str(state_dir), _advice(sent))
@@ -61,7 +62,7 @@ def _ask(maybe_sent: Callable[[], bool]) -> bool:
 
 
 def _reason(error: OSError | sqlite3.DatabaseError) -> str | None:
-    if type(error) is sqlite3.DatabaseError:  # SQLite calls a damaged file by the bare class of its errors
+    if is_damage(error):
         return str(error)
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
         return None

@@ -9,7 +9,7 @@ from pipeline.errors import ApiRefusedError
 from pipeline.model.columns import LiveField
 from pipeline.run.earlier import refuse_moved
 from pipeline.run.target import LiveTarget
-from pipeline.state.ledger import RunRow, RunState
+from pipeline.state.run_records import RunRow, RunState
 
 FIELDS = {"City": LiveField("text", 50), "Tier": LiveField("select", None, ("gold", "silver"))}
 RUN = RunRow(

@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.model.chunk import ChunkState, Reason
 from pipeline.state.chunk_records import ChunkBook, ChunkRow
-from pipeline.state.ledger import Ledger, RunEntry
+from pipeline.state.ledger import Ledger
+from pipeline.state.run_records import RunEntry
 
 Verb = Callable[[ChunkBook, ChunkRow], ChunkRow]
 VERBS: dict[str, Verb] = {

@@ -13,7 +13,8 @@ import pytest
 
 from pipeline.state.database import Database
 from pipeline.state.files import write_whole
-from pipeline.state.ledger import Ledger, RunState
+from pipeline.state.ledger import Ledger
+from pipeline.state.run_records import RunState
 from tests.state.test_ledger import RUN, VERBS, entry
 
 # A disk on which no file grows beyond 1,000 bytes.

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.state.ledger import Destination, Ledger, RunEntry, RunState
+from pipeline.state.ledger import Ledger
+from pipeline.state.run_records import Destination, RunEntry, RunState
 
 RUN = "shop-1"
 VERBS: dict[str, Callable[[Ledger], None]] = {

@@ -12,7 +12,8 @@ from pipeline.errors import JobError
 from pipeline.model.chunk import Reason
 from pipeline.model.row_state import RowState, Why
 from pipeline.state.chunk_records import ChunkRow
-from pipeline.state.ledger import Ledger, RunEntry, RunState
+from pipeline.state.ledger import Ledger
+from pipeline.state.run_records import RunEntry, RunState
 
 
 def refusal(state_dir: Path) -> tuple[str, str]:

@@ -11,8 +11,9 @@ import pytest
 from pipeline.model.files import FileFacts, SourceFile
 from pipeline.model.job import State
 from pipeline.state.folder import RunFolder
-from pipeline.state.ledger import Ledger, RunEntry, RunState
+from pipeline.state.ledger import Ledger
 from pipeline.state.retention import Pruned, prune
+from pipeline.state.run_records import RunEntry, RunState
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PERSONAL = ("rejects.csv", "failed.csv", "unknown.csv", "open.csv")

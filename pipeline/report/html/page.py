@@ -21,7 +21,8 @@ from pipeline.state.advice import command
 from pipeline.state.chunk_records import ChunkRow
 from pipeline.state.files import write_whole
 from pipeline.state.folder import RunFolder
-from pipeline.state.ledger import Ledger, RunRow, RunState
+from pipeline.state.ledger import Ledger
+from pipeline.state.run_records import RunRow, RunState
 
 TEMPLATES = Path(__file__).parent / "templates"
 # What a page shows of lists that may be long; the files of the run have all of it.

@@ -39,9 +39,10 @@ from pipeline.stage.partitions import write_rows
 from pipeline.state.advice import job_command
 from pipeline.state.find import find, open_ledger
 from pipeline.state.folder import RunFolder, private_files
-from pipeline.state.ledger import Ledger, RunRow, RunState
+from pipeline.state.ledger import Ledger
 from pipeline.state.lock import Patience, job_lock
 from pipeline.state.register import Register
+from pipeline.state.run_records import RunRow, RunState
 from pipeline.state.storage import storage_faults
 
 

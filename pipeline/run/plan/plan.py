@@ -21,7 +21,7 @@ from pipeline.run.target import LiveTarget, refusing
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
 from pipeline.state.folder import RunFolder
-from pipeline.state.ledger import RunRow
+from pipeline.state.run_records import RunRow
 
 if TYPE_CHECKING:
     from pipeline.run.prepare import PreparedJob

@@ -11,7 +11,8 @@ from pipeline.model.columns import Keys
 from pipeline.model.job import Job
 from pipeline.stage.key_index import keys_since
 from pipeline.state.folder import RunFolder
-from pipeline.state.ledger import Ledger, RunRow
+from pipeline.state.ledger import Ledger
+from pipeline.state.run_records import RunRow
 
 
 def later_keys(ledger: Ledger, undone: RunRow, keys: pl.Series) -> pl.Series:

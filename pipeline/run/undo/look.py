@@ -27,7 +27,8 @@ from pipeline.run.undo.lists import Lists
 from pipeline.stage.key_index import PROBE
 from pipeline.stage.partitions import Partitions
 from pipeline.state.before import Before, BeforeError
-from pipeline.state.ledger import Ledger, RunRow
+from pipeline.state.ledger import Ledger
+from pipeline.state.run_records import RunRow
 
 MOST_EXAMPLES = 10
 

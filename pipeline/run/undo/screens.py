@@ -11,7 +11,7 @@ from pipeline.report.summary import counted
 from pipeline.run.plan.differ import PROFILE
 from pipeline.run.undo.judge import WHY
 from pipeline.run.undo.look import Found
-from pipeline.state.ledger import RunRow
+from pipeline.state.run_records import RunRow
 
 _MOST_FIELDS = 10
 

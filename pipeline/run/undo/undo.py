@@ -44,8 +44,9 @@ from pipeline.state.advice import command, job_command
 from pipeline.state.before import Before
 from pipeline.state.find import find_newest, open_ledger
 from pipeline.state.folder import RunFolder, private_files
-from pipeline.state.ledger import Destination, Ledger, RunRow, RunState
+from pipeline.state.ledger import Ledger
 from pipeline.state.lock import Patience, job_lock
+from pipeline.state.run_records import Destination, RunRow, RunState
 from pipeline.state.storage import storage_faults
 
 # Beside the values from before, and deleted with them.
