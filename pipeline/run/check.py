@@ -21,7 +21,7 @@ from pipeline.report.notify import address_problems
 from pipeline.run.first_records import read_first
 from pipeline.run.prepare import PreparedJob, prepare
 from pipeline.run.target import LiveTarget, asked, connected, meet
-from pipeline.state.host import host_warnings
+from pipeline.state.host import host_dir, host_warnings
 from pipeline.validate.fit import fit
 
 T = TypeVar("T")
@@ -113,8 +113,16 @@ def check(job: Job, environ: Mapping[str, str] = os.environ) -> CheckResult:
         _together(job, plan, meeting.target, checker)
         if plan is not None and can_read:
             _first_records(plan, live, checker)
-    checker.warn(*host_warnings(environ))
+    _shared_folder(checker, environ)
     return checker.result()
+
+
+def _shared_folder(checker: Checker, environ: Mapping[str, str]) -> None:
+    """Name the folder in which the runs of this host meet (data rule 38), and what is wrong with it."""
+    warnings = checker.attempt(lambda: host_warnings(environ))
+    if warnings is not None:
+        checker.ok(f"registers and locks of databases: {host_dir(environ)}")
+        checker.warn(*warnings)
 
 
 def _notified(job: Job, checker: Checker, environ: Mapping[str, str]) -> None:
@@ -217,8 +225,12 @@ def _unindexed(job: Job, client: Client, database: Database) -> Iterator[Problem
 
 def _first_records(plan: PreparedJob, live: Mapping[str, LiveField] | None, checker: Checker) -> None:
     """Read the first records of each dump; one that has not arrived yet is no fault of the job."""
-    files, missing = look_for(plan.job.source.files, plan.job.folder)
-    checker.warn(*missing)
+    files, problems = look_for(plan.job.source.files, plan.job.folder)
+    for problem in problems:
+        if os.path.lexists(plan.job.folder / problem.where):
+            checker.note(Exit.INPUT, problem)
+        else:
+            checker.warn(problem)
     for file in files:
         found = read_first(replace(plan, files=(file,)), live)
         checker.note(Exit.INPUT, *found.refusals)

@@ -9,6 +9,7 @@ from pipeline.errors import InputError, Problem
 from pipeline.model.columns import LiveField
 from pipeline.model.counts import SetAside
 from pipeline.report.rejects import RejectsWriter
+from pipeline.report.summary import counted
 from pipeline.run.observe import Observer, count_nulls, free_texts
 from pipeline.run.prepare import PreparedJob
 
@@ -42,8 +43,9 @@ def read_first(plan: PreparedJob, live: Mapping[str, LiveField] | None) -> First
             bad += batch.malformed.height + checked.faults.height
     except InputError as error:
         return FirstRecords(refusals=error.problems)
-    which = f"{'first ' if read == FIRST_RECORDS else ''}{read:,} records"
-    good = f"{file.name}: {f'all {which}' if not bad else f'{read - bad:,} of the {which}'} can be sent"
+    which = f"{'first ' if read == FIRST_RECORDS else ''}{counted(read, 'record')}"
+    every = which if read == 1 else f"all {which}"
+    good = f"{file.name}: {every if not bad else f'{read - bad:,} of the {which}'} can be sent"
     warnings = (*_set_aside(rejects, which, bad, file.name), *observer.reject_problems(), *observer.null_problems())
     return FirstRecords(warnings=warnings, good=good if bad < read or not read else "")
 

@@ -120,20 +120,18 @@ def refuse_network(folder: Path, what: str, mounts: Path = MOUNTS) -> None:
 
 
 def host_warnings(environ: Mapping[str, str] = os.environ, mounts: Path = MOUNTS) -> tuple[Problem, ...]:
-    """Name what keeps the shared place from doing its work: for `check`, which has no other reason to touch it."""
+    """Name what makes the shared place unreliable, for `check`; raises JobError where a run would be refused for it."""
     folder = host_dir(environ)
-    try:
-        refuse_network(folder, "the register of a database", mounts)
-    except JobError as error:
-        return error.problems
+    refuse_network(folder, "the register of a database", mounts)
     mount = mount_of(folder, mounts)
+    nearest = next(one for one in (folder, *folder.parents) if one.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
+        do = f"make it writable, or name another folder in {HOST_DIR}"
+        raise JobError(Problem("the folder of registers and locks cannot be written by this user", str(folder), do))
     if mount is not None and mount.type in _FLEETING:
         what = (
             f"lies on a file system that does not last ({mount.type}), and which other containers of this host do not"
             " see: what other runs still have on the wire is forgotten with it"
         )
         return (Problem(what, str(folder), f"mount a folder of the host, and name it in {HOST_DIR}"),)
-    nearest = next(one for one in (folder, *folder.parents) if one.exists())
-    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
-        return (Problem("cannot be written by this user", str(folder), f"name another folder in {HOST_DIR}"),)
     return ()

@@ -97,6 +97,24 @@ def test_a_dump_that_has_not_arrived_is_a_warning(journey: Callable[..., Journey
     assert "no file of that name" in whats(here)
 
 
+def test_a_dump_that_is_empty_is_a_problem_of_the_input(journey: Callable[..., Journey]) -> None:
+    """It has arrived, and a run would refuse it: exit 4, beside a warning of the one that has not arrived."""
+    here = opened(journey, "")
+    ran = here.call("check", here.folder / "job.yaml", "--set", "source.files=[dump.csv, later.csv]")
+    assert (ran.exit_code, [one["what"] for one in ran.document["errors"]]) == (4, ["is empty (0 bytes)"])
+
+
+def test_the_folder_that_the_runs_of_a_host_share_is_named(journey: Callable[..., Journey]) -> None:
+    """With what a run would refuse in it: a folder that is a file, exit 3."""
+    here = opened(journey, "CustomerID,City,Born\n1,Ede,2000-01-02\n")
+    host = here.environment()["COPERNICA_HOST_DIR"]
+    facts = here.call("check", here.folder / "job.yaml").document["facts"]
+    assert f"registers and locks of databases: {host}" in facts
+    no_folder = f"{here.folder}/job.yaml/x"
+    refused = here.call("check", here.folder / "job.yaml", COPERNICA_HOST_DIR=no_folder)
+    assert (refused.exit_code, refused.document["errors"][0]["where"]) == (3, no_folder)
+
+
 def test_a_header_that_does_not_fit_is_a_problem_of_the_input(journey: Callable[..., Journey]) -> None:
     """Exit 4, as the run would end."""
     here = opened(journey, "CustomerID,Town,Born\n1,Ede,\n")
