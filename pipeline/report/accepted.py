@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.model.rows import Batch
-from pipeline.report.part_file import PartFile
+from pipeline.report.part_file import PartFile, spare
 
 
 class AcceptedWriter:
@@ -26,7 +26,7 @@ class AcceptedWriter:
 
     def write(self, batch: Batch, accepted: pl.DataFrame) -> None:
         """Add the accepted rows of a batch, in the staged layout."""
-        self._part.spare(batch.file.path)
+        spare(self._part.path, [batch.file])
         named = accepted.with_columns(pl.lit(batch.file.name).alias("_file")).select(self._columns)
         self._write_rows(named, header=False)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.errors import Problem, UsageError
+from pipeline.model.files import SourceFile
 from pipeline.state.files import open_private, part_of
 
 
@@ -23,11 +25,6 @@ class PartFile:
         if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
             what = "this is a folder" if path.is_dir() else "the folder is missing or cannot be written"
             raise UsageError(Problem(what, str(path), "name a file in a folder that exists"))
-
-    def spare(self, dump: Path) -> None:
-        """Raise UsageError where the file would take the place of a dump that is being read."""
-        if self.path.parent.resolve() / self.path.name == dump.parent.resolve() / dump.name:
-            raise UsageError(Problem("this would overwrite a dump of the run", str(self.path), "name another file"))
 
     @property
     def file(self) -> BinaryIO:
@@ -65,3 +62,10 @@ class PartFile:
         if self._file is not None:
             self._file.close()
             self._part.unlink(missing_ok=True)
+
+
+def spare(path: Path, dumps: Iterable[SourceFile]) -> None:
+    """Raise UsageError where the file to be written is a dump of the run."""
+    for dump in dumps:
+        if path.parent.resolve() / path.name == dump.path.parent.resolve() / dump.path.name:
+            raise UsageError(Problem("this would overwrite a dump of the run", str(path), "name another file"))

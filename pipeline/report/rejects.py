@@ -17,7 +17,7 @@ from pipeline.model.formulas import defused
 from pipeline.model.rows import CANONICAL, FOLLOWED_BY, OURS, REJECT_COLUMNS, REJECT_KEYS, Batch, Origin
 from pipeline.report.followed import Followed, name_in_csv, name_in_ndjson
 from pipeline.report.json_lines import line_of, only_element
-from pipeline.report.part_file import PartFile
+from pipeline.report.part_file import PartFile, spare
 from pipeline.report.reject_tally import RejectTally
 
 
@@ -107,7 +107,7 @@ class RejectsWriter:
             self._part = PartFile(place.with_name(place.name + suffix))
         if batch.file.path != self._last_input:
             self._last_input = batch.file.path
-            self._part.spare(batch.file.path)
+            spare(self._part.path, [batch.file])
             if batch.origin is not None and self._part.path.suffix == ".csv":
                 what = f"rejects of the JSON file {batch.file.name} are no CSV"
                 raise UsageError(Problem(what, str(self._part.path), "name a file that ends in .ndjson"))

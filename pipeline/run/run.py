@@ -24,6 +24,7 @@ from pipeline.load.waiting import Waiting
 from pipeline.log import keep_log
 from pipeline.model.job import Job
 from pipeline.report.html.page import write_report
+from pipeline.report.part_file import spare
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
 from pipeline.run.context import Context, RunId, given_back, up_to_date
@@ -137,6 +138,8 @@ def prepared(
     found = prepare(job, request.files, folder.staged)
     if problems := tuple(lost_zeros(found.files, ledger, job.job, request.replay_of)):
         raise InputError(*problems)
+    if request.plan is not None and request.plan.out is not None:
+        spare(request.plan.out, found.files)
     plan = replace(found, files=only_new(job, found.files, ledger))
     ledger.found(folder.run, plan.files)
     target = meet(outside.client, job, patient=not reporter.on_terminal)

@@ -245,3 +245,12 @@ def test_an_add_lists_its_records_with_their_keys(journey: Callable[..., Journey
         "create,Order,CustomerID=C1 Order.OrderID=O1,,,,",
         "create,Order,CustomerID=C1 Order.OrderID=O2,,,,",
     ]
+
+
+def test_the_list_of_changes_does_not_overwrite_a_dump(journey: Callable[..., Journey]) -> None:
+    """A dump named by mistake is refused as a usage error, and stays as it was."""
+    here = opened(journey)
+    before = (here.folder / "dump.csv").read_bytes()
+    ran = call(here, "plan", "--out", here.folder / "dump.csv")
+    assert (ran.exit_code, ran.document["errors"][0]["what"]) == (2, "this would overwrite a dump of the run")
+    assert (here.folder / "dump.csv").read_bytes() == before
