@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.errors import InputError, JobError
 from pipeline.extract import Extraction, find_files
+from pipeline.extract.csv.header import header_problems
 from pipeline.model.columns import Expected
 from pipeline.model.rows import REJECT_COLUMNS
 from tests.extract.reading import extract, frame_of, malformed_of, rows_of, source
@@ -301,6 +302,28 @@ def test_a_limit_inside_a_damaged_span_stops_there(tmp_path: Path):
     for limit, lines in ((1, [2]), (2, [2, 3]), (3, [2, 3, 4])):
         batches, _ = extract(path, AB, limit=limit)
         assert [bad[0] for bad in malformed_of(batches)] == lines
+
+
+@pytest.mark.parametrize(
+    ("data", "advice"),
+    [
+        (b"A, b\n1,2\n", "the names differ in case or outer blanks"),
+        (b"a,\xe9\n1,2\n", "set source.encoding to the one of the file, such as cp1252; it is utf-8 now"),
+        (b"a,c\n1,2\n", "see whether the delimiter is right"),
+    ],
+)
+def test_the_advice_for_a_header_fits_what_is_wrong(tmp_path: Path, data: bytes, advice: str):
+    """Another case, another encoding, another name."""
+    with pytest.raises(InputError) as caught:
+        extract(_write(tmp_path, data), AB)
+    assert caught.value.problems[0].do.startswith(advice)
+
+
+def test_a_dump_that_has_the_names_of_copernica_is_told_so():
+    """The job renames a column that needs no renaming; nothing is wrong with the delimiter."""
+    problems = list(header_problems(["Nr", "City"], Expected(("no", "City")), "x.csv", Expected(("Nr", "City"))))
+    assert [one.what for one in problems] == ["column missing: no; there are Nr, City", "column not known to the job: Nr"]
+    assert problems[0].do.startswith("Nr: names of Copernica; a dump that has them needs no line under columns")
 
 
 def test_all_refused_files_are_named(tmp_path: Path):

@@ -53,12 +53,19 @@ def _advice(names: Sequence[str], expected: Expected, targets: Expected | None) 
         if split and wanted <= set(split):
             shown = "tab" if delimiter == "\t" else repr(delimiter)
             return f"its columns fit with {shown} between them: set source.delimiter, or export it with yours"
+    unlike = {_folded(name) for name in names} & {_folded(name) for name in wanted.difference(names)}
+    if unlike:
+        return "the names differ in case or outer blanks: write them in the job as the dump has them"
     own = (
         set() if targets is None else {*targets.required, *targets.optional} - {*expected.required, *expected.optional}
-    )
-    if targets is not None and set(targets.required) <= set(names) and own & set(names):
+    ) & set(names)
+    if own:
         return (
-            "it has target columns: a file that copernica-import wrote is recognised by its last columns "
-            "(_file, _line, _record …), so keep them, and write accepted rows with --origin"
+            f"{listed(sorted(own))}: names of Copernica; a dump that has them needs no line under columns for them, and a "
+            "file that copernica-import wrote needs its last columns (_file, _line, _record …; accepted rows: --origin)"
         )
     return "see whether the delimiter is right, or rename the column in the job"
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()

@@ -129,6 +129,8 @@ class CsvReader:
         names, code = self._scanner.header()
         if code:
             do = "mend the header, or see source.delimiter and source.quote"
+            if CSV_CODES[code] == "not_decodable":
+                do = f"set source.encoding to the one of the file, such as cp1252; it is {self._task.source.encoding} now"
             raise Refused(Problem(_HEADER_FAULTS[CSV_CODES[code]], self._task.file.name, do))
         self._begin(tuple(name.decode() for name in names))
         self._head = self._mark()
