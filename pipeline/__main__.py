@@ -10,6 +10,7 @@ import gc
 import io
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -28,6 +29,9 @@ _JOB = re.compile(r"^job: *['\"]?([\w.-]+)", re.MULTILINE)
 
 def main(words: Sequence[str] | None = None, commands: click.Group = cli) -> int:
     """Run the command line (`words` replace the program's own) and return the exit code."""
+    if words is None:
+        # From the first moment: a run takes both signals over as soon as it has begun.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     words = list(sys.argv[1:] if words is None else words)
     _set_up_for_speed()
     _take_any_text()
@@ -111,12 +115,14 @@ def _refuse(problems: Sequence[Problem], exit_code: Exit, as_json: bool, quiet: 
 
 
 def _job_of(words: Sequence[str]) -> str:
-    """Return the job that a command line names, as far as that can be read; else its first words."""
+    """Return the job that a command line names, as far as that can be read, else its file; without one the command."""
     for word in words:
-        with suppress(OSError, ValueError):
-            if word.endswith((".yaml", ".yml")) and (found := _JOB.search(Path(word).read_text(encoding="utf-8"))):
-                return found[1]
-    return " ".join(words[:2])
+        if word.endswith((".yaml", ".yml")):
+            with suppress(OSError, ValueError):
+                if found := _JOB.search(Path(word).read_text(encoding="utf-8")):
+                    return found[1]
+            return Path(word).name
+    return words[0]
 
 
 if __name__ == "__main__":

@@ -63,10 +63,10 @@ def test_what_stops_a_run_before_it_begins_has_the_line_too(call, job):
     assert not any(line.startswith("{") for line in called.err.splitlines())
 
 
-def test_a_job_that_cannot_be_read_is_named_by_its_path(call, tmp_path):
-    """There is no name to read."""
-    called = call("run", tmp_path / "none.yaml", "--quiet")
-    assert called.err.startswith(f"run {tmp_path}/none.yaml: refused (exit 3) at ")
+def test_a_job_that_cannot_be_read_is_named_by_its_file(call, tmp_path):
+    """There is no name to read; without a job file the command is named."""
+    assert call("run", tmp_path / "none.yaml", "--quiet").err.startswith("none.yaml: refused (exit 3) at ")
+    assert call("resume", "--state-dir", tmp_path, "--quiet").err.startswith("resume: refused (exit 3) at ")
 
 
 def test_nothing_that_a_quiet_night_does_not_need_is_loaded_at_its_start():

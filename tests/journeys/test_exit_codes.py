@@ -286,6 +286,18 @@ def test_130_interrupted_while_an_import_runs(shop: Journey, number: signal.Sign
     assert "Traceback" not in stderr
 
 
+def test_130_ended_before_the_run_begins(shop: Journey) -> None:
+    """SIGTERM while a command loads: a document with the reason, not a death by the signal."""
+    shop.write("schema.py", "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "validate", str(shop.folder / "job.yaml"), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, json.loads(done.stdout)["errors"][0]["what"]) == (130, "interrupted")
+
+
 def test_every_exit_code_has_a_journey_here() -> None:
     """A code that nobody reaches is not documented behaviour."""
     shown = {int(name.split("_")[1]) for name in globals() if name.startswith("test_") and name.split("_")[1].isdigit()}
