@@ -6,12 +6,14 @@ import io
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 # What a mark looks like, where the stream cannot write it, and its colour.
 _MARKS: Mapping[str, tuple[str, str, str]] = {
@@ -28,11 +30,10 @@ def rendered(parts: Iterable[Any], stream: TextIO | None = None) -> str:
     from rich.console import Console
 
     stream = stream or sys.stdout
-    width = max(_NARROWEST, shutil.get_terminal_size((80, 24)).columns)
     coloured = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     out = io.StringIO()
     console = Console(
-        file=out, width=width, force_terminal=coloured, no_color=not coloured, highlight=False, soft_wrap=False,
+        file=out, width=_width(), force_terminal=coloured, no_color=not coloured, highlight=False, soft_wrap=False,
         color_system="standard" if coloured else None, emoji=False, markup=False, legacy_windows=False,
     )  # fmt: skip
     for part in parts:
@@ -41,8 +42,15 @@ def rendered(parts: Iterable[Any], stream: TextIO | None = None) -> str:
 
 
 def _print(console: Console, part: Any) -> None:
+    from rich.table import Table
+
     # A line of text is never broken: it may be a command to paste.
-    console.print(part, soft_wrap=isinstance(part, str))
+    console.print(part, soft_wrap=not isinstance(part, Table))
+
+
+def _width() -> int:
+    """Return the columns of the terminal, 80 where there is none."""
+    return max(_NARROWEST, shutil.get_terminal_size((80, 24)).columns)
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, wide: Sequence[int] = ()) -> Table:
@@ -57,21 +65,30 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, wide: Sequenc
     return made
 
 
-def marked(lines: Iterable[tuple[str, str, str]], stream: TextIO | None = None) -> Table:
-    """Return lines of (mark, text, advice): mark is ok, warning, problem or info; advice stands below its line."""
-    from rich.table import Table
+def marked(lines: Iterable[tuple[str, str, str]], stream: TextIO | None = None) -> Text:
+    """Return lines of (mark, text, advice): mark is ok, warning, problem or info; advice stands below its line.
+
+    Lines are wrapped between words only: a path that is longer than a line stays whole, so that it can be copied.
+    """
     from rich.text import Text
 
-    made = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
-    made.add_column(no_wrap=True)
-    made.add_column(overflow="fold")
     unicode = _writes(stream or sys.stdout, "✓✗·")
+    signs = {mark: sign if unicode else plain for mark, (sign, plain, _) in _MARKS.items()}
+    indent = max(map(len, signs.values())) + 1
+    made: list[Text] = []
     for mark, text, advice in lines:
-        sign, plain, colour = _MARKS[mark]
-        made.add_row(Text(sign if unicode else plain, style=colour), _safe(text))
-        if advice:
-            made.add_row("", Text(_safe(("→ " if unicode else "-> ") + advice), style="dim"))
-    return made
+        first, *rest = _wrapped(text, indent) or [""]
+        made.append(Text.assemble((signs[mark].ljust(indent), _MARKS[mark][2]), first))
+        made += [Text(" " * indent + line) for line in rest]
+        made += [
+            Text(" " * indent + line, style="dim") for line in _wrapped(advice, indent, "→ " if unicode else "-> ")
+        ]
+    return Text("\n").join(made)
+
+
+def _wrapped(text: str, indent: int, sign: str = "") -> list[str]:
+    width = _width() - indent
+    return textwrap.wrap(sign + _safe(text), width, break_long_words=False, break_on_hyphens=False) if text else []
 
 
 def _writes(stream: TextIO, text: str) -> bool:
