@@ -27,13 +27,14 @@ def command(
     """
     from pipeline.config.read import read_job
     from pipeline.model.columns import Keys
+    from pipeline.report.summary import counted
 
     read = read_job(job, settings)
     fields = Keys.of(read.target.key_fields).profile
     if len(key) != len(fields):
         named = ", ".join(fields) or "none"
         raise click.UsageError(
-            f"the profile key of job {read.job} has {len(fields)} fields ({named}), KEY has {len(key)}"
+            f"the profile key of job {read.job} has {counted(len(fields), 'field')} ({named}), KEY has {len(key)}"
         )
     from pipeline.run.explain import explain
     from pipeline.state.find import open_ledger

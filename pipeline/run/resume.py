@@ -108,7 +108,7 @@ def wanted(ledger: Ledger, name: str | None) -> RunRow:
     if name is not None and (row := ledger.run(name)) is not None:
         return row
     if name is not None and ledger.last(name) is None:
-        do = f"{command('runs', state_dir=ledger.state_dir)} lists them"
+        do = f"list them: {command('runs', state_dir=ledger.state_dir)}"
         raise JobError(Problem(f"there is no run or job {name}", do=do))
     rows = ledger.open_runs(name)
     if len(rows) > 1:

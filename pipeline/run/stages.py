@@ -289,7 +289,9 @@ class Stages:
         look_for_gone(changes, self.id, self.tally)
         stop = self.tally.load.stop
         if stop is not None and stop.code is StopCode.REFUSED and not self.tally.load.anything_sent:
-            raise ApiRefusedError(Problem(stop.message, "the first import", "see what it names; nothing was sent"))
+            ledger = self.context.ledger.state_dir / "ledger.sqlite"
+            do = f"read Copernica's own words in the column `words` of the table `chunk` in {ledger}; nothing was sent"
+            raise ApiRefusedError(Problem(stop.message, "the first import", do))
         self.tally.problems.extend(loader.watch.problems() if loader.watch is not None else ())
         self.tally.rebuild = self._rebuild(loader)
 

@@ -122,10 +122,10 @@ def _files(tally: Tally) -> tuple[FileCount, ...]:
 def problems(stages: Stages) -> Iterator[Problem]:
     """Name everything that kept the run from being done, or that a person has to know of."""
     tally, load = stages.tally, stages.tally.load
-    if tally.refusal is not None:
-        yield from tally.refusal.problems
-    why = None if load.stop is None else load.stop.message
-    troubles = [row for row in load.rows if row.word not in ("confirmed", "held", "split") and row.message != why]
+    refusals = () if tally.refusal is None else tally.refusal.problems
+    yield from refusals
+    known = {problem.what for problem in refusals} | ({load.stop.message} if load.stop is not None else set())
+    troubles = [row for row in load.rows if row.word not in ("confirmed", "held", "split") and row.message not in known]
     for row in troubles[:MOST_TROUBLES]:
         yield _trouble(row, stages)
     if len(troubles) > MOST_TROUBLES:
@@ -146,7 +146,8 @@ def problems(stages: Stages) -> Iterator[Problem]:
     if tally.verified.changed:
         yield Problem(f"{counted(tally.verified.changed, 'record')} that was read back somebody else has changed since")
     if tally.rebuild is not None and tally.rebuild.value == "not done":
-        yield Problem("the last import did not end confirmed: selections were not rebuilt", "rebuild", "rebuild them")
+        what = "the last import did not end confirmed: selections were not rebuilt"
+        yield Problem(what, "rebuild", "rebuild them in Copernica, or run the job again")
     yield from tally.problems
 
 
@@ -182,7 +183,8 @@ def go_on(stages: Stages) -> str:
         finish = command("resume", stages.id.run, state_dir=state_dir)
         return f"The run is open: the next run of the job deals with it; to finish it now: {finish}"
     if tally.aside:
-        return "The run is closed. " + "; ".join(_of_file(name, count, stages) for name, count in tally.aside.items())
+        # A line for each: the command at its end can be pasted.
+        return "The run is closed. " + "\n".join(_of_file(name, count, stages) for name, count in tally.aside.items())
     undo = read_undo(stages.id.folder)
     if code is Exit.OK and undo is not None:
         return after_undo(undo)

@@ -31,7 +31,7 @@ def find_newest(ledger: Ledger, run: str | None) -> RunRow:
     if run is not None:
         found = ledger.run(run)
         if found is None:
-            do = f"{command('runs', state_dir=ledger.state_dir)} lists them"
+            do = f"list them: {command('runs', state_dir=ledger.state_dir)}"
             raise JobError(Problem(f"there is no run {run}", str(ledger.state_dir), do))
         return found
     rows = ledger.runs(most=1)

@@ -100,7 +100,9 @@ def test_a_refusal_that_blames_our_data_is_no_refusal_of_imports(shop: Journey, 
     shop.sandbox.set_faults([{"kind": "400", "path": "*/imports", "message": BLAMES}])
     ran = run(shop, "--set", f"load.mode={mode}")
     assert (ran.exit_code, ran.document["way"], ran.document["status"]) == (Exit.API, "imports", "refused")
-    assert BLAMES in ran.document["errors"][0]["what"]
+    (error,) = ran.document["errors"]
+    assert BLAMES in error["what"]
+    assert f"in {shop.folder}/.copernica-import/ledger.sqlite" in error["do"]
     assert (ran.records["unsent"], ran.records["confirmed"]) == (5, 0)
     assert len(shop.posted()) == 1
     assert customers(shop) == []

@@ -28,7 +28,7 @@ def read_undo(folder: RunFolder) -> dict[str, Any] | None:
 
 def after_undo(found: Mapping[str, Any]) -> str:
     """Return the last line of an undo that is done."""
-    parts = [f"{counted(found['restore'], 'record')} as before run {found['run']}"]
+    parts = [f"{counted(found['restore'], 'record')} restored to the values before run {found['run']}"]
     files = found["files"]
     if found["conflicts"]:
         parts.append(f"{counted(found['conflicts'], 'conflict')} left, in {files['conflicts.csv']}")

@@ -119,9 +119,9 @@ def refusal(ledger: Ledger, row: RunRow, job: Job) -> Problem | None:
     going = ledger.undone_by(row.id)
     for one in (row, None if going is None else ledger.run(going)):
         if one is not None and one.open:
-            finish, close = (command(name, one.id, state_dir=state_dir) for name in ("resume", "close"))
+            finish = command("resume", one.id, state_dir=state_dir)
             what = "this run is open" if one is row else "an undo of this run is open"
-            return Problem(what, f"run {one.id}", f"finish it: {finish}; or close it: {close}")
+            return Problem(what, f"run {one.id}", f"finish it (or close it): {finish}")
     if not ledger.sent_anything(row.id):
         return None
     if not job.load.before:
