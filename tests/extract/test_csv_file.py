@@ -322,7 +322,10 @@ def test_the_advice_for_a_header_fits_what_is_wrong(tmp_path: Path, data: bytes,
 def test_a_dump_that_has_the_names_of_copernica_is_told_so():
     """The job renames a column that needs no renaming; nothing is wrong with the delimiter."""
     problems = list(header_problems(["Nr", "City"], Expected(("no", "City")), "x.csv", Expected(("Nr", "City"))))
-    assert [one.what for one in problems] == ["column missing: no; there are Nr, City", "column not known to the job: Nr"]
+    assert [one.what for one in problems] == [
+        "column missing: no; there are Nr, City",
+        "column not known to the job: Nr",
+    ]
     assert problems[0].do.startswith("Nr: names of Copernica; a dump that has them needs no line under columns")
 
 
