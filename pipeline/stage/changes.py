@@ -20,8 +20,8 @@ from pipeline.log import get_logger
 from pipeline.model.columns import Keys, LiveField, Sets
 from pipeline.model.counts import Staged
 from pipeline.model.job import Job
-from pipeline.stage.compare import PROFILE, WHOLE, Terms, keys_of, loose_keys, to_send
-from pipeline.stage.digest import ALGORITHM
+from pipeline.stage.compare import PROFILE, WHOLE, Terms, keys_of, to_send
+from pipeline.stage.digest import ALGORITHM, digests_of_keys
 from pipeline.stage.gone import Gone
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.sample import Expectation, Sampler, expectation_from
@@ -423,16 +423,16 @@ class Changes:
             {name: [expected.profile[name]] for name in self.keys.profile},
             schema_overrides=dict.fromkeys(self.keys.profile, pl.String()),
         )
-        return int(loose_keys(keys, self._terms(state.salt))["high"][0])
+        return int(digests_of_keys(keys, state.salt)["key_high"][0])
 
     def _doubt(self, keys: pl.Series) -> None:
         """Keep the digests of some keys from being set for a while."""
         state = self._open()
         if state.why:
             return
-        terms, names = self._terms(state.salt), [*self.keys.profile, "_key"]
+        names = [*self.keys.profile, "_key"]
         rows = pl.concat([frame.filter(pl.col("_key").is_in(keys.implode())) for frame in self.lanes.partitions(names)])
-        profiles = loose_keys(rows.select(self.keys.profile), terms)["high"].unique()
+        profiles = digests_of_keys(rows.select(self.keys.profile), state.salt)["key_high"].unique()
         try:
             state.doubt(profiles, self._minute() + DOUBT_MINUTES)
         except StateFault as fault:

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.model.columns import Keys, Sets
-from pipeline.stage.digest import digests, digests_of_folds
+from pipeline.stage.digest import Unit, digests, digests_of_keys, digests_of_units
 from pipeline.stage.lanes import Choice
-from pipeline.validate.keys import fold
 
 PROFILE = ""
 WHOLE = "*"
@@ -56,6 +55,12 @@ class Terms:
         """List the columns of a collection."""
         return tuple(name for name in self.sets.columns if name.startswith(f"{collection}."))
 
+    def unit(self, level: str) -> Unit:
+        """Return what is digested of the profile, or of a subprofile in a collection."""
+        keys = self.keys.collections.get(level, ()) if level else self.keys.profile
+        columns = self.columns_of(level) if level else self.profile_columns
+        return Unit(level, keys, columns, tuple(map(self.leaves_empty, columns)))
+
     def leaves_empty(self, column: str) -> bool:
         """Return whether an empty cell of a column changes nothing: an interest that is not known is never sent."""
         return self.ignore_empty or column in self.sets.interests
@@ -67,80 +72,66 @@ def with_units(rows: pl.DataFrame, terms: Terms) -> tuple[pl.DataFrame, pl.DataF
     `rows` have the rows of a profile key together, in file order. `_profile` and `_unit` are UInt32 from 0; `_unit` is null
     where a row carries no collection, or where its key is a whole.
     """
-    starts = (rows["_key"] != rows["_key"].shift()).fill_null(True)
-    number = (starts.cast(pl.UInt32).cum_sum() - 1).alias("_profile")
-    last = starts.shift(-1).fill_null(True).arg_true()
-    keys = rows.select(terms.keys.profile)[last]
-    key = loose_keys(keys, terms)
-    rows = rows.with_columns(number)
-    carried = [_carried(rows, key, at, terms) for at in range(len(terms.sets.collections))]
-    wholes = _wholes(rows, starts, carried, terms)
+    number = rows["_key"].rle_id().alias("_profile")
+    profiles = digests_of_units(rows, terms.unit(PROFILE), terms.salt, number)
+    units_of = [terms.unit(name) for name in terms.sets.collections]
+    carried = [_carried(rows, number, profiles, unit, terms) for unit in units_of]
+    unique = [one["unit"].n_unique() == one.height for one in carried]
+    rows = rows.hstack([number])
+    wholes = _wholes(rows, profiles, carried, unique)
     if wholes is not None:
         carried = [one.filter(~one["_profile"].is_in(wholes.implode())) for one in carried]
-    units = [_profiles(rows, keys, key, wholes, terms)]
+    units = [_profiles(rows, profiles, wholes, terms)]
     places = []
     count = units[0].height
     for at, one in enumerate(carried):
-        found, numbered = _subprofiles(rows, one, at, terms)
+        found, numbered = _subprofiles(rows, one, at + 1, None if unique[at] else units_of[at], terms.salt)
         units.append(found)
         places.append(one.select("_row", (numbered + count).alias("_unit")))
         count += found.height
-    return rows.with_columns(_by_row(places, rows.height)), pl.concat(units)
+    return rows.hstack([_by_row(places, rows.height)]), pl.concat(units)
 
 
-def loose_keys(keys: pl.DataFrame, terms: Terms) -> pl.DataFrame:
-    """Return the digests of keys under "maybe the same" (data rule 15); no key is a number with decimals."""
-    folded = [fold(keys[name], trimmed=True) for name in keys.columns]
-    return digests(pl.DataFrame(folded), terms.salt, f"key {keys.columns}")
+def _carried(rows: pl.DataFrame, number: pl.Series, profiles: pl.DataFrame, unit: Unit, terms: Terms) -> pl.DataFrame:
+    """Return the rows that carry a collection (`_row`) with `_profile`, `_full` and what UNITS has of each.
 
-
-def _carried(rows: pl.DataFrame, keys: pl.DataFrame, at: int, terms: Terms) -> pl.DataFrame:
-    """Return the rows that carry a collection (`_row`) with `_profile`, `_full`, and `profile` and `unit` of UNITS.
-
-    `keys` are the digests of the profile keys.
+    `profiles` are the digests of the profile keys, `number` has the one of each row.
     """
-    name = terms.sets.collections[at]
-    carries = (rows["_set"] & terms.sets.bit(name)) > 0
+    carries = (rows["_set"] & terms.sets.bit(unit.level)) > 0
     places = carries.arg_true()
-    taken = rows if places.len() == rows.height else rows.filter(carries)
-    loose = loose_keys(taken.select(terms.keys.collections.get(name, ())), terms)
-    profile = keys["high"].gather(taken["_profile"]).alias("profile")
-    unit = (loose["low"] ^ (keys["low"].gather(taken["_profile"]) * _ODD)).alias("unit")
-    return pl.DataFrame([places.cast(pl.UInt32).alias("_row"), taken["_profile"], taken["_full"], profile, unit])
+    if places.len() < rows.height:
+        rows, number = rows.filter(carries), number.gather(places)
+    found = digests_of_units(rows, unit, terms.salt)
+    profile = profiles["key_high"].gather(number).alias("profile")
+    both = (found["key_low"] ^ (profiles["key_low"].gather(number) * _ODD)).alias("unit")
+    own = [places.cast(pl.UInt32).alias("_row"), number, rows["_full"], profile, both]
+    return pl.DataFrame([*own, found["spelling"], found["high"], found["low"]])
 
 
-def _wholes(rows: pl.DataFrame, starts: pl.Series, carried: list[pl.DataFrame], terms: Terms) -> pl.Series | None:
+def _wholes(
+    rows: pl.DataFrame, profiles: pl.DataFrame, carried: list[pl.DataFrame], unique: list[bool]
+) -> pl.Series | None:
     """Return the numbers of the profile keys whose rows are compared as a whole, None where there is none."""
-    differs = [pl.col(name).ne_missing(pl.col(name).shift()) for name in terms.keys.profile]
-    spelled = rows.select(pl.any_horizontal(differs)).to_series() & ~starts
-    found = [rows["_profile"].filter(spelled)]
+    found = [profiles["several"].arg_true().cast(pl.UInt32)]
     if len(carried) > 1:
         several = pl.concat([one["_row"] for one in carried])
         found.append(rows["_profile"].gather(several.filter(several.is_duplicated())))
-    for one in carried:
-        if one["unit"].n_unique() < one.height:
-            spellings = one.group_by("unit").agg(pl.col("_full").n_unique(), pl.col("_profile").first())
-            found.append(spellings.filter(pl.col("_full") > 1)["_profile"])
+    for one in (one for one, differ in zip(carried, unique, strict=True) if not differ):
+        spellings = one.group_by("unit").agg(pl.col("_full").n_unique(), pl.col("_profile").first())
+        found.append(spellings.filter(pl.col("_full") > 1)["_profile"])
     numbers = pl.concat(found).unique()
     return numbers if numbers.len() else None
 
 
-def _profiles(
-    rows: pl.DataFrame, keys: pl.DataFrame, key: pl.DataFrame, wholes: pl.Series | None, terms: Terms
-) -> pl.DataFrame:
-    """Return the units of the profile keys, in their order; `keys` are their texts, `key` the digests of those."""
-    columns = terms.profile_columns
-    filled = [terms.leaves_empty(name) for name in columns]
-    folds = digests_of_folds(rows.select(columns), rows["_profile"], filled, terms.salt, "profile")
-    spelling = _spelling(keys, terms)
-    level = pl.zeros(keys.height, dtype=pl.UInt8, eager=True)
+def _profiles(rows: pl.DataFrame, profiles: pl.DataFrame, wholes: pl.Series | None, terms: Terms) -> pl.DataFrame:
+    """Return the units of the profile keys, in their order, from their digests."""
+    level = pl.zeros(profiles.height, dtype=pl.UInt8, eager=True)
+    high, low = profiles["high"], profiles["low"]
     if wholes is not None:
         of_rows = _whole_folds(rows, wholes, terms)
-        folds = pl.DataFrame(
-            {name: folds[name].scatter(of_rows["_profile"], of_rows[name]) for name in ("high", "low")}
-        )
         level = level.scatter(of_rows["_profile"], len(terms.levels) - 1)
-    return _units(level, key["high"], key["low"], spelling, folds)
+        high, low = (one.scatter(of_rows["_profile"], of_rows[one.name]) for one in (high, low))
+    return _units(level, profiles["key_high"], profiles["key_low"], profiles["spelling"], high, low)
 
 
 def _whole_folds(rows: pl.DataFrame, wholes: pl.Series, terms: Terms) -> pl.DataFrame:
@@ -154,54 +145,39 @@ def _whole_folds(rows: pl.DataFrame, wholes: pl.Series, terms: Terms) -> pl.Data
     return pl.concat([joined.select("_profile"), digests(joined.select("text"), terms.salt, "rows")], how="horizontal")
 
 
-def _subprofiles(rows: pl.DataFrame, carried: pl.DataFrame, at: int, terms: Terms) -> tuple[pl.DataFrame, pl.Series]:
-    """Return the units of a collection, and per carrying row the number of its unit from 0."""
-    name = terms.sets.collections[at]
-    columns = terms.columns_of(name)
-    taken = rows.select(columns) if carried.height == rows.height else rows.select(columns)[carried["_row"]]
-    if carried["unit"].n_unique() == carried.height:
-        number = pl.int_range(carried.height, dtype=pl.UInt32, eager=True)
-        left, first = taken, carried
-    else:
+def _subprofiles(
+    rows: pl.DataFrame, carried: pl.DataFrame, level: int, repeated: Unit | None, salt: bytes
+) -> tuple[pl.DataFrame, pl.Series]:
+    """Return the units of a collection, and per carrying row the number of its unit from 0.
+
+    Only where units may be `repeated` there are several rows of one, and what they leave is digested.
+    """
+    number = pl.int_range(carried.height, dtype=pl.UInt32, eager=True)
+    if repeated is not None:
         first = carried.unique("unit", keep="first", maintain_order=True)
         numbers = first.select("unit", pl.int_range(pl.len(), dtype=pl.UInt32).alias("number"))
         number = carried.select("unit").join(numbers, on="unit", how="left", maintain_order="left")["number"]
-        values = [pl.col(one).drop_nulls().last() if terms.leaves_empty(one) else pl.col(one).last() for one in columns]
-        left = taken.with_columns(number).group_by("number").agg(values).sort("number").select(columns)
-    folds = digests(left, terms.salt, "subprofile")
-    spelling = _spelling(left.select(terms.keys.collections.get(name, ())), terms)
-    level = pl.repeat(at + 1, first.height, dtype=pl.UInt8, eager=True)
-    return _units(level, first["profile"], first["unit"], spelling, folds), number
+        together = pl.DataFrame([number, carried["_row"]]).sort("number", maintain_order=True)
+        left = digests_of_units(rows[together["_row"]], repeated, salt, together["number"])
+        carried = first.with_columns(left["high"], left["low"])
+    levels = pl.repeat(level, carried.height, dtype=pl.UInt8, eager=True)
+    return _units(levels, *carried["profile", "unit", "spelling", "high", "low"]), number
 
 
-def _spelling(keys: pl.DataFrame, terms: Terms) -> pl.Series:
-    return (digests(keys, terms.salt, "spelling")["low"] % 2**32).cast(pl.UInt32)
-
-
-def _units(
-    level: pl.Series, profile: pl.Series, unit: pl.Series, spelling: pl.Series, folds: pl.DataFrame
-) -> pl.DataFrame:
-    columns = (level, profile, unit, spelling, folds["high"], folds["low"])
-    return pl.DataFrame([one.alias(name) for one, name in zip(columns, UNITS, strict=True)], schema_overrides=UNITS)
+def _units(*columns: pl.Series) -> pl.DataFrame:
+    return pl.DataFrame([one.alias(name) for one, name in zip(columns, UNITS, strict=True)])
 
 
 def keys_of(rows: pl.DataFrame, terms: Terms) -> pl.DataFrame:
     """Return `level`, `profile`, `unit` and `spelling` of what rows in any order write, for rows that are not compared."""
-    none = pl.lit(0, pl.UInt32).alias("_full")
-    rows = rows.with_columns(none, pl.int_range(pl.len(), dtype=pl.UInt32).alias("_profile"))
-    key = loose_keys(rows.select(terms.keys.profile), terms)
-    spelling = _spelling(rows.select(terms.keys.profile), terms)
-    parts = [_written(0, key["high"], key["low"], spelling)]
-    for at, name in enumerate(terms.sets.collections, start=1):
-        one = _carried(rows, key, at - 1, terms)
-        own = rows.select(terms.keys.collections.get(name, ()))[one["_row"]]
-        parts.append(_written(at, one["profile"], one["unit"], _spelling(own, terms)))
-    return pl.concat(parts).unique()
-
-
-def _written(level: int, profile: pl.Series, unit: pl.Series, spelling: pl.Series) -> pl.DataFrame:
-    columns = {"profile": profile, "unit": unit, "spelling": spelling}
-    return pl.DataFrame(columns).select(pl.lit(level, pl.UInt8).alias("level"), *columns)
+    number = pl.int_range(rows.height, dtype=pl.UInt32, eager=True).alias("_profile")
+    rows = rows.with_columns(pl.lit(0, pl.UInt32).alias("_full"))
+    collections = (terms.unit(name).of_keys for name in terms.sets.collections)
+    key = digests_of_keys(rows.select(terms.keys.profile), terms.salt)
+    parts = [pl.DataFrame([key["key_high"].alias("profile"), key["key_low"].alias("unit"), key["spelling"]])]
+    parts += [_carried(rows, number, key, one, terms)["profile", "unit", "spelling"] for one in collections]
+    levels = (one.select(pl.lit(at, pl.UInt8).alias("level"), pl.all()) for at, one in enumerate(parts))
+    return pl.concat(levels).unique()
 
 
 def _by_row(places: list[pl.DataFrame], height: int) -> pl.Series:
