@@ -28,9 +28,10 @@ from pipeline.stage.sample import Expectation, Sampler, expectation_from
 from pipeline.stage.settle import Rules
 from pipeline.stage.units import UnitFiles
 from pipeline.state.confirmed import Confirmed, bits_for
-from pipeline.state.entries import Scope, drop_modes, home, known, seen_by, unchanged, with_confirmed
+from pipeline.state.entries import WRITTEN, Scope, drop_modes, home, known, seen_by, unchanged, with_confirmed
 from pipeline.state.files import write_whole
 from pipeline.state.frame_file import StateFault
+from pipeline.state.journal import End
 from pipeline.threads import side_by_side
 
 NAME = "changes.json"
@@ -317,18 +318,18 @@ class Changes:
         if units is not None and state.salt != units.terms.salt:
             units = None
         state.begin(self.run, self.job.job, scopes if units else (), units.bits if units else 0)
+        # An empty state that has just begun has nothing to drop.
+        if state.why or not self._anything_to_send():
+            return
         known = (*state.meta.scopes, *(one for one in scopes if one not in state.meta.scopes))
         modes = drop_modes(scopes, known, self.job.target.delete_target)
-        # An empty state that has just begun has nothing to drop.
-        if state.why or not any(modes.values()) or not self._anything_to_send():
-            return
         numbers = pl.Series([known.index(one) for one in scopes], dtype=pl.UInt16)
         if units is None:
-            state.write_ahead(modes, self._keys_by_partition(state, numbers))
+            state.write_ahead(self.job.job, modes, self._keys_by_partition(state, numbers))
             return
         written = self._written()
         parts = ((at, _among(units.part(at, state.meta.bits), written)) for at in range(state.partitions))
-        state.write_ahead(modes, ((at, _scoped(part, numbers)) for at, part in parts))
+        state.write_ahead(self.job.job, modes, ((at, _scoped(part, numbers)) for at, part in parts))
 
     def _anything_to_send(self) -> bool:
         return any(True for _ in self.lanes.lanes())
@@ -343,7 +344,8 @@ class Changes:
         found = [_scoped(keys_of(rows, terms), numbers) for rows in frames]
         if not found:
             return []
-        homes = pl.concat(found).with_columns(home(pl.col("profile"), state.meta.bits).alias("home"))
+        nothing = [pl.lit(0, WRITTEN[name]).alias(name) for name in ("high", "low", "number")]
+        homes = pl.concat(found).with_columns(*nothing, home(pl.col("profile"), state.meta.bits).alias("home"))
         return [(int(at), part) for (at,), part in homes.group_by("home")]
 
     def _written(self) -> pl.Series | None:
@@ -365,40 +367,66 @@ class Changes:
         units, state = self._units(), self._open()
         if units is None or state.why or state.salt != units.terms.salt or state.meta.writer != self.run:
             return
-        numbers = pl.Series([state.meta.scopes.index(one) for one in self.scopes()], dtype=pl.UInt16)
-        written, shared, bit = self._written(), len(state.meta.jobs) > 1, state.meta.bit(self.job.job)
-        open_ = self._open_units(unconfirmed)
-
-        def confirm(at: int) -> None:
-            part = units.part(at, state.meta.bits)
-            if not shared:
-                part = _among(part, written)
-            part = _scoped(part, numbers).filter(~pl.col("number").is_in(open_) & ~pl.col("profile").is_in(doubted))
-            before = state.entries(at)
-            entries = seen_by(before, part, bit) if shared else before
-            sent = _among(part, written)
-            if sent.height or entries is not before:
-                state.replace(at, with_confirmed(state.in_use(entries), sent, bit, self._minute()))
-
         try:
-            doubted = state.doubted(self._minute()).implode()
-            parts = range(state.partitions) if shared or written is None or written.len() else ()
-            for _ in side_by_side(confirm, parts):
-                pass
-            state.settle()
+            but = self._not_confirmed(state, units, unconfirmed)
+            step = state.journal.step_of(self.run)
+            if step is not None:
+                step.confirm(End(self._minute(), but.to_list()))
+            else:
+                self._fill(state, units, but.implode())
+            if len(state.meta.jobs) > 1:
+                self._see(state, units, but.implode())
+            state.tidy()
         except StateFault as fault:
             state.reset(str(fault))
             get_logger().warning("changed.state_lost", why=str(fault))
 
-    def _open_units(self, unconfirmed: pl.Series) -> pl.Series:
-        """Return the numbers of the units with a row that is not confirmed."""
-        found = [pl.Series(dtype=pl.UInt32)]
+    def _fill(self, state: Confirmed, units: UnitFiles, but: pl.Series) -> None:
+        """Set all that was sent in a state that was begun by this run; it had nothing to drop."""
+        written, numbers, bit, minute = self._written(), self._numbers(state), self._bit(state), self._minute()
+
+        def fill(at: int) -> None:
+            sent = _scoped(_among(units.part(at, state.meta.bits), written, but), numbers)
+            if sent.height:
+                state.replace(at, with_confirmed(state.entries(at), sent, bit, minute))
+
+        if written is None or written.len():
+            for _ in side_by_side(fill, range(state.partitions)):
+                pass
+
+    def _see(self, state: Confirmed, units: UnitFiles, but: pl.Series) -> None:
+        """Keep that this job's dump has what another job has confirmed (data rule 44)."""
+        numbers, bit = self._numbers(state), self._bit(state)
+
+        def see(at: int) -> None:
+            before = state.entries(at)
+            seen = seen_by(before, _scoped(_among(units.part(at, state.meta.bits), None, but), numbers), bit)
+            if seen is not before:
+                state.replace(at, seen)
+
+        for _ in side_by_side(see, range(state.partitions)):
+            pass
+
+    def _bit(self, state: Confirmed) -> int:
+        return state.meta.bit(self.job.job)
+
+    def _numbers(self, state: Confirmed) -> pl.Series:
+        """Return the positions of this job's scopes in the state, by level."""
+        return pl.Series([state.meta.scopes.index(one) for one in self.scopes()], dtype=pl.UInt16)
+
+    def _not_confirmed(self, state: Confirmed, units: UnitFiles, unconfirmed: pl.Series) -> pl.Series:
+        """Return the numbers of the units with a row that is not confirmed, and of those in doubt; raises StateFault."""
+        found = [pl.Series("number", dtype=pl.UInt32)]
         for frame in self.lanes.partitions(["_seq", "_profile", "_unit"]) if unconfirmed.len() else ():
             rows = frame.filter(pl.col("_seq").is_in(unconfirmed.implode()))
             found += [rows["_profile"], rows["_unit"].drop_nulls()]
         if (partly := self.staged / PARTLY_SENT).exists():
             found.append(pl.read_ipc(partly)["number"])
-        return pl.concat(found).unique().implode()
+        doubted = state.doubted(self._minute())
+        for at in range(state.partitions) if doubted.len() else ():
+            part = units.part(at, state.meta.bits)
+            found.append(part.filter(pl.col("profile").is_in(doubted.implode()))["number"])
+        return pl.concat(found).unique()
 
     def confirmed_at(self, expected: Expectation) -> datetime | None:
         """Return when the profile of an expectation was confirmed last, None where that is not known."""
@@ -453,7 +481,7 @@ class Changes:
                 entries = state.entries(at)
                 gone = pl.col("profile").is_in(deleted.implode()) & pl.col("scope").is_in(same)
                 state.replace(at, entries.filter(~gone))
-            state.settle()
+            state.merge()
         except StateFault as fault:
             state.reset(str(fault))
 
@@ -501,9 +529,11 @@ def _scoped(units: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
     return units.with_columns(scope).filter(scope.is_not_null()) if scope.null_count() else units.with_columns(scope)
 
 
-def _among(units: pl.DataFrame, numbers: pl.Series | None) -> pl.DataFrame:
-    """Return the units with one of some numbers, None for all."""
-    return units if numbers is None else units.filter(pl.col("number").is_in(numbers.implode()))
+def _among(units: pl.DataFrame, numbers: pl.Series | None, but: pl.Series | None = None) -> pl.DataFrame:
+    """Return the units with one of some numbers, None for all, `but` some (a list of one row)."""
+    if numbers is not None:
+        units = units.filter(pl.col("number").is_in(numbers.implode()))
+    return units if but is None else units.filter(~pl.col("number").is_in(but))
 
 
 def _write_numbers(numbers: pl.Series, path: Path) -> None:

@@ -66,7 +66,7 @@ def digests(texts: pl.DataFrame, key: bytes, purpose: str) -> pl.DataFrame:
 
 
 def digests_of_keys(keys: pl.DataFrame, key: bytes) -> pl.DataFrame:
-    """Return `key_high` and `key_low` (UInt64) of each key under "maybe the same" (data rule 15), and its `spelling` (UInt32)."""
+    """Return `key_high` and `key_low` (UInt64) of each key under "maybe the same", and its `spelling` (UInt32)."""
     unit = Unit("", tuple(keys.columns), (), ()).of_keys
     return digests_of_units(keys, unit, key).select("key_high", "key_low", "spelling")
 

@@ -2,8 +2,8 @@
 
 The state belongs to a database and is shared by its jobs (data rule 41). It is used under the lock of the database only, but
 for its salt. Before a run sends, what it writes stands in the journal: those digests count for nothing from then on. What was
-confirmed is set when the run has ended, partition by partition; each file is replaced as a whole. So whatever happens in
-between can only cause sending again.
+confirmed is set when the run has ended; each file is replaced as a whole. So whatever happens in between can only cause sending
+again.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.state.entries import ALL, ENTRIES, WRITTEN, Scope, dropped, home
+from pipeline.state.entries import ENTRIES, Modes, Scope, home
 from pipeline.state.frame_file import StateFault, read_frame, write_bytes, write_frame
+from pipeline.state.journal import Intent, Journal
+from pipeline.threads import side_by_side
 
-FORMAT = 2
+FORMAT = 3
 META = "state.json"
 JOURNAL = "journal"
 DOUBTED = "doubted"
@@ -109,7 +111,7 @@ class Confirmed:
         return 1 << self.meta.bits
 
     def begin(self, run: str, job: str, scopes: Sequence[Scope], bits: int) -> list[int]:
-        """Make room for a run that is about to write: register its job and scopes, clear what earlier runs have left.
+        """Make room for a run that is about to write: register its job and scopes.
 
         Returns the positions of the scopes. A state that cannot be used is replaced by an empty one. `bits` is the least
         number of bits to partition by.
@@ -117,7 +119,8 @@ class Confirmed:
         try:
             if self.why:
                 raise StateFault(self.why)
-            self.settle()
+            if scopes and bits > self.meta.bits:
+                self.merge()
         except StateFault as fault:
             self.reset(str(fault))
         known = [*self.meta.scopes, *(one for one in scopes if one not in self.meta.scopes)]
@@ -147,10 +150,9 @@ class Confirmed:
         """Drop the digests of profile keys, or with `why` all there are; raises StateFault."""
         for at in range(self.partitions):
             entries = self.entries(at)
-            hit = pl.lit(True) if why else pl.col("profile").is_in(profiles.implode())
-            self.replace(
-                at, entries.with_columns(pl.when(hit).then(0).otherwise(name).alias(name) for name in ("high", "low"))
-            )
+            hit = entries["profile"].is_in(profiles.implode()) if not why else entries["profile"].is_not_null()
+            if hit.any():
+                self.replace(at, entries.with_columns(entries[name].set(hit, 0) for name in ("high", "low")))
         if why:
             self._keep(replace(self.meta, note=why))
 
@@ -162,10 +164,8 @@ class Confirmed:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def entries(self, at: int) -> pl.DataFrame:
-        """Read a partition as it stands, the journal applied; raises StateFault."""
-        found = self._base(at)
-        journal = self._journal()
-        return found if journal is None or found.is_empty() else dropped(found, self._written(at), journal)
+        """Read a partition as the journal leaves it; raises StateFault."""
+        return self.journal.applied(self._base(at), at)
 
     def in_use(self, entries: pl.DataFrame) -> pl.DataFrame:
         """Return the entries of scopes that a job uses; others are of jobs whose columns have changed since."""
@@ -175,47 +175,34 @@ class Confirmed:
     def replace(self, at: int, entries: pl.DataFrame) -> None:
         """Replace a partition by entries to which the journal was applied."""
         write_frame(self._path(at, self.meta.bits), entries.select(*ENTRIES))
-        (self.folder / JOURNAL / f"{at:04d}").unlink(missing_ok=True)
+        self.journal.forget(at)
 
-    def write_ahead(self, modes: Mapping[str, Mapping[str, str]], parts: Iterable[tuple[int, pl.DataFrame]]) -> None:
-        """Put what is about to be written in the journal: `parts` by partition (WRITTEN), `modes` as `drop_modes` says."""
-        folder = self.folder / JOURNAL
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for at, written in parts:
-            if written.height:
-                write_frame(folder / f"{at:04d}", written.select(*WRITTEN))
-        write_bytes(folder / META, json.dumps(modes).encode())
+    @property
+    def journal(self) -> Journal:
+        """Return what was written since the partitions were."""
+        return Journal(self.folder / JOURNAL)
 
-    def settle(self) -> None:
-        """Apply the journal to the partitions and clear it; raises StateFault."""
-        if self._journal() is not None:
-            for at in range(self.partitions):
-                if (self.folder / JOURNAL / f"{at:04d}").exists() or self._drops_all():
-                    self.replace(at, self.entries(at))
-        self.clear_journal()
+    def write_ahead(self, job: str, modes: Modes, parts: Iterable[tuple[int, pl.DataFrame]]) -> None:
+        """Put what a job's run, which has begun, is about to write in the journal: `parts` by partition (WRITTEN)."""
+        bit = self.meta.bit(job) if job in self.meta.jobs else 0
+        self.journal.add(Intent(self.meta.writer, bit, modes), parts)
 
-    def clear_journal(self) -> None:
-        """Remove the journal, its head first."""
-        (self.folder / JOURNAL / META).unlink(missing_ok=True)
-        shutil.rmtree(self.folder / JOURNAL, ignore_errors=True)
+    def tidy(self) -> None:
+        """Merge the journal where it has become long; raises StateFault."""
+        size = sum(self._path(at, self.meta.bits).stat().st_size for at in range(self.partitions))
+        if self.journal.is_long(size):
+            self.merge()
 
-    def _drops_all(self) -> bool:
-        return any(mode == ALL for modes in (self._journal() or {}).values() for mode in modes.values())
+    def merge(self) -> None:
+        """Write the partitions as the journal leaves them, and clear it; raises StateFault."""
 
-    def _journal(self) -> Mapping[str, Mapping[str, str]] | None:
-        try:
-            found = json.loads((self.folder / JOURNAL / META).read_bytes())
-        except FileNotFoundError:
-            return None
-        except (ValueError, OSError):
-            raise StateFault("its journal cannot be read") from None
-        if not isinstance(found, dict):
-            raise StateFault("its journal cannot be read")
-        return found
+        def merged(at: int) -> None:
+            if self.journal.touches(at):
+                self.replace(at, self.in_use(self.entries(at)))
 
-    def _written(self, at: int) -> pl.DataFrame:
-        path = self.folder / JOURNAL / f"{at:04d}"
-        return read_frame(path, WRITTEN) if path.exists() else pl.DataFrame(schema=dict(WRITTEN))
+        for _ in side_by_side(merged, range(self.partitions)):
+            pass
+        self.journal.clear()
 
     def _base(self, at: int) -> pl.DataFrame:
         return read_frame(self._path(at, self.meta.bits), ENTRIES)

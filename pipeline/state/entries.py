@@ -18,11 +18,10 @@ ENTRIES: Mapping[str, pl.DataType] = {
     "high": pl.UInt64(),  # both 0: the key is known, what was confirmed is not
     "low": pl.UInt64(),
 }
+# What a run writes: as above, with the number of the unit in the run.
 WRITTEN: Mapping[str, pl.DataType] = {
-    "scope": pl.UInt16(),
-    "profile": pl.UInt64(),
-    "unit": pl.UInt64(),
-    "spelling": pl.UInt32(),
+    **{name: ENTRIES[name] for name in ("scope", "profile", "unit", "spelling", "high", "low")},
+    "number": pl.UInt32(),
 }
 
 
@@ -112,9 +111,11 @@ def with_confirmed(entries: pl.DataFrame, units: pl.DataFrame, job_bit: int, now
 
 
 UNIT, SPELLING, OF_PROFILE, ALL = "unit", "spelling", "profile", "all"
+# What a write at each of the writer's levels drops of each scope, both by their position in `Meta.scopes`.
+Modes = Mapping[str, Mapping[str, str]]
 
 
-def drop_modes(writes: Sequence[Scope], known: Sequence[Scope], delete: str | None = None) -> dict[str, dict[str, str]]:
+def drop_modes(writes: Sequence[Scope], known: Sequence[Scope], delete: str | None = None) -> Modes:
     """Return what a write at each of the writer's levels drops of each known scope, both by their position in `known`.
 
     `delete` is what the run deletes: profile or subprofile. Where two jobs name profiles by other keys, it is not known which
@@ -142,7 +143,18 @@ def _drop_mode(writer: Scope, scope: Scope, delete: str | None) -> str:
     return UNIT if delete or writer.values & scope.values or not scope.values else SPELLING
 
 
-def dropped(entries: pl.DataFrame, written: pl.DataFrame, modes: Mapping[str, Mapping[str, str]]) -> pl.DataFrame:
+def touched(entries: pl.DataFrame, writes: Sequence[tuple[pl.DataFrame, Modes]]) -> pl.Series:
+    """Return which entries some writes can touch at all, each with what it drops: those of their units and profiles."""
+    found = {mode for _, modes in writes for of_scopes in modes.values() for mode in of_scopes.values()}
+    if ALL in found:
+        return pl.repeat(True, entries.height, dtype=pl.Boolean, eager=True)
+    hit = entries["unit"].is_in(pl.concat([written["unit"] for written, _ in writes]).implode())
+    if OF_PROFILE in found:
+        hit |= entries["profile"].is_in(pl.concat([written["profile"] for written, _ in writes]).implode())
+    return hit
+
+
+def dropped(entries: pl.DataFrame, written: pl.DataFrame, modes: Modes) -> pl.DataFrame:
     """Return entries without the digests that the written units touch; the keys stay."""
     hit = pl.repeat(False, entries.height, dtype=pl.Boolean, eager=True)
     for writer, of_scopes in modes.items():

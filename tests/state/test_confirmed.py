@@ -19,6 +19,8 @@ from pipeline.state.entries import (
     unchanged,
     with_confirmed,
 )
+from pipeline.state.frame_file import StateFault, write_frame
+from pipeline.state.journal import End
 
 NAMES = Scope("", ("Nr", "Name"), ("Nr",), (), "")
 POINTS = Scope("", ("Nr", "Points"), ("Nr",), (), "")
@@ -99,27 +101,123 @@ def test_a_state_of_another_algorithm_or_account_is_not_used(tmp_path: Path, alg
     assert "cannot be used" in opened(tmp_path, algorithm, account).why
 
 
+def written(state: Confirmed, *rows: tuple[int, ...], run: str = "run-2") -> None:
+    """Have a run of the job begin, and put what it is about to write in the journal."""
+    state = opened(state.folder.parent)
+    state.begin(run, "job", (NAMES, ORDERS), 0)
+    state.write_ahead("job", drop_modes((NAMES,), state.meta.scopes), [(0, units(*rows).select(*WRITTEN))])
+
+
+def confirm(state: Confirmed, *but: int, run: str = "run-2", minute: int = 2000) -> None:
+    step = state.journal.step_of(run)
+    assert step is not None
+    step.confirm(End(minute, but))
+
+
 def test_what_is_in_the_journal_counts_for_nothing(tmp_path: Path) -> None:
     """Data rule 41: dropped before the write, whatever happens then; the key stays known."""
     state = begun(tmp_path, entries((0, 1, 11, 5, 50), (0, 2, 12, 5, 51)))
-    modes = drop_modes((NAMES,), state.meta.scopes)
-    state.write_ahead(modes, [(0, units((0, 1, 11, 5, 0)).select(*WRITTEN))])
-    later = opened(tmp_path)
-    assert known(later.entries(0)) == [(0, 12)]
-    later.begin("run-2", "job", (NAMES, ORDERS), 0)
+    written(state, (0, 1, 11, 5, 50))
+    for merges in (False, True):
+        later = opened(tmp_path)
+        if merges:
+            later.merge()
+        assert (known(later.entries(0)), later.entries(0).height) == ([(0, 12)], 2)
     assert not (tmp_path / "state" / "journal").exists()
-    assert (known(opened(tmp_path).entries(0)), later.entries(0).height) == ([(0, 12)], 2)
 
 
-def test_a_damaged_journal_forgets_everything(tmp_path: Path) -> None:
+def test_what_is_confirmed_counts_from_then_on(tmp_path: Path) -> None:
+    """Data rules 41, 44: but for the units that are not; what was known before stays with the jobs that confirmed it."""
+    state = begun(tmp_path, entries((0, 1, 11, 5, 50), (0, 2, 12, 5, 51)))
+    written(state, (0, 1, 11, 5, 60), (0, 3, 13, 5, 61), (0, 2, 12, 5, 62))
+    confirm(state, 2)
+    for merges in (False, True):
+        later = opened(tmp_path)
+        if merges:
+            later.merge()
+        found = later.entries(0).sort("unit")
+        assert found.select("unit", "low", "minute").rows() == [(11, 60, 2000), (12, 0, 1000), (13, 61, 2000)]
+
+
+def test_steps_are_applied_in_their_order(tmp_path: Path) -> None:
+    """Data rule 41: what a later run has written or left open is what counts, whatever an earlier one confirmed."""
+    state = begun(tmp_path, entries((0, 1, 11, 5, 50), (0, 2, 12, 5, 51)))
+    written(state, (0, 1, 11, 5, 60), (0, 2, 12, 5, 60))
+    confirm(state)
+    written(state, (0, 1, 11, 5, 70), run="run-3")
+    written(state, (0, 2, 12, 5, 80), run="run-4")
+    confirm(state, run="run-4", minute=4000)
+    found = opened(tmp_path).entries(0).sort("unit")
+    assert found.select("unit", "low").rows() == [(11, 0), (12, 80)]
+
+
+def test_a_kill_while_the_journal_is_merged_brings_nothing_back(tmp_path: Path) -> None:
+    """Data rule 41: whatever is left of the steps, a digest is that of the last confirmation or none."""
+    state = begun(tmp_path, entries((0, 1, 11, 5, 50), (0, 2, 12, 5, 51)))
+    written(state, (0, 1, 11, 5, 60))
+    confirm(state)
+    written(state, (0, 1, 11, 5, 70), (0, 2, 12, 5, 71), run="run-3")
+    confirm(state, 1, run="run-3", minute=3000)
+    rows = state.entries(0)
+    write_frame(tmp_path / "state" / "00-0000", rows)
+    killed = []
+    files = sorted((tmp_path / "state" / "journal").glob("*/0000"))
+    for path in files:
+        killed.append(opened(tmp_path).entries(0).sort("unit").select("unit", "low").rows())
+        path.unlink()
+    killed.append(opened(tmp_path).entries(0).sort("unit").select("unit", "low").rows())
+    assert (len(files), killed) == (2, [[(11, 70), (12, 0)]] * 3)
+
+
+def test_a_long_journal_is_merged(tmp_path: Path) -> None:
+    """Each step costs a little whenever the state is read."""
+    rows = [(0, at, at, 5, 50) for at in range(1, 3000)]
+    state = begun(tmp_path, entries(*rows))
+    lengths = []
+    for night in range(12):
+        written(state, (0, night + 1, night + 1, 5, 60), run=f"night-{night}")
+        confirm(state, run=f"night-{night}")
+        opened(tmp_path).tidy()
+        lengths.append(len(state.journal.steps()))
+    assert lengths == [1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3]
+    assert opened(tmp_path).entries(0).filter(pl.col("low") == 60)["unit"].sort().to_list() == [*range(1, 13)]
+    written(state, *((0, at, at, 5, 70) for at in range(1, 1000)), run="much")
+    opened(tmp_path).tidy()
+    assert state.journal.steps() == []
+
+
+def test_a_step_that_was_never_begun_drops_nothing(tmp_path: Path) -> None:
+    """Its head is written last: nothing was sent before."""
+    state = begun(tmp_path, entries((0, 1, 11, 5, 50)))
+    written(state, (0, 1, 11, 5, 60))
+    next((tmp_path / "state" / "journal").glob("*/head.json")).unlink()
+    assert known(opened(tmp_path).entries(0)) == [(0, 11)]
+    written(state, (0, 1, 11, 5, 70), run="run-3")
+    assert known(opened(tmp_path).entries(0)) == []
+
+
+@pytest.mark.parametrize("name", ["0000", "head.json", "end.json"])
+def test_a_damaged_journal_forgets_everything(tmp_path: Path, name: str) -> None:
     """Nobody can say what was written then."""
     state = begun(tmp_path, entries((0, 1, 11, 5, 50)))
-    state.write_ahead(drop_modes((NAMES,), state.meta.scopes), [(0, units((0, 1, 11, 5, 0)))])
-    (tmp_path / "state" / "journal" / "0000").write_bytes(b"torn")
+    written(state, (0, 1, 11, 5, 0))
+    confirm(state)
+    next((tmp_path / "state" / "journal").glob(f"*/{name}")).write_bytes(b"torn")
+    with pytest.raises(StateFault, match=r"torn|journal cannot be read") as fault:
+        opened(tmp_path).entries(0)
     later = opened(tmp_path)
+    later.reset(str(fault.value))
     later.begin("run-2", "job", (NAMES, ORDERS), 0)
-    assert "torn" in later.why
     assert known(opened(tmp_path).entries(0)) == []
+
+
+def test_a_state_is_split_as_the_journal_leaves_it(tmp_path: Path) -> None:
+    """Steps are partitioned as the state was."""
+    state = begun(tmp_path, entries((0, 1, 11, 5, 50)))
+    written(state, (0, 2**63 + 5, 12, 5, 60))
+    confirm(state)
+    opened(tmp_path).begin("run-3", "job", (NAMES, ORDERS), 1)
+    assert [known(opened(tmp_path).entries(at)) for at in range(2)] == [[(0, 11)], [(0, 12)]]
 
 
 def test_partitions_split_where_a_run_has_more(tmp_path: Path) -> None:
