@@ -12,14 +12,16 @@ import logging
 import os
 import re
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import structlog
 
 REDACTED = "[redacted]"
 
@@ -163,50 +165,33 @@ def _current() -> _Invocation:
     return _own.get() or _process
 
 
-class Logger:
-    """Log events by their names, values as fields; each goes where the current invocation sends it.
-
-    structlog's own would load rich and asyncio with the first event, forty milliseconds of each run.
-    """
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
-
-    def bind(self, **values: Any) -> Logger:
-        """Return a logger whose events all have some values."""
-        return Logger({**self._values, **values})
-
-    def info(self, event: str, **values: Any) -> None:
-        """Log what is as it should be."""
-        self._log("info", event, values)
-
-    def warning(self, event: str, **values: Any) -> None:
-        """Log what a person should know of."""
-        self._log("warning", event, values)
-
-    def error(self, event: str, **values: Any) -> None:
-        """Log what failed; `exc_info` is the error, or True for the one that is handled."""
-        self._log("error", event, values)
-
-    def critical(self, event: str, **values: Any) -> None:
-        """Log a bug; `exc_info` as in `error`."""
-        self._log("critical", event, values)
-
-    def _log(self, level: str, event: str, values: dict[str, Any]) -> None:
-        found = values.pop("exc_info", None)
-        error = sys.exception() if found is True else found
-        if isinstance(error, BaseException):
-            values["exception"] = "".join(traceback.format_exception(error)).rstrip()
-        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        _current().take({"timestamp": now, "level": level, "event": event, **self._values, **values})
+def _head_first(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Put when, how grave and what before the rest."""
+    return {**{key: event[key] for key in ("timestamp", "level", "event") if key in event}, **event}
 
 
-_logger = Logger({})
+@cache
+def get_logger() -> structlog.typing.FilteringBoundLogger:
+    """Return the logger of all modules; its events go where the current invocation sends them."""
+    # Loaded with the first event: it takes a tenth of a second, and most commands have none.
+    import structlog
 
+    def take(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:  # noqa: ARG001 - a processor
+        _current().take(_head_first(event))
+        raise structlog.DropEvent
 
-def get_logger() -> Logger:
-    """Return the logger of all modules."""
-    return _logger
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        None,
+        processors=(
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            take,
+        ),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=False,
+    )
+    return logger
 
 
 def log_to(path: Path) -> None:
@@ -247,17 +232,18 @@ def configure(secrets: Sequence[str], *, quiet: bool = False) -> None:
 
     def show(event: dict[str, Any]) -> None:
         # A terminal shows progress in place of routine events.
-        routine = event.get("level") == "info"
+        routine = event.get("level") in ("debug", "info")
         if (quiet and ("exception" not in event or has_file())) or (on_terminal and routine):
             return
         _to_stderr(_for_people(event) if on_terminal else json.dumps(event))
 
+    # What libraries log, tracebacks too, would go to stderr; what matters of it comes back as an error.
+    logging.basicConfig(handlers=[logging.NullHandler()])
     _process.files.close()
     _process = _Invocation(secrets, show)
 
 
 def _for_people(event: dict[str, Any]) -> str:
-    # Loaded with the first event that a terminal shows.
     import structlog
 
     # Not the fancy traceback: it shows the values of local variables.

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -28,6 +29,7 @@ def test_without_a_terminal_each_event_is_a_line_of_json(capsys):
     """Name, level, time in UTC and the values, on stderr."""
     configure(())
     get_logger().info("chunk.confirmed", rows=5, name="é")
+    get_logger().debug("not.shown")
     out, err = capsys.readouterr()
     assert out == ""
     (line,) = err.splitlines()
@@ -50,6 +52,15 @@ def test_on_a_terminal_events_are_for_people(monkeypatch):
     assert "KeyError: 'x'" in text
     assert "run.bug" in text.splitlines()[0]
     assert customer not in text
+
+
+def test_what_libraries_log_is_not_shown():
+    """An SDK of a store logs a traceback where it cannot connect: the error that the user gets comes without."""
+    code = (
+        "import logging, pipeline.log\npipeline.log.configure(())\n"
+        "try: raise KeyError('x')\nexcept KeyError: logging.getLogger('sdk').exception('no connection')\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr == ""
 
 
 def test_the_stream_is_that_of_the_moment(monkeypatch):
