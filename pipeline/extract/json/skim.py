@@ -7,16 +7,16 @@ import re
 from pipeline.extract.json.window import Window
 
 # What may come next: the first characters of tokens, 0 for any number or word.
-_VALUE = '{["0'
-_KEY = '"'
-_COLON = ":"
-_MORE = ",}]"
-_CLOSING = {"}": "{", "]": "["}
+_VALUE = b'{["0'
+_KEY = b'"'
+_COLON = b":"
+_MORE = b",}]"
+_CLOSING = {b"}": b"{", b"]": b"["}
 
-_SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity")
-_STRING = re.compile(r'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
+_SCALAR = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity")
+_STRING = re.compile(rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
 # The longest word or escape, which may be cut by the end of the window.
-_CUT_CHARS = 16
+_CUT_BYTES = 16
 # Levels that are kept, a byte each, to tell objects from lists. A guess far above what is no attack.
 _MOST_LEVELS = 1 << 24
 # A number is held whole. As much a guess.
@@ -36,44 +36,44 @@ def skim(window: Window) -> None:
     opened = bytearray()
     may = _VALUE
     while may != _MORE or opened:
-        char = window.next_char()
-        kind = char if char in '{[]}",:' else "0"
-        if not char:
+        kind = window.next_byte()
+        if not kind:
             raise NotJsonError("the array breaks off")
-        if kind not in may or (kind in _CLOSING and opened[-1:] != _CLOSING[kind].encode()):
+        kind = kind if kind in b'{[]}",:' else b"0"
+        if kind not in may or (kind in _CLOSING and opened[-1:] != _CLOSING[kind]):
             raise NotJsonError("Expecting something else")
-        if kind == "0":
+        if kind == b"0":
             _pass_scalar(window)
         else:
             window.at += 1
-        if kind == '"':
+        if kind == b'"':
             _pass_string(window)
         may = _behind(kind, may, opened)
 
 
-def _behind(kind: str, before: str, opened: bytearray) -> str:
+def _behind(kind: bytes, before: bytes, opened: bytearray) -> bytes:
     """Return what may follow a token, and keep track of what is open."""
-    if kind in "{[":
+    if kind in b"{[":
         if len(opened) == _MOST_LEVELS:
             raise NotJsonError("nested more deeply than can be followed")
-        opened.append(ord(kind))
-        return _KEY + "}" if kind == "{" else _VALUE + "]"
+        opened += kind
+        return _KEY + b"}" if kind == b"{" else _VALUE + b"]"
     if kind in _CLOSING:
         opened.pop()
-    if kind == ",":
+    if kind == b",":
         return _KEY if opened.endswith(b"{") else _VALUE
-    if kind == '"' and before.startswith(_KEY):
+    if kind == b'"' and before.startswith(_KEY):
         return _COLON
-    return _VALUE if kind == ":" else _MORE
+    return _VALUE if kind == b":" else _MORE
 
 
 def _pass_scalar(window: Window) -> None:
     while True:
-        match = _SCALAR.match(window.text, window.at)
+        match = _SCALAR.match(window.data, window.at)
         end = match.end() if match else window.at
         if end - window.at > _MOST_DIGITS:
             raise NotJsonError("a number is too long")
-        if window.ended or end + _CUT_CHARS < len(window.text):
+        if window.ended or end + _CUT_BYTES < len(window.data):
             break
         window.fill()
     if match is None:
@@ -84,13 +84,13 @@ def _pass_scalar(window: Window) -> None:
 def _pass_string(window: Window) -> None:
     """Pass over the rest of a string and its closing quote."""
     while True:
-        match = _STRING.match(window.text, window.at)
+        match = _STRING.match(window.data, window.at)
         window.at = match.end() if match else window.at
-        if window.text.startswith('"', window.at):
+        if window.data.startswith(b'"', window.at):
             window.at += 1
             return
-        left = window.text[window.at : window.at + _CUT_CHARS]
-        if left and (window.ended or left[0] != "\\" or len(left) == _CUT_CHARS):
+        left = window.data[window.at : window.at + _CUT_BYTES]
+        if left and (window.ended or left[:1] != b"\\" or len(left) == _CUT_BYTES):
             raise NotJsonError("a text holds what no text can hold")
         if window.ended:
             raise NotJsonError("the array breaks off")
