@@ -19,9 +19,9 @@ ASTRAL = r"[\x{10000}-\x{10FFFF}]"
 class Expectation:
     """What the database must hold once all is sent.
 
-    `profile` are the profile columns that all rows together leave (for `add` those of the first: see `Rules.first_stands`),
-    of all keys that are maybe the same as the sampled row's: per column the last value, with `ignore_empty_fields` the last
-    that is not empty. `subprofiles` are pairs of a collection and what the rows of a full key leave there. Cells that nothing
+    `profile` are the profile columns that all rows together leave (for `add` those of the last alone, or of the first: see
+    `Rules.first_stands`), of all keys that are maybe the same as the sampled row's: per column the last value, with
+    `ignore_empty_fields` the last that is not empty. `subprofiles` are pairs of a collection and what the rows of a full key leave there. Cells that nothing
     fills are None. `key` is their `_key`. Where the
     rows spell the key in several ways, not counting case, `apart` has the same of each: Copernica may have made one
     profile of them or several (data rule 15).
@@ -127,10 +127,16 @@ def _of_one(rows: Sequence[dict[str, Any]], rules: Rules, only: Mapping[str, tup
             if only is None or only.get(name) == key:
                 columns = {column: row[column] for column in rules.sets.columns if column.startswith(f"{name}.")}
                 left[name, key] = _folded((left.get((name, key), {}), columns), rules)
-    made_by = rows[:1] if rules.first_stands else rows
-    profile = _folded(({name: row[name] for name in rules.profile_columns} for row in made_by), rules)
+    profile = _folded(({name: row[name] for name in rules.profile_columns} for row in _made_by(rows, rules)), rules)
     subprofiles = tuple((name, _sent(columns, rules)) for (name, _), columns in left.items())
     return Expectation(_sent(profile, rules), subprofiles)
+
+
+def _made_by(rows: Sequence[dict[str, Any]], rules: Rules) -> Sequence[dict[str, Any]]:
+    """Return the rows that make one profile: of an `add` one of them, whose cells are its own."""
+    if rules.action != "add":
+        return rows
+    return rows[:1] if rules.first_stands else rows[-1:]
 
 
 def _sent(cells: dict[str, str | None], rules: Rules) -> dict[str, str | None]:

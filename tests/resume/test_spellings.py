@@ -15,12 +15,13 @@ MÜLLER,Leiden,3,No,O3,3
 # Customers alone, for what takes no orders.
 PLAIN = """
 import pandera.polars as pa
-from pipeline.fields import Text
+from pipeline.fields import Integer, Interest, Text
 
 class Shop(pa.DataFrameModel):
     Nr: str = Text(20)
     City: str = Text(50, nullable=True, required=False)
 """
+NEWS = '    news: bool = Interest(alias="interest.news", nullable=True)\n'
 
 collations = pytest.mark.parametrize(("collation", "profiles"), [("case", 2), ("accents", 1)])
 
@@ -110,3 +111,13 @@ def test_an_add_with_orders_is_verified_by_the_row_that_made_the_profile(shop: S
     assert ran.records["profile_conflicts"] == 1
     (profile,) = state_of(here)
     assert (profile["fields"]["City"], len(profile["orders"])) == (first, 2)
+
+
+def test_an_add_of_several_rows_with_one_key_is_verified_by_its_last(shop: Shop) -> None:
+    """Data rule 27: each makes a profile, and none has the cells of another."""
+    header = "Nr,City,Points,interest.news\n"
+    here, job = shop(f"{header}A,Delft,1,Yes\nA,,2,No\nA,Gouda,,\n", action="add", order_key="", rebuild="false")
+    here.write("schema.py", PLAIN + "    Points: int = Integer(nullable=True)\n" + NEWS)
+    ran = here.call("run", job)
+    assert ran.exit_code == 0, ran.stderr
+    assert (ran.document["verify"]["checked"], ran.document["verify"]["different"]) == (1, 0)
