@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.load.by_row import send_by_row
@@ -75,7 +76,7 @@ class Search:
         elif loop.loading.falls_back:
             send_by_row(loop, item)
         elif rows.height == 1 and item.row.reason in (Reason.PIECE, Reason.LATE):
-            loop.parting.refuse(item, Why("refused_by_api", "", item.row.words or item.row.message or ""))
+            self._refuse(item)
         else:
             self._pieces(item, rows.height)
         return True
@@ -90,11 +91,31 @@ class Search:
         pieces = loop.parting.set_apart(item, pieces_of(loop.parting.chunk_of(item).rows, most), Reason.PIECE)
         for piece in pieces:
             loop.check()
+            if piece is pieces[-1]:
+                self._refuse_single_rows(pieces[:-1], whole)
             loop.send(piece)
             loop.land(piece)
-        failed = [piece for piece in pieces if piece.row.state is ChunkState.FAILED]
+        failed = _failed(pieces)
         if whole and len(failed) == len(pieces) > 1:
             raise StoppedError(Stop(StopCode.FAILING, ALL_FAILED))
         for piece in failed:
             loop.check()
             self.search(piece)
+
+    def _refuse_single_rows(self, tried: Sequence[Item], whole: bool) -> None:
+        """End the pieces of one row that failed, so that the last piece can carry the rebuild (data rule 24).
+
+        Not where nothing of a whole import was taken yet: it may not be the rows.
+        """
+        failed = _failed(tried)
+        if not whole or len(failed) < len(tried):
+            for piece in failed:
+                if piece.row.rows == 1:
+                    self._refuse(piece)
+
+    def _refuse(self, item: Item) -> None:
+        self._loop.parting.refuse(item, Why("refused_by_api", "", item.row.words or item.row.message or ""))
+
+
+def _failed(items: Sequence[Item]) -> list[Item]:
+    return [one for one in items if one.row.state is ChunkState.FAILED]

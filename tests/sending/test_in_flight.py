@@ -114,6 +114,19 @@ def test_the_rebuild_goes_last_and_alone(open_shop: OpenShop) -> None:
     assert not any(sent[-1].meets(other) for other in sent)
 
 
+@pytest.mark.parametrize("in_flight", [1, 4])
+def test_the_rebuild_goes_with_the_last_piece_of_a_failed_import(open_shop: OpenShop, in_flight: int) -> None:
+    """Data rule 24: the row to blame is final when the last row is sent again."""
+    shop = opened(open_shop, in_flight, **{"target.rebuild": True, "load.chunk_rows": 6})
+    shop.dump(*(f"{number},{'Zwolle' if number == 9 else 'Ede'}" for number in range(12)))
+    shop.sandbox.set_faults([{"kind": "fail", "cell": "Zwolle"}])
+    ran = shop.run()
+    assert (ran.exit_code, ran.records["failed"], ran.document["rebuild"]) == (6, 1, "done"), ran.stderr
+    sent = imports(shop)
+    assert [one.rebuild for one in sent] == [False, True] + [False] * 5 + [True]
+    assert sent[-1].keys == {"11"}
+
+
 def test_a_failed_import_is_searched_while_others_are_on_their_way(open_shop: OpenShop) -> None:
     """Data rule 26: the row to blame is named, all others arrive."""
     shop = opened(open_shop, 4)
