@@ -194,6 +194,7 @@ class Loop:
             chunk.ordinal, chunk.keys, self.parting.columns(chunk), sent_at, sent_at + self._settle_after
         )
         loading.hooks.before(chunk)
+        loading.profiles.forget()
         # The ledger comes last: where the disk is full before it, the chunk is known to be unsent.
         item.row = self.book.sending(item.row, "imports", rebuild=rebuild)
         sent = loading.imports.send(chunk, rebuild=rebuild)

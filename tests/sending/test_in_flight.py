@@ -140,6 +140,16 @@ def test_a_failed_import_is_searched_while_others_are_on_their_way(open_shop: Op
     demand_apart(imports(shop))
 
 
+def test_what_an_import_has_made_is_not_made_again_per_profile(open_shop: OpenShop) -> None:
+    """Data rule 32: what was listed before an import is listed again after it."""
+    shop = open_shop(changes={"load.chunk_rows": 1, "load.mode": "auto", "schema": "schema.py:All"})
+    header = "Nr,City,Points,interest.news,Order.No,Order.Total"
+    shop.dump("1,Zwolle,,,,", "1,Ede,,,P,1", "1,Zwolle,,,P,2", header=header)
+    shop.sandbox.set_faults([{"kind": "fail", "cell": "Zwolle"}])
+    shop.done("target.key_fields=[Nr, Order.No]")
+    assert [one["orders"] for one in shop.contents()] == [[{"No": "P", "Total": "2"}]]
+
+
 def test_two_failures_in_a_row_stop_the_sending_and_the_others_end(open_shop: OpenShop) -> None:
     """What is on its way when nothing more is sent is polled to its end: nothing stays submitted."""
     shop = opened(open_shop, 4)

@@ -78,6 +78,13 @@ class Kept(Generic[K, V]):
         with self._lock:
             self._forget(key)
 
+    def forget_all(self) -> None:
+        """Keep nothing at all."""
+        with self._lock:
+            self.dropped = self.dropped or bool(self._values)
+            self._values.clear()
+            self._held = 0
+
     def _drop(self, key: K) -> None:
         self.dropped = True
         self._forget(key)
@@ -168,6 +175,11 @@ class Lookup:
         for profile_id in known:
             for collection in self._database.collections.values():
                 self._subprofiles.forget((profile_id, collection.id))
+
+    def forget_all(self) -> None:
+        """Remember nothing: something else than these lookups changes the database."""
+        self._profiles.forget_all()
+        self._subprofiles.forget_all()
 
     def matching(self, profile_id: int, collection: Collection, key: tuple[str, ...]) -> tuple[int, ...]:
         """Return the subprofiles of a profile with this key, matched on our side (data rule 32).

@@ -102,6 +102,10 @@ class Profiles:
         self._proved = proved or self._target.action != "update or add"
         self._prepared = True
 
+    def forget(self) -> None:
+        """Forget what was looked up: an import is about to change it."""
+        self._lookup.forget_all()
+
     def send(self, ordinal: int, rows: pl.DataFrame, log: RowRecords, blocked: frozenset[int]) -> Tried:
         """Send the rows of a chunk, one by one; those whose `_key` is `blocked` are left.
 
