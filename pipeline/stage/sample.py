@@ -21,10 +21,9 @@ class Expectation:
 
     `profile` are the profile columns that all rows together leave (for `add` those of the last alone, or of the first: see
     `Rules.first_stands`), of all keys that are maybe the same as the sampled row's: per column the last value, with
-    `ignore_empty_fields` the last that is not empty. `subprofiles` are pairs of a collection and what the rows of a full key leave there. Cells that nothing
-    fills are None. `key` is their `_key`. Where the
-    rows spell the key in several ways, not counting case, `apart` has the same of each: Copernica may have made one
-    profile of them or several (data rule 15).
+    `ignore_empty_fields` the last that is not empty. `subprofiles` are pairs of a collection and what the rows of a full
+    key leave there. Cells that nothing fills are None. `key` is their `_key`. Where the rows spell the key in several ways,
+    not counting case, `apart` has the same of each: Copernica may have made one profile of them or several (data rule 15).
     """
 
     profile: dict[str, str | None]
