@@ -102,9 +102,11 @@ class Remote:
 
     def names(self) -> list[str]:
         """List the URLs that the URL matches, itself where it is no glob; empty where there is none."""
-        if not any(mark in self._path for mark in "*?["):
+        # In a web address a question mark begins the query.
+        web = self._scheme in ("http", "https")
+        if not any(mark in self._path for mark in ("*[" if web else "*?[")):
             return [self._url]
-        if self._scheme in ("http", "https"):
+        if web:
             raise RemoteError("no globs: the protocol lists no files")
         found = self._asked(lambda: self._fs.glob(self._path))
         return [self._url_of(str(name)) for name in found]
@@ -255,7 +257,12 @@ def _ns(facts: dict[str, Any]) -> int:
 
 def _words(error: Exception) -> str:
     """Return why a call failed, in few words; an error of a library may quote what was asked, never what was answered."""
-    text = " ".join(str(error).split())
     if isinstance(error, FileNotFoundError):
-        return "no file of that name"
+        # Over http fsspec finds no file whatever went wrong; the reason stands behind it.
+        cause = error.__cause__
+        return _words(cause) if isinstance(cause, Exception) and cause is not error else "no file of that name"
+    if (status := getattr(error, "status", None)) is not None:
+        # Its own text holds the whole URL.
+        return "no file of that name" if status == 404 else f"HTTP status {status} {getattr(error, 'message', '')}"
+    text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__

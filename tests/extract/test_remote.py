@@ -55,6 +55,9 @@ def site() -> Iterator[tuple[Site, str]]:
             if self.path == "/none.csv":
                 self.send_error(404)
                 return b""
+            if self.path.endswith("status=403"):
+                self.send_error(403)
+                return b""
             data, status = served.data, 200
             if served.ranges and wanted:
                 data, status = data[int(wanted[1]) : int(wanted[2]) + 1], 206
@@ -129,6 +132,24 @@ def test_a_file_that_is_replaced_is_refused(site: tuple[Site, str]):
         served.etag, served.cuts = "two", cuts
         with pytest.raises(InputError, match="changed while it was read"):
             list(reading)
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("http://127.0.0.1:9/x.csv", "Cannot connect to host"), ("{site}/x.csv?status=403", "HTTP status 403")],
+)
+def test_a_server_that_gives_nothing_is_no_missing_file(site: tuple[Site, str], place: str, words: str):
+    """The reason is named: nobody listens, or the server refuses."""
+    with pytest.raises(InputError) as caught:
+        find_files([place.format(site=site[1].removesuffix("/x.csv"))], Path("/"))
+    assert words in caught.value.problems[0].what
+    assert "no file" not in caught.value.problems[0].what
+
+
+def test_a_web_address_may_have_a_query(site: tuple[Site, str]):
+    """Its question mark is no pattern."""
+    (file,) = find_files([site[1] + "?day=21"], Path("/"))
+    assert file.size_bytes == len(DATA)
 
 
 def test_what_is_not_there_is_named(site: tuple[Site, str]):
