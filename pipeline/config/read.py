@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,14 @@ class FaultyJobError(JobError):
         return any(not path or path[0] in keys for path in self.faulty)
 
 
-def read_job(path: Path, settings: Sequence[str] = ()) -> Job:
+def read_job(path: str | os.PathLike[str], settings: Sequence[str] = ()) -> Job:
     """Read the job file at `path`, with `settings` (`key.path=VALUE`, VALUE is YAML) put over it before it is checked.
 
     Raises JobError where there is no such file, else FaultyJobError with one problem per fault: `where` is
     `file:line:column: key.path`, or `--set key.path`. Everything that is wrong is named in one go: form, unknown, refused
     and missing keys, values, and rules between keys.
     """
+    path, settings = Path(path), [settings] if isinstance(settings, str) else settings
     root, faults = read_document(_text_of(path), str(path))
     faults += apply_settings(root, settings)
     for name in OF_READER:

@@ -122,7 +122,7 @@ def test_every_argument_counts(shop: Shop, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("COPERNICA_TOKEN", "wrong")
     other = shop.dump("7,Urk", "8,Urk", "9,Urk", name="other.csv")
     seen: list[tuple[str, int, int | None]] = []
-    job = read_job(shop.job, ["guards.min_records=5"])
+    job = read_job(str(shop.job), ["guards.min_records=5"])
     assert isinstance(job, Job)
     summary = run_job(
         job, [other], token=shop.sandbox.token, state_dir=tmp_path / "mine", limit=2, force=["min_records"],
