@@ -22,6 +22,7 @@ from pipeline.guards import only_new
 from pipeline.load.choice import choose
 from pipeline.load.waiting import Waiting
 from pipeline.log import keep_log
+from pipeline.model.counts import Rebuild
 from pipeline.model.job import Job
 from pipeline.report.html.page import write_report
 from pipeline.report.part_file import spare
@@ -194,6 +195,8 @@ def conducted(stages: Stages, plan: PreparedJob, wanted: PlanRequest | None) -> 
             if stages.manifest is not None:
                 stages.load(stages.guard(stages.manifest), older=older)
                 stages.verify()
+            else:
+                stages.tally.rebuild = Rebuild.NOT_NEEDED
     return stages.end()
 
 

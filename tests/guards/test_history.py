@@ -111,6 +111,7 @@ def test_a_run_with_nothing_new_is_done_and_sends_nothing(shop: Shop) -> None:
     before = len(shop.posted())
     ran = shop.done(*words)
     assert (ran.document["status"], ran.document["files"], ran.records["read"]) == ("done", [], 0)
+    assert ran.document["rebuild"] == "not needed"
     assert len(shop.posted()) == before
     shop.dump("1,Ede")
     shop.refused("min_share_of_last", 4, *words)
