@@ -13,6 +13,7 @@ from pipeline.report.summary import Summary
 from pipeline.run.announce import Warn, announced
 from pipeline.run.request import ReplayRequest, RunRequest
 from pipeline.run.run import run
+from pipeline.run.summarise import rest_of_add
 from pipeline.state.find import find_newest, open_ledger
 from pipeline.state.folder import RunFolder
 from pipeline.state.run_records import RunRow
@@ -33,8 +34,12 @@ def replay(request: ReplayRequest, reporter: Reporter, warn: Warn) -> Summary:
     job = job_of(row)
     files = request.files or tuple(map(str, set_aside(RunFolder(request.state_dir, row.id), job)))
     if not files:
-        what = "this run has set nothing aside that could be run again"
-        raise InputError(Problem(what, f"run {row.id}", "name the mended file behind the run"))
+        what, do = "this run has set nothing aside that could be run again", "name the mended file behind the run"
+        unknown = RunFolder(request.state_dir, row.id).path / UNKNOWN
+        if unknown.is_file():
+            what = f"the rows of this add may be there already: {unknown}"
+            do = rest_of_add(row.id, unknown, request.state_dir)
+        raise InputError(Problem(what, f"run {row.id}", do))
     child = RunRequest(
         job=job,
         files=files,

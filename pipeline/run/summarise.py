@@ -189,7 +189,7 @@ def go_on(stages: Stages) -> str:
     if code is Exit.OK and undo is not None:
         return after_undo(undo)
     if code is Exit.OK and tally.skipped_files and not tally.intake.facts:
-        return f"Nothing is new: all {len(tally.skipped_files)} files were confirmed by earlier runs; nothing was sent."
+        return "Nothing is new: every file was confirmed by an earlier run; nothing was sent."
     if code is Exit.OK and (tally.intake.malformed or tally.intake.rejected):
         again = command("replay", stages.id.run, state_dir=state_dir)
         return f"All accepted rows are confirmed. Once the rejects are mended: {again}"
@@ -208,12 +208,19 @@ def _of_file(name: str, count: int, stages: Stages) -> str:
         return f"{counted(count, 'row')} in {path}: undo again: {command('undo', undo['run'], state_dir=state_dir)}"
     again = job_command("run", stages.id.job, path, state_dir=state_dir)
     advice = {
-        "failed.csv": f"mend them and run them: {again}",
-        "unknown.csv": "see in Copernica whether they are there" if _adds(stages) else f"run them again: {again}",
-        "open.csv": f"those that are still right can be run: {again}",
+        "failed.csv": f"mend, then run again: {again}",
+        "unknown.csv": rest_of_add(stages.id.run, path, state_dir) if _adds(stages) else f"run again: {again}",
+        "open.csv": f"remove what is no longer right, then run: {again}",
     }[name]
     # No full stop: it would become part of the last path when the command is pasted.
     return f"{counted(count, 'row')} in {path}: {advice}"
+
+
+def rest_of_add(run: str, unknown: Path, state_dir: Path) -> str:
+    """Return what to do about the rows of an `add` that may have arrived: only a person can look (data rule 40)."""
+    return (
+        f"remove those that Copernica has, then send the others: {command('replay', run, unknown, state_dir=state_dir)}"
+    )
 
 
 def _adds(stages: Stages) -> bool:

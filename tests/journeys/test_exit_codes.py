@@ -216,9 +216,9 @@ def test_6_rows_that_failed_one_by_one_are_named_with_their_file_and_can_be_run_
     assert ran.document["open"] is False
     failed = shop.state / "runs" / ran.document["run"] / "failed.csv"
     assert "Not this one" in failed.read_text()
-    assert f"1 row in {failed}: mend them and run them: " in ran.document["go_on"]
+    assert f"1 row in {failed}: mend, then run again: " in ran.document["go_on"]
     shop.sandbox.set_faults([])
-    _, _, pasted = ran.document["go_on"].rpartition("run them: ")
+    _, _, pasted = ran.document["go_on"].rpartition(": ")
     words = shlex.split(pasted)
     mended = call(*words[words.index("run") :], environment=shop.environment())
     assert (mended.exit_code, mended.records["confirmed"]) == (Exit.OK, 1), mended.stderr

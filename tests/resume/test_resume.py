@@ -120,6 +120,13 @@ def test_a_lost_add_is_listed_and_never_sent_again(shop: Shop) -> None:
     assert (ran.exit_code, ran.document["open"], ran.records["unknown"]) == (6, False, 2), ran.stderr
     assert [row["Nr"] for row in set_aside(here, ran.document["run"], "unknown.csv")] == ["A", "B"]
     assert len(here.posted()) == 1
+    here.sandbox.set_faults([])
+    replay = ("replay", ran.document["run"])
+    again = here.call(*replay, "--state-dir", here.folder / ".copernica-import")
+    command = again.document["errors"][0]["do"].rpartition(": ")[2]
+    assert (again.exit_code, command) == (4, ran.document["go_on"].rpartition(": ")[2])
+    done = subprocess.run(command, shell=True, cwd="/", env=os.environ | here.environment(), check=False)
+    assert (done.returncode, len(here.profiles("Shop"))) == (0, 2)
 
 
 def test_a_lost_add_without_key_fields_is_not_looked_up(shop: Shop) -> None:
