@@ -28,9 +28,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, text: str) -> float
               help="Refuse a plan that is older.")  # fmt: skip
 @options.wait
 @options.state_dir_alone
-@options.quiet
-@options.log
-@options.as_json
+@options.of_output
 def command(run: str, max_age_s: float, wait_s: float, state_dir: Path | None, quiet: bool, as_json: bool) -> int:
     """Send what was planned, once: the rows that a plan of RUN found to be created or changed.
 

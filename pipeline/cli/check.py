@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @options.job
-@options.settings
-@options.state_dir
-@options.as_json
+@options.of_job
 def command(job: Path, settings: tuple[str, ...], state_dir: Path | None, as_json: bool) -> int:
     """Check job file, schema, token, account and the live database, and name all problems at once."""
     from pipeline.config.read import read_job

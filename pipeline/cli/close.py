@@ -14,9 +14,7 @@ from pipeline.run.request import CloseRequest
 @click.command("close")
 @click.argument("run")
 @options.state_dir_alone
-@options.quiet
-@options.log
-@options.as_json
+@options.of_output
 def command(run: str, state_dir: Path | None, quiet: bool, as_json: bool) -> int:
     """End an open run: nothing more of it is sent, and what it did not confirm is written to its open.csv."""
     from pipeline.report.progress import Reporter

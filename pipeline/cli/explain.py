@@ -15,9 +15,7 @@ from pipeline.cli.output import answer
 @options.job
 @click.argument("key", nargs=-1, required=True)
 @click.option("--show-values", is_flag=True, help="Show the values of rows that were set aside, too.")
-@options.settings
-@options.state_dir
-@options.as_json
+@options.of_job
 def command(
     job: Path, key: tuple[str, ...], show_values: bool, settings: tuple[str, ...], state_dir: Path | None, as_json: bool
 ) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,16 +22,7 @@ from pipeline.cli.output import answer
 @click.option("--force", is_flag=True, help="Overwrite a job file and a schema that are there.")
 @options.state_dir
 @options.as_json
-def command(
-    files: tuple[str, ...],
-    job: str | None,
-    database: str | None,
-    keys: tuple[str, ...],
-    out: Path,
-    force: bool,
-    state_dir: Path | None,
-    as_json: bool,
-) -> int:
+def command(state_dir: Path | None, as_json: bool, **asked: Any) -> int:
     """Write a job file and a schema from sample files and, with a token, the live structure.
 
     Every FILE is read as a whole: format, delimiter, encoding, decimal mark, date forms, types, lengths and keys are taken
@@ -40,5 +32,5 @@ def command(
     from pipeline.run.init.init import InitRequest, init
     from pipeline.run.init.screens import document, screen
 
-    written = init(InitRequest(files, job, database, keys, out, force), Reporter())
+    written = init(InitRequest(**asked), Reporter())
     return answer(document(written, state_dir), screen(written, state_dir), as_json=as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ force: Decorator = click.option(
     "forced",
     type=click.Choice(GUARDS),
     multiple=True,
+    callback=lambda _ctx, _parameter, names: frozenset(names),
     metavar="GUARD",
     help=f"Override a guard, on the record. Repeatable. One of {', '.join(GUARDS)}.",
 )
@@ -93,6 +95,22 @@ log: Decorator = click.option(
     help="Append the log to FILE, beside the run's own log.ndjson.",
 )
 as_json: Decorator = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout.")
+
+
+def _together(*options: Decorator) -> Decorator:
+    """Return several options as one, in the order in which the help lists them.
+
+    A command names the options that it uses itself; the others are the fields of its request, by the same names (`asked`).
+    """
+
+    def put(command: Callable[..., Any]) -> Callable[..., Any]:
+        return reduce(lambda made, option: option(made), reversed(options), command)
+
+    return put
+
+
+of_output: Decorator = _together(quiet, log, as_json)
+of_job: Decorator = _together(settings, state_dir, as_json)
 
 
 def state_folder(named: Path | None, job: Path | None = None) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,22 +41,9 @@ def _changes_file(ctx: click.Context, parameter: click.Parameter, path: Path | N
 @options.wait
 @options.settings
 @options.state_dir
-@options.quiet
-@options.log
-@options.as_json
+@options.of_output
 def command(
-    job: Path,
-    files: tuple[str, ...],
-    out: Path | None,
-    detailed: bool,
-    limit: int | None,
-    full: bool,
-    forced: tuple[str, ...],
-    wait_s: float,
-    settings: tuple[str, ...],
-    state_dir: Path | None,
-    quiet: bool,
-    as_json: bool,
+    job: Path, out: Path | None, detailed: bool, settings: tuple[str, ...], state_dir: Path | None, **asked: Any
 ) -> int:
     """Show what a run would change: compare every row with the live database, and send nothing.
 
@@ -68,22 +56,13 @@ def command(
     from pipeline.run.plan.screens import screen
     from pipeline.run.run import run_with_plan
 
+    quiet, as_json = asked.pop("quiet"), asked.pop("as_json")
     folder = options.state_folder(state_dir, job)
-    request = RunRequest(
-        job=read,
-        files=files,
-        limit=limit,
-        full=full,
-        forced=frozenset(forced),
-        state_dir=folder,
-        wait_s=wait_s,
-        plan=PlanRequest(out),
-    )
+    request = RunRequest(job=read, state_dir=folder, plan=PlanRequest(out), **asked)
     summary, planned = run_with_plan(request, Reporter(quiet=quiet))
     if planned is None or summary.exit_code:
-        compared = (
-            "" if planned is None else screen(planned, "Guards would stop the run (see the errors); without them:", "")
-        )
+        head = "Guards would stop the run (see the errors); without them:"
+        compared = "" if planned is None else screen(planned, head, "")
         return show(summary, as_json=as_json, quiet=quiet, text=compared)
     text = "" if quiet and not planned.changes else screen(planned, summary.line(), summary.go_on)
     exit_code = CHANGES if detailed and planned.changes else 0

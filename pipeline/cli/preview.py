@@ -15,9 +15,7 @@ from pipeline.cli.output import answer
 @options.files
 @click.option("-n", "count", type=click.IntRange(min=1), default=3, show_default=True, help="Show the first N rows.")
 @click.option("--record", type=click.IntRange(min=1), metavar="K", help="Show record K (the first is 1) instead.")
-@options.settings
-@options.state_dir
-@options.as_json
+@options.of_job
 def command(
     job: Path,
     files: tuple[str, ...],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,18 +18,8 @@ from pipeline.run.request import ReplayRequest
 @options.force
 @options.wait
 @options.state_dir_alone
-@options.quiet
-@options.log
-@options.as_json
-def command(
-    run: str,
-    files: tuple[str, ...],
-    forced: tuple[str, ...],
-    wait_s: float,
-    state_dir: Path | None,
-    quiet: bool,
-    as_json: bool,
-) -> int:
+@options.of_output
+def command(run: str, state_dir: Path | None, quiet: bool, as_json: bool, **asked: Any) -> int:
     """Run the mended rejects, failed or open rows of RUN as a run of its own, by the job as its file is now.
 
     FILEs are mended copies of its files, such as a spreadsheet saves them; without any, those in the run's folder are
@@ -37,5 +28,5 @@ def command(
     from pipeline.report.progress import Reporter
     from pipeline.run.replay import replay
 
-    request = ReplayRequest(run, files, frozenset(forced), options.state_folder(state_dir), wait_s)
+    request = ReplayRequest(run, state_dir=options.state_folder(state_dir), **asked)
     return show(replay(request, Reporter(quiet=quiet), warn), as_json=as_json, quiet=quiet)

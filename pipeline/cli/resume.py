@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,17 +18,9 @@ from pipeline.run.request import ResumeRequest
 @options.wait
 @options.settings
 @options.state_dir_alone
-@options.quiet
-@options.log
-@options.as_json
+@options.of_output
 def command(
-    run: str | None,
-    max_settle_calls: int | None,
-    wait_s: float | None,
-    settings: tuple[str, ...],
-    state_dir: Path | None,
-    quiet: bool,
-    as_json: bool,
+    run: str | None, settings: tuple[str, ...], state_dir: Path | None, quiet: bool, as_json: bool, **asked: Any
 ) -> int:
     """Finish an open run, named by itself or by its job; without a name the only open one.
 
@@ -39,7 +32,7 @@ def command(
     from pipeline.run.resume import resume
 
     name, folder = options.job_and_folder(run, settings, state_dir)
-    found = resume(ResumeRequest(name, max_settle_calls, folder, wait_s), Reporter(quiet=quiet), warn)
+    found = resume(ResumeRequest(name, state_dir=folder, **asked), Reporter(quiet=quiet), warn)
     if isinstance(found, Summary):
         return show(found, as_json=as_json, quiet=quiet)
     return show_again(found, as_json=as_json, quiet=quiet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,20 +21,9 @@ from pipeline.run.request import RunRequest
 @options.wait
 @options.settings
 @options.state_dir
-@options.quiet
-@options.log
-@options.as_json
+@options.of_output
 def command(
-    job: Path,
-    files: tuple[str, ...],
-    limit: int | None,
-    full: bool,
-    forced: tuple[str, ...],
-    wait_s: float | None,
-    settings: tuple[str, ...],
-    state_dir: Path | None,
-    quiet: bool,
-    as_json: bool,
+    job: Path, settings: tuple[str, ...], state_dir: Path | None, quiet: bool, as_json: bool, **asked: Any
 ) -> int:
     """Do the whole job: read the dumps, check every record, send what is right, read a sample back.
 
@@ -47,14 +37,6 @@ def command(
     from pipeline.run.announce import announced
     from pipeline.run.run import run
 
-    request = RunRequest(
-        job=read,
-        files=files,
-        limit=limit,
-        forced=frozenset(forced),
-        state_dir=options.state_folder(state_dir, job),
-        wait_s=wait_s,
-        full=full,
-    )
+    request = RunRequest(job=read, state_dir=options.state_folder(state_dir, job), **asked)
     summary = announced(read, request.state_dir, warn, lambda: run(request, Reporter(quiet=quiet)))
     return show(summary, as_json=as_json, quiet=quiet)

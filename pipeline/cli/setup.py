@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 @click.command("setup")
 @options.job
 @click.option("--yes", is_flag=True, help="Make what is lacking without a question.")
-@options.settings
-@options.state_dir
-@options.as_json
+@options.of_job
 def command(job: Path, yes: bool, settings: tuple[str, ...], state_dir: Path | None, as_json: bool) -> int:
     """Show what the target lacks for this job: database, fields, collections, interests; then make it after a question.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,7 @@ from pipeline.run.request import UndoRequest
 
 if TYPE_CHECKING:
     from pipeline.run.undo.look import Found
+    from pipeline.run.undo.undo import Undone
     from pipeline.state.run_records import RunRow
 
 
@@ -24,18 +25,8 @@ if TYPE_CHECKING:
 @options.force
 @options.wait
 @options.state_dir_alone
-@options.quiet
-@options.log
-@options.as_json
-def command(
-    run: str,
-    yes: bool,
-    forced: tuple[str, ...],
-    wait_s: float | None,
-    state_dir: Path | None,
-    quiet: bool,
-    as_json: bool,
-) -> int:
+@options.of_output
+def command(run: str, yes: bool, state_dir: Path | None, quiet: bool, as_json: bool, **asked: Any) -> int:
     """Bring back what the target held before RUN, which must have kept it (load.before: true).
 
     Shows first what would come back and what is left alone: values that somebody has changed since, and keys of later runs.
@@ -44,7 +35,6 @@ def command(
     from pipeline.report.progress import Reporter
     from pipeline.run.undo.screens import question, screen
     from pipeline.run.undo.undo import Person, undo
-    from pipeline.state.advice import command as advice
 
     folder = options.state_folder(state_dir)
     asks = not yes and not as_json and sys.stdin.isatty()
@@ -56,16 +46,22 @@ def command(
     def agrees(found: Found) -> bool:
         return asks and click.confirm(question(found), err=True)
 
-    request = UndoRequest(run, yes, frozenset(forced), folder, wait_s)
-    ended = undo(request, Reporter(quiet=quiet), Person(shows, agrees, warn))
+    ended = undo(UndoRequest(run, yes, state_dir=folder, **asked), Reporter(quiet=quiet), Person(shows, agrees, warn))
     if ended.summary is not None:
         return show(ended.summary, as_json=as_json, quiet=quiet)
+    return _nothing_done(ended, folder, asked=asks, quiet=quiet, as_json=as_json)
+
+
+def _nothing_done(ended: Undone, folder: Path, *, asked: bool, quiet: bool, as_json: bool) -> int:
+    """Write why nothing was sent: nothing was left, the person did not agree, or nobody was asked."""
+    from pipeline.state.advice import command as advice
+
     found = {} if ended.found is None else ended.found.counts()
     document = {"run": None, "status": "done", "exit_code": 0, "undo": {"run": ended.row.id, **found}}
     if ended.nothing:
         text = "" if quiet else f"{ended.row.id}: nothing is left to be undone\n"
         return answer(document, text, as_json=as_json)
-    if asks:
+    if asked:
         return answer(document | {"status": "planned"}, "Nothing was sent.\n", as_json=as_json)
     do = f"to do it: {advice('undo', ended.row.id, '--yes', state_dir=folder)}"
     problem = Problem("nothing was sent: undo asks on a terminal, or takes --yes", f"run {ended.row.id}", do)

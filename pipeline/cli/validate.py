@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -38,25 +39,13 @@ def _table(ctx: click.Context, parameter: click.Parameter, path: Path | None) ->
     help="Write what is set aside to PATH.csv (CSV dumps only) or PATH.ndjson.",
 )
 @click.option("--origin", is_flag=True, help="Add _file, _line and _record to the accepted rows.")
-@options.settings
-@options.state_dir
-@options.as_json
-def command(
-    job: Path,
-    files: tuple[str, ...],
-    limit: int | None,
-    accepted: Path | None,
-    rejects: Path | None,
-    origin: bool,
-    settings: tuple[str, ...],
-    state_dir: Path | None,
-    as_json: bool,
-) -> int:
+@options.of_job
+def command(job: Path, settings: tuple[str, ...], state_dir: Path | None, as_json: bool, **asked: Any) -> int:
     """Read the dumps and check every record; no network, nothing is sent.
 
     FILEs take the place of the job's own source.files, in the order given.
     """
-    if accepted is not None and accepted == rejects:
+    if asked["accepted"] is not None and asked["accepted"] == asked["rejects"]:
         raise click.UsageError("--accepted and --rejects name the same file")
     from pipeline.config.read import read_job
 
@@ -66,12 +55,4 @@ def command(
     from pipeline.run.validate import validate
 
     options.state_folder(state_dir, job)  # nothing is kept there, but what `run` would refuse is refused here, too
-    request = ValidateRequest(
-        job=read,
-        files=files,
-        accepted=accepted,
-        rejects=rejects,
-        origin=origin,
-        limit=limit,
-    )
-    return show(validate(request, Reporter()), as_json=as_json)
+    return show(validate(ValidateRequest(job=read, **asked), Reporter()), as_json=as_json)

@@ -68,7 +68,8 @@ class Client:
             raise ValueError("the token is empty, or has blanks or characters that no token has")
         self._version = VERSIONS[version]
         safe_url(auth_url)
-        urls = (safe_url(api_url), auth_url)
+        self.api_url = safe_url(api_url)
+        urls = (self.api_url, auth_url)
         self._caller = Caller(self._version, urls, token, options or Options(), outside or Outside())
         self._send = self._caller.send
         self.set_up = SetUp(self._version, self._send)

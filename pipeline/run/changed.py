@@ -25,11 +25,11 @@ from pipeline.stage.sample import Expectation
 from pipeline.state.host import database_name, host_dir
 
 
-def changes_of(target: LiveTarget, api_url: str, run: RunId, sets: Sets) -> Changes:
+def changes_of(target: LiveTarget, run: RunId, sets: Sets) -> Changes:
     """Return what a run does with the confirmed state of its database."""
     return Changes(
         staged=run.folder.staged,
-        place=host_dir() / "confirmed" / database_name(api_url, target.database.id),
+        place=host_dir() / "confirmed" / database_name(target.client.api_url, target.database.id),
         account=target.identity.id,
         run=run.run,
         job=run.job,

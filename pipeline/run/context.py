@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -34,7 +32,6 @@ class Context:
     reporter: Reporter
     waiting: Waiting
     stop: Event
-    api_url: str
 
 
 @dataclass(frozen=True)
@@ -64,13 +61,3 @@ class RunId:
 def up_to_date(context: Context) -> Context:
     """Return what surrounds a run once it holds the lock: where it had to wait for that, the structure is read again."""
     return replace(context, target=read_again(context.target)) if context.lock.waited else context
-
-
-@contextmanager
-def given_back(lock: Lock) -> Iterator[None]:
-    """Release a lock that is held while the block runs, and take it again when it ends."""
-    lock.__exit__(None, None, None)
-    try:
-        yield
-    finally:
-        lock.__enter__()

@@ -8,19 +8,18 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event
 from urllib.parse import urlsplit
 
-from pipeline.config.environment import Environment, read_environment
+from pipeline.config.environment import read_environment
 from pipeline.copernica import Client
 from pipeline.errors import Exit, InputError, LockedError, PipelineError
 from pipeline.guards import only_new
-from pipeline.load.choice import choose
-from pipeline.load.waiting import Waiting
+from pipeline.load.choice import Choice, choose
 from pipeline.log import keep_log
 from pipeline.model.counts import Rebuild
 from pipeline.model.job import Job
@@ -28,8 +27,9 @@ from pipeline.report.html.page import write_report
 from pipeline.report.part_file import spare
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
-from pipeline.run.context import Context, RunId, given_back, up_to_date
+from pipeline.run.context import RunId, up_to_date
 from pipeline.run.earlier import deal_with_earlier, refuse_moved
+from pipeline.run.opening import Call
 from pipeline.run.plan.plan import Planned
 from pipeline.run.prepare import PreparedJob, prepare
 from pipeline.run.request import PlanRequest, RunRequest
@@ -40,8 +40,7 @@ from pipeline.run.target import LiveTarget, check_fit, connected, meet
 from pipeline.run.zeros import lost_zeros
 from pipeline.state.folder import RunFolder, private_files
 from pipeline.state.ledger import Ledger
-from pipeline.state.lock import Patience, database_lock, job_lock
-from pipeline.state.register import Register
+from pipeline.state.lock import Patience, job_lock
 from pipeline.state.retention import prune
 from pipeline.state.run_records import Destination, RunEntry, RunState
 from pipeline.state.storage import storage_faults
@@ -56,9 +55,9 @@ def run_with_plan(
     request: RunRequest, reporter: Reporter, environ: Mapping[str, str] = os.environ
 ) -> tuple[Summary, Planned | None]:
     """Do the same, or end before the first send where the request wants a plan; returns it, too."""
-    stop = Event()
     with ExitStack() as stack:
         stack.enter_context(private_files())
+        stop = Event()
         stack.enter_context(interrupts(stop))
         stack.enter_context(storage_faults(request.state_dir))
         lock = job_lock(request.state_dir, request.job.job, Patience(request.wait_s or 0.0, stop))
@@ -71,15 +70,16 @@ def run_with_plan(
         ledger = stack.enter_context(closing(Ledger(request.state_dir)))
         ledger.end_killed(request.job.job)
         folder = begin(request, ledger)
-        started_s, outside = time.monotonic(), None
+        started_s, client = time.monotonic(), None
         try:
-            outside = Outside.of(request.job, read_environment(environ), stop, stack)
-            stages, plan = prepared(request, outside, ledger, folder, reporter, stack)
+            client = stack.enter_context(connected(request.job, read_environment(environ), stop))
+            call = Call(ledger, reporter, environ, stop, request.wait_s)
+            plan, stages = prepared(request, call, client, folder, stack)
         except PipelineError as error:
             if error.exit_code is Exit.BUG:
                 raise
             summary = refused(folder.run, request.job, error, time.monotonic() - started_s)
-            summary = replace(summary, api_calls=0 if outside is None else outside.client.calls)
+            summary = replace(summary, api_calls=0 if client is None else client.calls)
             return end_refused(ledger, folder, summary), None
         return conducted(stages, plan, request.plan), stages.tally.plan
 
@@ -112,30 +112,11 @@ def enter(request: RunRequest, ledger: Ledger) -> RunFolder:
     return folder
 
 
-@dataclass(frozen=True)
-class Outside:
-    """What a run meets of the outside: its environment, the client of the API, and the wish to stop."""
-
-    environment: Environment
-    client: Client
-    stop: Event
-
-    @classmethod
-    def of(cls, job: Job, environment: Environment, stop: Event, stack: ExitStack) -> Outside:
-        """Make the client, which is closed with `stack`; no request is sent yet."""
-        return cls(environment, stack.enter_context(connected(job, environment, stop)), stop)
-
-
 def prepared(
-    request: RunRequest,
-    outside: Outside,
-    ledger: Ledger,
-    folder: RunFolder,
-    reporter: Reporter,
-    stack: ExitStack,
-) -> tuple[Stages, PreparedJob]:
+    request: RunRequest, call: Call, client: Client, folder: RunFolder, stack: ExitStack
+) -> tuple[PreparedJob, Stages]:
     """Find the files, meet the database and return the run's stages; what is opened is closed with `stack`."""
-    job = request.job
+    job, ledger = request.job, call.ledger
     found = prepare(job, request.files, folder.staged)
     if problems := tuple(lost_zeros(found.files, ledger, job.job, request.replay_of)):
         raise InputError(*problems)
@@ -143,13 +124,9 @@ def prepared(
         spare(request.plan.out, found.files)
     plan = replace(found, files=only_new(job, found.files, ledger))
     ledger.found(folder.run, plan.files)
-    target = meet(outside.client, job, patient=not reporter.on_terminal)
+    target = meet(client, job, patient=not call.reporter.on_terminal)
     check_fit(plan, target)
-    choice = choose(job, plan.link.columns)
-    environment, stop = outside.environment, outside.stop
-    host = str(urlsplit(environment.api_url).netloc)
-    structure = {name: target.live[name] for name in plan.link.columns}
-    ledger.met(folder.run, Destination(host, target.identity.id, target.database.id, structure, choice.method))
+    choice = bound(ledger, folder.run, job, plan.link.columns, target)
     run_id = RunId(
         folder.run,
         job,
@@ -164,13 +141,19 @@ def prepared(
         only_plan=request.plan is not None,
         full=request.full,
     )
-    context = stack.enter_context(
-        surrounded(job, environment, target, ledger, reporter, stop, lock_wait_s(request.wait_s, job, reporter))
-    )
-    stages = Stages(context, run_id)
+    stages = Stages(stack.enter_context(call.surrounding(job, target)), run_id)
     kept = {file.path for file in plan.files}
     stages.tally.skipped_files = tuple(file for file in found.files if file.path not in kept)
-    return stages, plan
+    return plan, stages
+
+
+def bound(ledger: Ledger, run: str, job: Job, columns: Sequence[str], target: LiveTarget) -> Choice:
+    """Choose the method of a run, and record where its rows go and how."""
+    choice = choose(job, columns)
+    structure = {name: target.live[name] for name in columns}
+    host = str(urlsplit(target.client.api_url).netloc)
+    ledger.met(run, Destination(host, target.identity.id, target.database.id, structure, choice.method))
+    return choice
 
 
 def conducted(stages: Stages, plan: PreparedJob, wanted: PlanRequest | None) -> Summary:
@@ -198,35 +181,3 @@ def conducted(stages: Stages, plan: PreparedJob, wanted: PlanRequest | None) -> 
             else:
                 stages.tally.rebuild = Rebuild.NOT_NEEDED
     return stages.end()
-
-
-def lock_wait_s(said_s: float | None, job: Job, reporter: Reporter) -> float:
-    """Return how long a run waits for the lock of its database: off a terminal as long as for imports (data rule 39)."""
-    if said_s is not None:
-        return said_s
-    return 0.0 if reporter.on_terminal else job.load.wait_s
-
-
-@contextmanager
-def surrounded(
-    job: Job,
-    environment: Environment,
-    target: LiveTarget,
-    ledger: Ledger,
-    reporter: Reporter,
-    stop: Event,
-    lock_wait_s: float,
-) -> Iterator[Context]:
-    """Yield what surrounds the runs of a process; the database's lock is not taken yet."""
-    database_id = target.database.id
-    lock = database_lock(environment.api_url, database_id, Patience(lock_wait_s, stop))
-    waiting = Waiting(
-        target.client,
-        stop.wait,
-        job.load.wait_s,
-        job.load.poll.most_s,
-        lambda: given_back(lock),
-        reporter.describe if reporter.on_terminal else None,
-    )
-    with Register.open(environment.api_url, database_id, ledger.state_dir) as register:
-        yield Context(target, lock, register, ledger, reporter, waiting, stop, environment.api_url)

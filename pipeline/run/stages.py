@@ -166,7 +166,7 @@ class Stages:
             self.tally.stood_for = manifest.narrowed.stood_for
 
     def _changes(self, sets: Sets) -> Changes:
-        return changes_of(self.context.target, self.context.api_url, self.id, sets)
+        return changes_of(self.context.target, self.id, sets)
 
     def _stager(self, plan: PreparedJob, changes: Changes) -> Stager:
         seed, size, rules = zlib.crc32(self.id.run.encode()), self._sample_size, plan.rules

@@ -4,81 +4,62 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
 
 import polars as pl
 
 from pipeline.config.environment import read_environment
 from pipeline.errors import ApiRefusedError, Problem, RunDamagedError
-from pipeline.load.choice import choose
 from pipeline.log import keep_log
 from pipeline.model.formulas import defused
 from pipeline.model.job import Job
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary, counted
 from pipeline.run.changed import changes_of
-from pipeline.run.context import RunId
+from pipeline.run.context import Context
+from pipeline.run.earlier import run_id
+from pipeline.run.opening import opened
 from pipeline.run.plan.changes import ChangesFile
 from pipeline.run.plan.compare import compare_staged, states_of
 from pipeline.run.plan.plan import terms_of
 from pipeline.run.plan.record import PlanRecord, digest_of, rows_to_send, schema_path, write_applied
 from pipeline.run.prepare import PreparedJob, prepare
 from pipeline.run.request import ApplyRequest
-from pipeline.run.resume import refuse_other_host
-from pipeline.run.run import lock_wait_s, surrounded
-from pipeline.run.signals import interrupts
 from pipeline.run.stages import Stages
-from pipeline.run.target import LiveTarget, connected, meet, refusing
+from pipeline.run.target import refusing
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import PLANNED, Manifest
 from pipeline.stage.partitions import write_rows
 from pipeline.state.advice import job_command
-from pipeline.state.find import find, open_ledger
-from pipeline.state.folder import RunFolder, private_files
+from pipeline.state.find import find
+from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import Ledger
-from pipeline.state.lock import Patience, job_lock
-from pipeline.state.register import Register
 from pipeline.state.run_records import RunRow, RunState
-from pipeline.state.storage import storage_faults
 
 
 def apply(request: ApplyRequest, reporter: Reporter, environ: Mapping[str, str] = os.environ) -> Summary:
     """Apply a plan; raises ApiRefusedError for one that is stale, used, foreign, or of another job, schema or structure."""
-    stop = Event()
     with ExitStack() as stack:
-        stack.enter_context(private_files())
-        stack.enter_context(storage_faults(request.state_dir))
-        ledger = stack.enter_context(closing(open_ledger(request.state_dir)))
+        call = stack.enter_context(opened(request.state_dir, reporter, environ, request.wait_s))
+        ledger = call.ledger
         row = find(ledger, request.run)
-        environment = read_environment(environ)
-        stack.enter_context(interrupts(stop))
-        stack.enter_context(job_lock(request.state_dir, row.job, Patience(request.wait_s or 0.0, stop)))
-        row = find(ledger, row.id)  # as it is now, after waiting
-        job = Job.model_validate_json(row.job_copy)
-        folder = RunFolder(request.state_dir, row.id)
+        read_environment(environ)  # what is wrong with it needs no waiting for a lock
+        row = stack.enter_context(call.holding(row))
+        job, folder = Job.model_validate_json(row.job_copy), RunFolder(request.state_dir, row.id)
         record, manifest = _plan_of(row, job, folder, ledger)
-        refuse_other_host(row, environment.api_url)
-        client = stack.enter_context(connected(job, environment, stop))
-        target = meet(client, job, patient=not reporter.on_terminal)
-        wait_s = lock_wait_s(request.wait_s, job, reporter)
-        context = stack.enter_context(surrounded(job, environment, target, ledger, reporter, stop, wait_s))
-        register = context.register
+        context = stack.enter_context(call.meeting(row))
         stack.enter_context(context.lock)
-        again = _again(row, job, ledger)
-        problems = tuple(_problems(row, record, target, ledger, register, job, request.max_age_s))
+        problems = (*_outdated(row, record, job, request.max_age_s), *_moved_on(row, record, context))
         if problems:
+            again = _again(row, job, ledger)
             raise ApiRefusedError(*(replace(problem, do=problem.do or again) for problem in problems))
-        files = tuple(file for file, _ in ledger.files(row.id))
-        choice = choose(job, tuple(row.structure))
         keep_log(folder.log_path, row.id)
-        forced = frozenset(row.forced)
-        run_id = RunId(row.id, job, files, row.limit, forced, folder, choice, row.method, row.own_files)
         ledger.applied(row.id)
-        return _send(Stages(context, run_id), record, manifest, replace(prepare(job, None), files=files))
+        identity = replace(run_id(context, row), resumed=False)
+        return _send(Stages(context, identity), record, manifest, replace(prepare(job, None), files=identity.files))
 
 
 def _plan_of(row: RunRow, job: Job, folder: RunFolder, ledger: Ledger) -> tuple[PlanRecord, Manifest]:
@@ -106,32 +87,27 @@ def _again(row: RunRow, job: Job, ledger: Ledger) -> str:
     return f"plan again: {job_command('plan', job, *words, state_dir=ledger.state_dir)}"
 
 
-def _problems(
-    row: RunRow,
-    record: PlanRecord,
-    target: LiveTarget,
-    ledger: Ledger,
-    register: Register,
-    job: Job,
-    max_age_s: float,
-) -> Iterator[Problem]:
-    """Name everything that has changed since the plan was made."""
-    where = f"run {row.id}"
+def _outdated(row: RunRow, record: PlanRecord, job: Job, max_age_s: float) -> Iterator[Problem]:
+    """Name what was changed of the job since the plan was made, or that it was long ago."""
     age = datetime.now(UTC) - record.at
     if age > timedelta(seconds=max_age_s):
         hours = age.total_seconds() / 3600
-        yield Problem(f"the plan is {hours:,.1f} h old, older than --max-age allows", where)
+        yield Problem(f"the plan is {hours:,.1f} h old, older than --max-age allows", f"run {row.id}")
     if digest_of(job.path) != record.job_sha256:
         yield Problem("the job file has changed since the plan was made", str(job.path))
     if digest_of(schema_path(job)) != record.schema_sha256:
         yield Problem("the schema has changed since the plan was made", str(schema_path(job)))
+
+
+def _moved_on(row: RunRow, record: PlanRecord, context: Context) -> Iterator[Problem]:
+    """Name what has changed of the database since the plan was made."""
+    target, where = context.target, f"run {row.id}"
     if row.account != target.identity.id or row.database_id != target.database.id:
         yield Problem("the plan was made for another account or database", where)
     for column, then in row.structure.items():
         if target.live.get(column) != then:
             yield Problem("the live field is not what it was when the plan was made", f"target column {column}")
-    since = ledger.sent_since(row.database_id, record.planned_at, row.id)
-    latest = register.latest()
+    since, latest = context.ledger.sent_since(row.database_id, record.planned_at, row.id), context.register.latest()
     if since is not None:
         yield Problem(f"run {since} has sent to this database since the plan was made", where)
     elif latest is not None and latest > record.at:
@@ -160,7 +136,7 @@ def _send(stages: Stages, record: PlanRecord, manifest: Manifest, plan: Prepared
             )
         write_applied(folder.staged, tally.unchanged, tally.left)
         manifest.write(folder.staged)
-        changes_of(stages.context.target, stages.context.api_url, stages.id, manifest.sets).planned()
+        changes_of(stages.context.target, stages.id, manifest.sets).planned()
         stages.load(stages.guard(manifest))
         stages.verify()
     return stages.end()

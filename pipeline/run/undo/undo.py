@@ -6,16 +6,11 @@ import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from threading import Event
-from urllib.parse import urlsplit
 
 import polars as pl
 
-from pipeline.config.environment import read_environment
 from pipeline.errors import JobError, Problem
-from pipeline.load.choice import choose
 from pipeline.model.columns import Keys, Sets
 from pipeline.model.counts import Intake
 from pipeline.model.files import FileFacts, SourceFile
@@ -25,13 +20,11 @@ from pipeline.report.summary import Summary
 from pipeline.run.announce import Warn, announced
 from pipeline.run.context import Context, RunId
 from pipeline.run.earlier import refuse_moved
+from pipeline.run.opening import opened
 from pipeline.run.plan.live import paired
 from pipeline.run.request import RunRequest, UndoRequest
-from pipeline.run.resume import refuse_other_host
-from pipeline.run.run import enter, lock_wait_s, surrounded
-from pipeline.run.signals import interrupts
+from pipeline.run.run import bound, enter
 from pipeline.run.stages import Stages
-from pipeline.run.target import connected, meet
 from pipeline.run.undo.look import Found, look
 from pipeline.run.undo.record import write_undo
 from pipeline.run.undo.rows import rows_of, sets_of, undo_job
@@ -42,12 +35,10 @@ from pipeline.stage.settle import Rules
 from pipeline.stage.stager import Stager
 from pipeline.state.advice import command, job_command
 from pipeline.state.before import Before
-from pipeline.state.find import find_newest, open_ledger
-from pipeline.state.folder import RunFolder, private_files
+from pipeline.state.find import find_newest
+from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import Ledger
-from pipeline.state.lock import Patience, job_lock
-from pipeline.state.run_records import Destination, RunRow, RunState
-from pipeline.state.storage import storage_faults
+from pipeline.state.run_records import RunRow, RunState
 
 # Beside the values from before, and deleted with them.
 WORK = "before-undo"
@@ -76,36 +67,21 @@ class Person:
     warn: Warn
 
 
-def undo(
-    request: UndoRequest,
-    reporter: Reporter,
-    person: Person,
-    environ: Mapping[str, str] = os.environ,
-) -> Undone:
+def undo(request: UndoRequest, reporter: Reporter, person: Person, environ: Mapping[str, str] = os.environ) -> Undone:
     """Undo a run; without `request.yes` only if `person` agrees. Raises JobError for a run that cannot be undone."""
-    stop = Event()
-    with ExitStack() as stack:
-        stack.enter_context(private_files())
-        stack.enter_context(storage_faults(request.state_dir))
-        ledger = stack.enter_context(closing(open_ledger(request.state_dir)))
-        row = find_newest(ledger, request.run)
-        stack.enter_context(interrupts(stop))
-        stack.enter_context(job_lock(request.state_dir, row.job, Patience(request.wait_s or 0.0, stop)))
-        row = find_newest(ledger, row.id)  # as it is now, after waiting
+    with (
+        opened(request.state_dir, reporter, environ, request.wait_s) as call,
+        call.holding(find_newest(call.ledger, request.run)) as row,
+    ):
         job = Job.model_validate_json(row.job_copy)
-        problem = refusal(ledger, row, job)
+        problem = refusal(call.ledger, row, job)
         if problem is not None:
             raise JobError(problem)
-        if not ledger.sent_anything(row.id):
+        if not call.ledger.sent_anything(row.id):
             return Undone(row, None, nothing=True)
-        environment = read_environment(environ)
-        refuse_other_host(row, environment.api_url)
-        client = stack.enter_context(connected(job, environment, stop))
-        target = meet(client, job, patient=not reporter.on_terminal)
-        refuse_moved(row, target)
-        wait_s = lock_wait_s(request.wait_s, job, reporter)
-        context = stack.enter_context(surrounded(job, environment, target, ledger, reporter, stop, wait_s))
-        return looked_and_done(context, row, job, request, person)
+        with call.meeting(row) as context:
+            refuse_moved(row, context.target)
+            return looked_and_done(context, row, job, request, person)
 
 
 def refusal(ledger: Ledger, row: RunRow, job: Job) -> Problem | None:
@@ -168,10 +144,7 @@ def _do(context: Context, row: RunRow, job: Job, found: Found, request: UndoRequ
     folder = enter(RunRequest(own, (name,), None, request.forced, request.state_dir), ledger)
     file = SourceFile(folder.path / "undo.csv", name, 0, 0, 0)
     ledger.found(folder.run, [file])
-    choice, target = choose(own, sets.columns), context.target
-    structure = {column: target.live[column] for column in sets.columns}
-    host = str(urlsplit(context.api_url).netloc)
-    ledger.met(folder.run, Destination(host, target.identity.id, target.database.id, structure, choice.method))
+    choice = bound(ledger, folder.run, own, sets.columns, context.target)
     run_id = RunId(folder.run, own, (file,), None, request.forced, folder, choice, choice.method, own_files=False)
     _keep_lists(found, folder, row)
     stages = Stages(context, run_id)
