@@ -11,7 +11,8 @@ from decimal import Decimal
 from pipeline.errors import Problem
 from pipeline.model.counts import Intake
 from pipeline.model.files import EarlierFile, FileFacts
-from pipeline.model.job import Guards, Limit
+from pipeline.model.job import Guards
+from pipeline.model.measures import Limit
 
 # A share of fewer rows means nothing: `run --limit 10` is not stopped by it.
 LEAST_ROWS_FOR_A_SHARE = 100

@@ -75,22 +75,13 @@ class Chunk:
         return keys.filter(keys != 0)
 
     @property
-    def order(self) -> tuple[int, int, int]:
-        """Return its place in the order of sending: for one key earlier rows of the dump come first."""
-        return (self.cut, self.start, self.ordinal)
-
-    @property
     def places(self) -> tuple[Place, Place]:
         """Return (file, line) of the row that comes first in the input and of the one that comes last."""
-        return places_of(self.rows)
-
-
-def places_of(rows: pl.DataFrame) -> tuple[Place, Place]:
-    """Return (file, line) of the row that comes first in the input and of the one that comes last; `rows` is not empty."""
-    ordered = rows.select("_seq", "_file", "_line")
-    first = ordered.row(int(rows["_seq"].arg_min() or 0))
-    last = ordered.row(int(rows["_seq"].arg_max() or 0))
-    return (first[1], first[2]), (last[1], last[2])
+        seqs, places = self.rows["_seq"], self.rows.select("_file", "_line")
+        (first_file, first_line), (last_file, last_line) = (
+            places.row(int(at or 0)) for at in (seqs.arg_min(), seqs.arg_max())
+        )
+        return (first_file, first_line), (last_file, last_line)
 
 
 def import_name(run: str, ordinal: int) -> str:

@@ -122,13 +122,9 @@ class Intake:
     def check(self) -> None:
         """Compare the sums; one that is off is a bug and stops the run before anything is sent."""
         if self.read != self.malformed + self.rejected + self.valid:
-            raise AccountingError(
-                Problem(
-                    f"{self.read} records were read, but {self.malformed} malformed, {self.rejected} rejected and"
-                    f" {self.valid} valid ones were counted",
-                    do="nothing was sent; please report this with the run's log",
-                )
-            )
+            what = f"{self.malformed} malformed, {self.rejected} rejected and {self.valid} valid ones were counted"
+            do = "nothing was sent; please report this with the run's log"
+            raise AccountingError(Problem(f"{self.read} records were read, but {what}", do=do))
 
 
 @dataclass(frozen=True)

@@ -7,90 +7,12 @@ place of each fault. Paths and globs stay as written, relative to the folder of 
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_serializer,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-_SIZE_UNITS = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
-
-
-_AGE_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-# The texts of the ValueErrors below end up behind "write …": they are noun phrases.
-_SIZE = "a number of bytes, or a size such as 4 MiB"
-_DAYS = "a number of days such as 0d or 7d"
-_AGE = "a time such as 26h or 2d"
-_LIMIT = "a count such as 25 or a share such as 1%"
-_SHARE = "a share such as 80%"
-
-
-def _size_bytes(value: Any) -> int:
-    """Turn `4 MiB` into bytes; a plain integer is bytes already."""
-    match = re.fullmatch(r"\s*([0-9]+)\s*([A-Za-z]*)\s*", _number_or_text(value))
-    unit = None if match is None else _SIZE_UNITS.get(match[2].lower())
-    if match is None or unit is None or int(match[1]) == 0:
-        raise ValueError(_SIZE)
-    return int(match[1]) * unit
-
-
-def _days(value: Any) -> int:
-    """Turn `7d` into days."""
-    match = re.fullmatch(r"\s*([0-9]+)\s*d?\s*", _number_or_text(value))
-    if match is None:
-        raise ValueError(_DAYS)
-    return int(match[1])
-
-
-def _age(value: Any) -> int:
-    """Turn `26h` into seconds; a plain integer is seconds already."""
-    match = re.fullmatch(r"\s*([0-9]+)\s*([smhd]?)\s*", _number_or_text(value))
-    if match is None or not (match[2] or isinstance(value, int)):
-        raise ValueError(_AGE)
-    return int(match[1]) * _AGE_UNITS[match[2]]
-
-
-def _limit(value: Any) -> Limit:
-    """Turn `1%` or `25` into a Limit."""
-    if isinstance(value, Limit):
-        return value
-    text = _number_or_text(value).strip()
-    if re.fullmatch(r"[0-9]+", text):
-        return Limit(count=int(text))
-    share = _percent(text)
-    if share is None:
-        raise ValueError(_LIMIT)
-    return Limit(share=share)
-
-
-def _share(value: Any) -> float:
-    """Turn `80%` or `0.8` into a share."""
-    text = str(value) if isinstance(value, float) else _number_or_text(value).strip()
-    share = float(text) if re.fullmatch(r"[01](\.[0-9]+)?", text) else _percent(text)
-    if share is None or share > 1:
-        raise ValueError(_SHARE)
-    return share
-
-
-def _percent(text: str) -> float | None:
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*%", text)
-    # By way of Decimal, so that 0.7% is the float nearest to 0.007 and not one below it.
-    share = None if match is None else Decimal(match[1]) / 100
-    return None if share is None or share > 1 else float(share)
-
-
-def _number_or_text(value: Any) -> str:
-    """Return the text of a whole number or a text; "" for everything else, which fits no pattern."""
-    return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+from pipeline.model.measures import Age, AsLimit, Days, Frozen, Limit, Share, SizeBytes
 
 
 def _delimiter(value: Any) -> Any:
@@ -98,36 +20,6 @@ def _delimiter(value: Any) -> Any:
     return "\t" if value == "tab" else value
 
 
-class Frozen(BaseModel):
-    """Refuse unknown keys and changes; texts are never made from numbers or booleans."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Limit(Frozen):
-    """A guard's limit: a `count` of rows, or a `share` of them between 0 and 1."""
-
-    count: Annotated[int, Field(ge=0)] | None = None
-    share: Annotated[float, Field(ge=0, le=1)] | None = None
-
-    def allows(self, found: int, of: int) -> bool:
-        """Return whether `found` rows out of `of` are within the limit."""
-        if self.count is not None:
-            return found <= self.count
-        # In decimals: 0.29 of 100 rows allows 29, where floats give 28.999….
-        return found <= Decimal(repr(self.share or 0.0)) * of
-
-    @model_serializer
-    def _as_written(self) -> int | str:
-        """Write a limit as a job file does, so that the copy of a job in the ledger reads back as the job."""
-        return self.count if self.count is not None else f"{Decimal(repr(self.share or 0.0)) * 100:f}%"
-
-    def __str__(self) -> str:
-        return str(self.count) if self.count is not None else f"{(self.share or 0) * 100:g}%"
-
-
-Days = Annotated[int, BeforeValidator(_days)]
-SizeBytes = Annotated[int, BeforeValidator(_size_bytes)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -200,16 +92,9 @@ def _column_target(value: Any) -> Any:
     return {"to": value} if isinstance(value, str) else value
 
 
-class Source(Frozen):
-    """The dump files and their dialect; nothing of it is guessed at run time."""
+class ColumnReading(Frozen):
+    """How the cells of a column are read, with all defaults."""
 
-    files: Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]
-    format: Format | None = None
-    delimiter: Delimiter | None = None
-    quote: Literal['"', "'"] = '"'
-    escape: Literal["\\"] | None = None
-    header: Literal["first"] | Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] = "first"
-    encoding: Text = "utf-8"
     null_values: Texts = ()
     decimal: Literal[".", ","] = "."
     thousands: Thousands | None = None
@@ -219,6 +104,25 @@ class Source(Frozen):
     false_values: Texts = ()
     fractions: Literal["zero", "cut"] = "zero"
     trim: bool = False
+
+    def with_own(self, own: Reading) -> ColumnReading:
+        """Return this reading with the words that a column has for itself."""
+        names = ColumnReading.model_fields
+        return ColumnReading(**{
+            name: getattr(self, name) if getattr(own, name) is None else getattr(own, name) for name in names
+        })  # fmt: skip
+
+
+class Source(ColumnReading):
+    """The dump files and their dialect; nothing of it is guessed at run time."""
+
+    files: Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]
+    format: Format | None = None
+    delimiter: Delimiter | None = None
+    quote: Literal['"', "'"] = '"'
+    escape: Literal["\\"] | None = None
+    header: Literal["first"] | Annotated[tuple[Text, ...], Field(min_length=1, strict=False)] = "first"
+    encoding: Text = "utf-8"
     missing_keys: Literal["empty"] | None = None
     skip_lines: Annotated[int, Field(ge=0)] = 0
     max_record_bytes: SizeBytes = 1024**2
@@ -256,7 +160,7 @@ class Load(Frozen):
 
     mode: Literal["imports", "profiles", "auto"]
     send: Literal["all", "changed"] = "all"
-    full_every: Annotated[int, BeforeValidator(_days)] = 30
+    full_every: Days = 30
     gone_after: Annotated[int, Field(ge=1)] = 2
     chunk_rows: Annotated[int, Field(ge=1)] = 10_000
     chunk_bytes: SizeBytes = 4 * 1024**2
@@ -281,17 +185,14 @@ class Http(Frozen):
     retry_budget_s: Seconds = 900
 
 
-AsLimit = Annotated[Limit, BeforeValidator(_limit)]
-
-
 class Guards(Frozen):
     """Limits that stop a run before it does harm (data rules 4, 35)."""
 
     max_rejects: AsLimit = Limit(share=0.01)
     min_records: Annotated[int, Field(ge=0)] = 1
-    min_share_of_last: Annotated[float, BeforeValidator(_share)] | None = None
+    min_share_of_last: Share | None = None
     min_new_files: Annotated[int, Field(ge=0)] | None = None
-    max_age: Annotated[int, BeforeValidator(_age)] | None = None  # seconds
+    max_age: Age | None = None
     max_calls: Annotated[int, Field(ge=1)] | None = None
     max_deletes: AsLimit | None = None
     max_unmatched: AsLimit | None = None
@@ -379,30 +280,7 @@ class Job(Frozen):
         """Return the folder of staged rows where it is not the run's own."""
         return None if self.state.staged_dir is None else self.folder / self.state.staged_dir
 
-    def reading(self, column: str) -> Source | ColumnReading:
+    def reading(self, column: str) -> ColumnReading:
         """Return how the cells of a dump column are read: its own words where it has them, else the source's."""
         own = self.columns.get(column)
-        return self.source if own is None else ColumnReading.of(self.source, own)
-
-
-class ColumnReading(Frozen):
-    """The reading words of one column with all defaults of the source filled in."""
-
-    null_values: Texts
-    decimal: Literal[".", ","]
-    thousands: str | None
-    dates: Texts
-    timezone: str
-    true_values: Texts
-    false_values: Texts
-    fractions: Literal["zero", "cut"]
-    trim: bool
-
-    @classmethod
-    def of(cls, source: Source, own: Reading) -> ColumnReading:
-        """Fill unset options of `own` from `source`."""
-        words = {
-            name: getattr(source, name) if getattr(own, name) is None else getattr(own, name)
-            for name in cls.model_fields
-        }
-        return cls(**words)
+        return self.source if own is None else self.source.with_own(own)

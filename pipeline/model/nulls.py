@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -23,11 +22,6 @@ class Texts:
         if not short.any():
             return short
         return (short & cells.is_in(every)).fill_null(False)
-
-    def counted(self, cells: pl.Series, known: Iterable[str] = ()) -> dict[str, int]:
-        """Count such texts in cells, but for those that are `known` to mean empty."""
-        found = cells.filter(self.among(cells))
-        return {text: count for text, count in found.value_counts().iter_rows() if text not in known}
 
 
 NULL_LIKE = Texts(

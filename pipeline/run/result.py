@@ -48,13 +48,11 @@ class Tally:
         """Compare the first sum of data rule 2, before anything is sent; one that is off is a bug."""
         intake, staged = self.intake, self.staged
         if intake.read != intake.malformed + intake.rejected + staged.collapsed + staged.accepted:
-            raise AccountingError(
-                Problem(
-                    f"{intake.read} records were read, but {intake.malformed} malformed, {intake.rejected} rejected,"
-                    f" {staged.collapsed} collapsed and {staged.accepted} accepted ones were counted",
-                    do="nothing was sent; please report this with the run's log",
-                )
+            what = (
+                f"{intake.read} records were read, but {intake.malformed} malformed, {intake.rejected} rejected,"
+                f" {staged.collapsed} collapsed and {staged.accepted} accepted ones were counted"
             )
+            raise AccountingError(Problem(what, do="nothing was sent; please report this with the run's log"))
 
     @property
     def records(self) -> Records:

@@ -8,10 +8,10 @@ import polars as pl
 
 from pipeline.model.columns import FieldSpec
 from pipeline.model.date_forms import Form, compile_form
-from pipeline.model.job import ColumnReading, Source
+from pipeline.model.job import ColumnReading
 from pipeline.validate.grammar import TEXT, Grammar, Way
 
-Reading = Source | ColumnReading
+Reading = ColumnReading
 
 # Copernica keeps its times naive, in this zone (API sheet 13).
 COPERNICA_ZONE = "Europe/Amsterdam"

@@ -7,7 +7,7 @@ import re
 import polars as pl
 
 from pipeline.model.columns import FieldSpec
-from pipeline.model.job import ColumnReading, Source
+from pipeline.model.job import ColumnReading
 from pipeline.validate.grammar import TEXT, Grammar, Way
 
 # A number written out with more digits than this came from an exponent that nobody meant; a double ends at 1.8e308.
@@ -16,7 +16,7 @@ _MOST_DIGITS = 400
 _TOO_LONG = "1" + "0" * _MOST_DIGITS
 
 
-def integer(spec: FieldSpec, reading: Source | ColumnReading) -> Grammar:
+def integer(spec: FieldSpec, reading: ColumnReading) -> Grammar:
     """Build the grammar of integers: digits with a sign, also with zeros behind the job's decimal mark.
 
     Sent are digits without plus and leading zeros, `-0` as `0`. Exactly three zeros behind the mark are refused: `12.000` is
@@ -66,7 +66,7 @@ def _starts_canonically(cells: pl.Series) -> pl.Series:
     return plain | (cells == "0") | ((cells >= "-1") & (cells < "-:"))
 
 
-def decimal(spec: FieldSpec, reading: Source | ColumnReading) -> Grammar:
+def decimal(spec: FieldSpec, reading: ColumnReading) -> Grammar:
     """Build the grammar of decimals in the notation of the job.
 
     Sent is plain notation with a point: no plus, no leading zeros but the one before the point, no thousands marks,
@@ -107,7 +107,7 @@ def _is_plain_whole(cells: pl.Series) -> pl.Series:
     return cells.str.contains(r"^(?:-?[1-9][0-9]*|0)$")
 
 
-def _written_out(reading: Source | ColumnReading, exponents: bool) -> pl.Expr:
+def _written_out(reading: ColumnReading, exponents: bool) -> pl.Expr:
     """Write a text that is known to be of the grammar as plain notation."""
     body = pl.col(TEXT).str.strip_prefix("+").str.strip_prefix("-")
     if reading.thousands is not None:

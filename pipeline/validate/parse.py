@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.model.columns import FieldSpec
-from pipeline.model.job import ColumnReading, Source
+from pipeline.model.job import ColumnReading
 from pipeline.validate import dates, numbers
 from pipeline.validate.checks import quoted
 from pipeline.validate.grammar import TEXT, Grammar, Way
 
-Reading = Source | ColumnReading
+Reading = ColumnReading
 
 # What is found wrong with single values of one column:
 BAD_SCHEMA = {"_row": pl.UInt32(), "code": pl.String(), "message": pl.String()}

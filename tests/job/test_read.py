@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.config.read import read_job
 from pipeline.errors import JobError, Problem
-from pipeline.model.job import ColumnTarget, Limit
+from pipeline.model.job import ColumnTarget
+from pipeline.model.measures import Limit
 from tests.support.job import SMALLEST
 
 FULL = """\

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.config.read import read_job
-from pipeline.model.job import Limit, format_of
+from pipeline.model.job import format_of
+from pipeline.model.measures import Limit
 from tests.support.job import SMALLEST
 
 

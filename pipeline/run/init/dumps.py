@@ -142,7 +142,7 @@ def _format(files: Sequence[SourceFile], head: bytes) -> Format:
     begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     seen: Format = "json" if begin == b"[" else "ndjson" if begin == b"{" else "csv"
     found = named.pop() if named else seen
-    if found is not None and found != seen and "csv" in (found, seen) and begin in (b"[", b"{") and found == "csv":
+    if found == "csv" and seen != "csv":
         return seen
     if found == "json" and begin == b"{":
         what = "is one JSON object, not a list of records"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.model.columns import LiveField
 from pipeline.model.nulls import NULL_LIKE
-from pipeline.run.init.kinds import Candidate
+from pipeline.run.init.kinds import PLAIN, Candidate
 from pipeline.run.init.names import is_id_like
 from pipeline.run.init.survey import Facts
 
@@ -58,7 +58,7 @@ def file_decimal(every: Sequence[Mapping[Candidate, int]]) -> str:
     return "," if marks[","] > marks["."] else "."
 
 
-def judge(facts: Facts, alive: Mapping[Candidate, int], decimal: str, *, more_values: bool = True) -> Verdict:
+def judge(facts: Facts, alive: Mapping[Candidate, int], decimal: str) -> Verdict:
     """Judge a column by its values alone."""
     if not facts.good:
         return Verdict("text", f"empty in all records ({facts.rows:,})", sure=False)
@@ -72,7 +72,7 @@ def judge(facts: Facts, alive: Mapping[Candidate, int], decimal: str, *, more_va
         if kind == "date" and best[0].form == "%Y%m%d" and is_id_like(facts.name):
             continue
         return _verdict(facts, *best, alive)
-    return _text(facts, more_values=more_values)
+    return _text(facts)
 
 
 def judge_for(field: LiveField, facts: Facts, alive: Mapping[Candidate, int], decimal: str) -> Verdict | None:
@@ -92,12 +92,9 @@ def judge_for(field: LiveField, facts: Facts, alive: Mapping[Candidate, int], de
             return Verdict("text", _texts(facts), length=field.length)
         if best is not None or not facts.good:
             verdict = _verdict(facts, *best, alive) if best else Verdict(kind, "no values")
-            return verdict if kind != "date" or "date" in field.type.split("_") else _as_datetime(verdict)
+            as_datetime = kind == "date" and "date" not in field.type.split("_")
+            return replace(verdict, kind="datetime", sure=True) if as_datetime else verdict
     return None
-
-
-def _as_datetime(verdict: Verdict) -> Verdict:
-    return Verdict("datetime", verdict.why, verdict.reading, verdict.bad)
 
 
 def null_texts(facts: Facts, verdict: Verdict) -> tuple[str, ...]:
@@ -136,7 +133,7 @@ def _number_or_name(facts: Facts, bad: int) -> Verdict | None:
 
 def _verdict(facts: Facts, best: Candidate, bad: int, alive: Mapping[Candidate, int]) -> Verdict:
     """Put a candidate into words for job, schema and reader."""
-    reading = {name: value for name, value in best.reading if value != _DEFAULTS[name]}
+    reading = {name: value for name, value in best.reading if value != getattr(PLAIN, name)}
     why, sure = f"all {facts.good:,} values", True
     if bad:
         why, sure = f"{facts.good - bad:,} of {facts.good:,} values; {bad:,} are not", False
@@ -146,20 +143,14 @@ def _verdict(facts: Facts, best: Candidate, bad: int, alive: Mapping[Candidate, 
     return Verdict(best.kind, why + _empties(facts), reading, bad, sure=sure)
 
 
-_DEFAULTS = {
-    "null_values": (), "decimal": ".", "thousands": None, "dates": (), "timezone": "Europe/Amsterdam",
-    "true_values": (), "false_values": (), "fractions": "zero", "trim": False,
-}  # fmt: skip
-
-
 def _swapped(one: str, other: str) -> bool:
     day, month = one.find("d"), one.find("m")
     return bool(other) and (day < month) != (other.find("d") < other.find("m")) and month >= 0 and other.find("m") >= 0
 
 
-def _text(facts: Facts, why: str = "", *, more_values: bool = True) -> Verdict:
+def _text(facts: Facts, why: str = "") -> Verdict:
     choices = facts.choices
-    if choices and not why and more_values and _is_vocabulary(facts, choices):
+    if choices and not why and _is_vocabulary(facts, choices):
         words = f"only {len(choices)} texts in {facts.good:,} values: add others here and in Copernica"
         return Verdict("choice", words, choices=tuple(choices), sure=False)
     longest = facts.max_chars

@@ -26,10 +26,7 @@ _DTYPES: dict[Kind, pl.DataType] = {
     "integer": pl.Int64(), "decimal": pl.Float64(), "date": pl.Date(), "datetime": pl.Datetime("us"),
     "yesno": pl.Boolean(),
 }  # fmt: skip
-_PLAIN = ColumnReading(
-    null_values=(), decimal=".", thousands=None, dates=(), timezone="Europe/Amsterdam", true_values=(),
-    false_values=(), fractions="zero", trim=False,
-)  # fmt: skip
+PLAIN = ColumnReading()
 
 
 @dataclass(frozen=True)
@@ -61,13 +58,13 @@ def candidates() -> tuple[Candidate, ...]:
     found += [_candidate("date", dates=(form,)) for form in DATE_FORMS]
     found += [_candidate("datetime", dates=(f"{form} {time}",)) for form in DATE_FORMS for time in TIMES]
     found += [_yes_no(yes, no) for yes, no in YES_NO]
-    found.append(Candidate("email", _PLAIN, lambda cells: int((~are_emails(cells)).sum())))
-    found.append(Candidate("phone", _PLAIN, lambda cells: int((~are_phones(cells)).sum()), named=_PHONE_NAME))
+    found.append(Candidate("email", PLAIN, lambda cells: int((~are_emails(cells)).sum())))
+    found.append(Candidate("phone", PLAIN, lambda cells: int((~are_phones(cells)).sum()), named=_PHONE_NAME))
     return tuple(found)
 
 
 def _candidate(kind: Kind, wider_than: int | None = None, **words: object) -> Candidate:
-    reading = _PLAIN.model_copy(update=words)
+    reading = PLAIN.model_copy(update=words)
     spec = FieldSpec("", kind, _DTYPES[kind], nullable=True, yes_no=("Yes", "No") if kind == "yesno" else None)
     parse = parser(spec, reading)
 
@@ -83,7 +80,7 @@ def _yes_no(yes: tuple[str, ...], no: tuple[str, ...]) -> Candidate:
     words: dict[str, Any] = {"true_values": tuple(_cases(yes[0])), "false_values": tuple(_cases(no[0]))}
     options = {} if yes[0] in ("true", "yes", "y") else words
     tried = _candidate("yesno", **words)
-    return Candidate("yesno", _PLAIN.model_copy(update=options), tried.bad)
+    return Candidate("yesno", PLAIN.model_copy(update=options), tried.bad)
 
 
 def _cases(word: str) -> list[str]:

@@ -50,7 +50,7 @@ def screen(written: Written, state_dir: Path | None = None) -> str:
     """Return what a person reads: what was found, what was written, what is left to decide, and the next command."""
     dumps, draft = written.dumps, written.draft
     good = dumps.records - sum(dumps.malformed.values())
-    rows = [(one.source, _arrow(one), _type(one), one.verdict.why) for one in draft.columns]
+    rows = [(one.source, one.target, _type(one), one.verdict.why) for one in draft.columns]
     rows += [(name, "ignored", "", why) for name, why in draft.ignored.items()]
     return rendered([
         f"{len(dumps.files)} file{'s' * (len(dumps.files) > 1)}, {dumps.format}, {dumps.encoding.name}:"
@@ -62,10 +62,6 @@ def screen(written: Written, state_dir: Path | None = None) -> str:
         "",
         f"Next: {_next(written, state_dir)}",
     ])  # fmt: skip
-
-
-def _arrow(column: Column) -> str:
-    return column.target
 
 
 def _type(column: Column) -> str:

@@ -83,7 +83,6 @@ class Facts:
     choices: Counter[str] | None = field(default_factory=Counter)
     distinct: Distinct = field(default_factory=Distinct)
     bad: dict[int, int] | None = None
-    example: str = ""
 
     @property
     def is_unique(self) -> bool:
@@ -103,7 +102,6 @@ class Survey:
         self.facts: dict[str, Facts] = {}
         self.candidates = candidates()
         self.head: pl.DataFrame = pl.DataFrame()
-        self.rows = 0
 
     def expect(self, names: Sequence[str]) -> None:
         """Fix the order of the columns."""
@@ -118,7 +116,6 @@ class Survey:
         if self.head.is_empty():
             rows = min(HEAD_ROWS, max(100, int(frame.height * HEAD_BYTES / max(1, frame.estimated_size()))))
             self.head = frame.head(rows).rechunk()
-        self.rows += frame.height
         work = [(self.facts.setdefault(name, Facts(name)), rows[name])
                 for names, rows in _levels(frame, lists) for name in names]  # fmt: skip
         # Columns know nothing of each other.
@@ -142,7 +139,6 @@ class Survey:
         if cells.is_empty():
             return
         facts.good += cells.len()
-        facts.example = facts.example or str(cells[0])
         longest = sizes.max()
         if isinstance(longest, int) and longest > facts.max_chars:
             most = cells.str.len_chars().max()
