@@ -113,5 +113,9 @@ class AccountingError(PipelineError):
 
 def shown(value: object, most_chars: int = 40) -> str:
     """Quote a value for a message, shortened to `most_chars` characters, so that no whole record leaks."""
-    text = str(value)
-    return repr(text if len(text) <= most_chars else text[: most_chars - 1] + "…")
+    return repr(shortened(str(value), most_chars))
+
+
+def shortened(text: str, most_chars: int) -> str:
+    """Return a text of at most `most_chars` characters, with … where it was cut."""
+    return text if len(text) <= most_chars else text[: most_chars - 1] + "…"

@@ -25,6 +25,11 @@ _MARKS: Mapping[str, tuple[str, str, str]] = {
 _NARROWEST = 60
 
 
+def section(titles: Sequence[str], rows: Sequence[Sequence[str]], *, wide: Sequence[int] = ()) -> list[Any]:
+    """Return a table with a blank line before it; nothing where there are no rows."""
+    return ["", table(titles, rows, wide=wide)] if rows else []
+
+
 def rendered(parts: Iterable[Any], stream: TextIO | None = None) -> str:
     """Return texts and tables as one text that fits `stream` (stdout); colour only on a terminal without NO_COLOR."""
     from rich.console import Console

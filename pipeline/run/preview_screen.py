@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from pipeline.errors import shortened
 from pipeline.report.screen import marked, rendered, table
 from pipeline.run.preview import Cell, Shown
 
@@ -40,7 +41,9 @@ def screen(rows: Sequence[Shown]) -> str:
         if row.cells:
             parts += [table(("dump", "text", "value", "Copernica", "sent"), map(_cells, row.cells), wide=(1, 4))]
         else:
-            parts += [marked([("problem", f"{row.code}: {row.message}", ""), ("info", _short(row.raw), "")])]
+            parts += [
+                marked([("problem", f"{row.code}: {row.message}", ""), ("info", shortened(row.raw, _LONGEST), "")])
+            ]
         parts.append("")
     parts.append("= is what the cell before it shows; ignore_empty_fields decides on (empty)")
     return rendered(parts)
@@ -66,8 +69,4 @@ def _text(text: str | None) -> str:
         return ""
     if text == "":
         return "(empty)"
-    return repr(_short(text)) if text != text.strip() else _short(text)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return repr(shortened(text, _LONGEST)) if text != text.strip() else shortened(text, _LONGEST)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.copernica import ApiError, Client, Database, LostError, RefusedError
+from pipeline.errors import shortened
 from pipeline.load.imports import stop_of
 from pipeline.load.profiles.actions import Actions, SeveralMatchesError
 from pipeline.load.profiles.canary import Canary
@@ -59,8 +60,6 @@ class Profiles:
     `interrupted` ends the work between two rows, as `limits` do; `moved` is called with each number of rows that came to an
     end, from several threads.
     """
-
-    name = "profiles"
 
     def __init__(
         self,
@@ -115,14 +114,9 @@ class Profiles:
         self._stop = None
         progress = ChunkProgress(self._reader.groups(rows), log, log.entries())
         actions = Actions(
-            self._client,
-            self._database,
-            self._target,
-            self._lookup,
-            log,
-            self._deletes,
+            self._client, self._database, self._target, self._lookup, log, self._deletes,
             has_collections=self._has_collections,
-        )
+        )  # fmt: skip
         self._work(ordinal, progress, actions, blocked)
         log.flush()
         stop, counts = self._stop, progress.counts
@@ -196,17 +190,19 @@ class Profiles:
             return RowState.SENDING
         except SeveralMatchesError as error:
             state = RowState.SEVERAL
-            why = Why("several_matches", self._keys[0] if self._keys else "", _short(error.message))
+            why = Why(
+                "several_matches", self._keys[0] if self._keys else "", shortened(error.message, MOST_MESSAGE_CHARS)
+            )
         except NotSendableError as error:
-            why = Why("not_sendable", "", _short(error.message))
+            why = Why("not_sendable", "", shortened(error.message, MOST_MESSAGE_CHARS))
         except RefusedError as error:
-            why = Why("refused_by_api", "", _short(error.words))
+            why = Why("refused_by_api", "", shortened(error.words, MOST_MESSAGE_CHARS))
         except ApiError as error:
             if not isinstance(error, LostError):
                 self._halt(stop_of(error))
             if error.repeatable or not error.maybe_sent:
                 return RowState.SENDING
-            state, why = RowState.UNKNOWN, Why("answer_lost", "", _short(error.message))
+            state, why = RowState.UNKNOWN, Why("answer_lost", "", shortened(error.message, MOST_MESSAGE_CHARS))
         progress.end(row, state, None if state.confirmed else why)
         return state
 
@@ -214,7 +210,3 @@ class Profiles:
         """Send nothing more; the first reason stands."""
         if self._stop is None:
             self._stop = stop
-
-
-def _short(message: str) -> str:
-    return message if len(message) <= MOST_MESSAGE_CHARS else message[: MOST_MESSAGE_CHARS - 1] + "…"

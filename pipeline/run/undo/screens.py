@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pipeline.model.job import Job
-from pipeline.report.screen import marked, rendered, table
+from pipeline.report.screen import marked, rendered, section
 from pipeline.report.summary import counted
 from pipeline.run.plan.differ import PROFILE
+from pipeline.run.plan.screens import value
 from pipeline.run.undo.judge import WHY
 from pipeline.run.undo.look import Found
 from pipeline.state.run_records import RunRow
@@ -18,9 +18,18 @@ _MOST_FIELDS = 10
 
 def screen(row: RunRow, found: Found) -> str:
     """Return totals, the values by field, examples, what is left and why, and what cannot be brought back."""
-    parts: list[Any] = [f"undo of run {row.id}, begun {row.started_at[:19].replace('T', ' ')} UTC", "", *_totals(found)]
-    parts += [*_fields(found), *_examples(found), *_conflicts(found), "", marked(_notes(row, found))]
-    return rendered(parts)
+    fields = [(name, f"{count:,}") for name, count in found.fields.most_common(_MOST_FIELDS)]
+    examples = [(str(one["key"]), str(one["field"]), value(one["now"]), value(one["before"])) for one in found.examples]
+    left = [(str(one["key"]), str(one["field"] or one["record"]), WHY[str(one["why"])]) for one in found.conflicts]
+    return rendered([
+        f"undo of run {row.id}, begun {row.started_at[:19].replace('T', ' ')} UTC",
+        *section(("count", ""), list(_totals(found)), wide=(1,)),
+        *section(("field", "values"), fields),
+        *section(("for example", "field", "now", "back to"), examples, wide=(0, 2, 3)),
+        *section(("left", "", "why"), left, wide=(0, 2)),
+        "",
+        marked(_notes(row, found)),
+    ])  # fmt: skip
 
 
 def question(found: Found) -> str:
@@ -30,48 +39,18 @@ def question(found: Found) -> str:
     return "Nothing comes back. Let the files of this run be run again?"
 
 
-def _totals(found: Found) -> Iterator[Any]:
-    rows = [(f"{found.rows:,}", "records to be restored")]
-    rows += [(f"{count:,}", f"left: {WHY[why]}") for why, count in found.left.most_common()]
-    rows += [
-        (f"{count:,}", f"made by the run ({_noun(level)}): listed, not deleted")
-        for level, count in found.created.items()
-    ]
-    rows += [(f"{count:,}", f"deleted by the run ({_noun(level)}): listed") for level, count in found.deleted.items()]
-    yield table(("count", ""), rows, wide=(1,))
+def _totals(found: Found) -> Iterator[tuple[str, str]]:
+    yield f"{found.rows:,}", "records to be restored"
+    for why, count in found.left.most_common():
+        yield f"{count:,}", f"left: {WHY[why]}"
+    for level, count in found.created.items():
+        yield f"{count:,}", f"made by the run ({_noun(level)}): listed, not deleted"
+    for level, count in found.deleted.items():
+        yield f"{count:,}", f"deleted by the run ({_noun(level)}): listed"
 
 
 def _noun(level: str) -> str:
     return "profiles" if level == PROFILE else f"subprofiles of {level}"
-
-
-def _fields(found: Found) -> Iterator[Any]:
-    if found.fields:
-        yield ""
-        yield table(
-            ("field", "values"), [(name, f"{count:,}") for name, count in found.fields.most_common(_MOST_FIELDS)]
-        )
-
-
-def _examples(found: Found) -> Iterator[Any]:
-    if found.examples:
-        yield ""
-        rows = [
-            (str(one["key"]), str(one["field"]), _value(one["now"]), _value(one["before"])) for one in found.examples
-        ]
-        yield table(("for example", "field", "now", "back to"), rows, wide=(0, 2, 3))
-
-
-def _conflicts(found: Found) -> Iterator[Any]:
-    if found.conflicts:
-        yield ""
-        rows = [(str(one["key"]), str(one["field"] or one["record"]), WHY[str(one["why"])]) for one in found.conflicts]
-        yield table(("left", "", "why"), rows, wide=(0, 2))
-
-
-def _value(value: object) -> str:
-    text = "" if value is None else str(value)
-    return (text if len(text) <= 60 else text[:59] + "…") or "(empty)"
 
 
 def _notes(row: RunRow, found: Found) -> Iterator[tuple[str, str, str]]:
@@ -87,11 +66,8 @@ def _notes(row: RunRow, found: Found) -> Iterator[tuple[str, str, str]]:
         names = ", ".join(found.not_compared)
         yield "warning", f"{names}: Copernica rewrites these values, so they are left as the run has sent them", ""
     if found.created:
-        yield (
-            "warning",
-            "records that the run made stay: delete them by a job with action delete that takes the list",
-            "",
-        )
+        what = "records that the run made stay: delete them by a job with action delete that takes the list"
+        yield "warning", what, ""
     if found.deleted:
         yield "warning", "records that the run deleted do not come back; made anew they get other ids", ""
     if found.keyless:
