@@ -5,10 +5,9 @@ once. `--force NAME` overrides the one guard of that name.
 """
 
 from pipeline.guards.before_sending import Before, check_sending
-from pipeline.guards.earlier_runs import dumps_of
+from pipeline.guards.earlier_runs import dumps_of, only_new
 from pipeline.guards.force import unforced
 from pipeline.guards.input import Dumps, check_input
-from pipeline.guards.only_new import only_new
 from pipeline.guards.runtime import Watch
 from pipeline.guards.sending import Sending
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,7 +9,7 @@ import polars as pl
 
 from pipeline.copernica import Profile
 from pipeline.guards.sending import Sending
-from pipeline.stage.partitions import Partitions
+from pipeline.stage.partitions import Partitions, paired
 from pipeline.validate.keys import fold, hashed
 
 # Hashes are spread over so many files, of which one is in memory at a time: 16 bytes a profile.
@@ -40,7 +39,9 @@ def doubles(sending: Sending) -> Found:
     for frame in sending.profile_keys():
         ours.add(frame.select("_key"))
     found = Found(0, ())
-    for there, here in _paired(live, ours):
+    for there, here in paired(live, ours):
+        if there is None or here is None:
+            continue
         doubled = there.filter(pl.col("_key").is_duplicated()).join(here, on="_key", how="semi")
         if doubled.height:
             of_first = doubled.filter(pl.col("_key") == doubled["_key"][0])["_id"].to_list()
@@ -53,15 +54,3 @@ def _hashes(profiles: list[Profile], names: tuple[str, ...]) -> pl.DataFrame:
     texts = [fold(pl.Series([one.fields.get(name, "") for one in profiles], dtype=pl.String)) for name in names]
     ids = pl.Series("_id", [one.id for one in profiles], dtype=pl.UInt64)
     return pl.DataFrame([hashed(texts).alias("_key"), ids])
-
-
-def _paired(left: Partitions, right: Partitions) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Yield the partitions that both have, which hold the same hashes."""
-    others = right.frames()
-    other = next(others, None)
-    for frame in left.frames():
-        home = frame["_key"][0] % _PARTITIONS
-        while other is not None and other["_key"][0] % _PARTITIONS < home:
-            other = next(others, None)
-        if other is not None and other["_key"][0] % _PARTITIONS == home:
-            yield frame, other

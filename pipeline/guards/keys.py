@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from pipeline.copernica import Selector, UnexpectedResponseError
+from pipeline.copernica import Database, Selector, UnexpectedResponseError
 from pipeline.errors import Problem
 from pipeline.guards.duplicates import doubles
 from pipeline.guards.sending import KeyTexts, Sending
@@ -24,13 +24,9 @@ def key_without_index(sending: Sending) -> Iterator[Problem]:
     if sending.job.target.action == "add":
         return
     log = get_logger()
-    for collection, names in sending.keys.collections.items():
-        fields = sending.database.collections[collection].fields
-        for name in names:
-            if not fields[name.partition(".")[2]].index:
-                log.warning("key.without_index", key=name)
-    for name in sending.keys.profile:
-        if sending.database.fields[name].index:
+    for name in without_index(sending.database, sending.job.target.key_fields):
+        if "." in name:
+            log.warning("key.without_index", key=name)
             continue
         there = sending.profiles_there
         if there <= MOST_UNINDEXED_PROFILES:
@@ -39,6 +35,19 @@ def key_without_index(sending: Sending) -> Iterator[Problem]:
         what = f"the key {name} has no index, and Copernica would search all {there:,} profiles for every row"
         do = "let the field be indexed in Copernica; pass --force key_without_index if that cannot be"
         yield Problem(what, "target.key_fields", do, "key_without_index")
+
+
+def without_index(database: Database, key_fields: Iterable[str]) -> Iterator[str]:
+    """Yield the keys that have a field in the database, and no index."""
+    for name in key_fields:
+        collection, dot, inner = name.partition(".")
+        if dot:
+            fields = database.collections[collection].fields if collection in database.collections else {}
+        else:
+            fields = database.fields
+        field = fields.get(inner if dot else name)
+        if field is not None and not field.index:
+            yield name
 
 
 def unique_keys(sending: Sending, method: str) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from pipeline.guards.force import unforced
 from pipeline.guards.input import without_share
 from pipeline.guards.sending import Sending
 from pipeline.guards.volume import call_limit, max_calls, scattered
+from pipeline.model.outcome import Stop, StopCode
 
 
 class Watch:
@@ -44,7 +45,7 @@ class Watch:
         self._method = "profiles"
         self.limit_calls()
 
-    def unmatched(self, rows: int) -> Problem | None:
+    def unmatched(self, rows: int) -> Stop | None:
         """Return why nothing more may be sent once too many rows of an `update` found no record (data rule 35).
 
         A share is one of all accepted rows.
@@ -55,7 +56,7 @@ class Watch:
         what = f"{rows:,} of {of:,} rows found no record, the job allows {limit}"
         return self._stop("max_unmatched", what, "is it another database, or are keys written in another way?")
 
-    def deletes(self, taken: Mapping[str, int], noun: str, records: int) -> Problem | None:
+    def deletes(self, taken: Mapping[str, int], noun: str, records: int) -> Stop | None:
         """Return why these records may not be deleted, where keys have several (data rule 34); one each was allowed before.
 
         A count is one of all records, a share one of the profiles or of each collection, as before the first send.
@@ -82,12 +83,12 @@ class Watch:
             self._there_at_first[noun] = there + (taken.get(noun, 0) if self._begun else 0)
         return self._there_at_first[noun]
 
-    def _stop(self, guard: str, what: str, question: str) -> Problem | None:
+    def _stop(self, guard: str, what: str, question: str) -> Stop | None:
         if guard in self._forced:
             return None
         do = f"{question} if all is as it should be, run again with --force {guard}"
         self.stopped.setdefault(guard, Problem(what, f"guards.{guard}", do, guard))
-        return Problem(what, f"guards.{guard}", do, guard)
+        return Stop(StopCode.GUARD, what, guard)
 
     def problems(self) -> Iterator[Problem]:
         """Yield the guards that stopped the run, with what to do."""

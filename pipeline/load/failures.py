@@ -10,7 +10,7 @@ from pipeline.load.cut import pieces_of
 from pipeline.load.judge import judge
 from pipeline.model.chunk import ChunkState, Reason
 from pipeline.model.outcome import Stop, StopCode, StoppedError
-from pipeline.model.row_state import Why
+from pipeline.model.row_state import RowState, Why
 
 if TYPE_CHECKING:
     from pipeline.load.loop import Loop
@@ -114,7 +114,8 @@ class Search:
                     self._refuse(piece)
 
     def _refuse(self, item: Item) -> None:
-        self._loop.parting.refuse(item, Why("refused_by_api", "", item.row.words or item.row.message or ""))
+        why = Why("refused_by_api", "", item.row.words or item.row.message or "")
+        self._loop.parting.set_aside(item, RowState.FAILED, why, failed=item.row.rows)
 
 
 def _failed(items: Sequence[Item]) -> list[Item]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.errors import Problem, RunDamagedError
-from pipeline.load.pending import Item
+from pipeline.load.pending import OVERTAKEN, Item
 from pipeline.model.chunk import Chunk, Reason
 from pipeline.model.row_state import RowState, Why
 from pipeline.state.chunk_records import ChunkRow
@@ -68,7 +68,7 @@ class Parting:
         if not overtaken.any():
             return chunk
         (part,) = self.set_apart(item, [chunk.rows.filter(overtaken)], Reason.HELD)
-        self.set_aside(part, RowState.ASIDE, Why("overtaken", "", "another run has sent this key since"))
+        self.set_aside(part, RowState.ASIDE, OVERTAKEN)
         return self.chunk_of(item)
 
     def overtaken(self, chunk: Chunk) -> pl.Series:
@@ -92,10 +92,6 @@ class Parting:
         item.row = self._loop.book.ended(item.row, None, **counts)
         self._loop.done(item, chunk)
 
-    def refuse(self, item: Item, why: Why) -> None:
-        """End a chunk whose rows Copernica refused for good; they hold nothing any more (data rule 23)."""
-        self.set_aside(item, RowState.FAILED, why, failed=item.row.rows)
-
     def set_apart(
         self, item: Item, parts: Sequence[pl.DataFrame], reason: Reason, confirmed: int | None = None
     ) -> list[Item]:
@@ -113,10 +109,8 @@ class Parting:
             items.append(Item(ChunkRow.of(made, "imports"), made.keys))
         row = self._loop.book.set_apart(item.row, [one.row for one in items], confirmed)
         gone = pl.concat([part["_seq"] for part in parts])
-        item.row, item.chunk = (
-            row,
-            self._loop.loading.shape.reduced(chunk, chunk.rows.filter(~seqs.is_in(gone.implode()))),
-        )
+        item.row = row
+        item.chunk = self._loop.loading.shape.reduced(chunk, chunk.rows.filter(~seqs.is_in(gone.implode())))
         item.keys = item.chunk.keys
         if row.state.final:
             self._loop.pending.remove(item)

@@ -11,9 +11,11 @@ import polars as pl
 from pipeline.log import get_logger
 from pipeline.model.chunk import Chunk, ChunkState
 from pipeline.model.outcome import Outcome
+from pipeline.model.row_state import Why
 from pipeline.state.chunk_records import ChunkRow
 
 NO_KEYS = pl.Series("_key", [], dtype=pl.UInt64)
+OVERTAKEN = Why("overtaken", "", "another run has sent this key since")
 
 
 @dataclass

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from pipeline.copernica import Client, Database, Profile, Selector, Subprofile
 from pipeline.load.compare import different_fields
-from pipeline.load.timestamps import created_since
+from pipeline.load.timestamps import created_since, modified_since
 from pipeline.model.columns import Keys, LiveField
+from pipeline.model.counts import Verified
 from pipeline.stage.sample import Expectation
 from pipeline.validate.keys import maybe_same
 
@@ -129,6 +130,24 @@ class Pages:
     def subprofiles(self, profile: Profile, collection: str) -> list[Subprofile]:
         """List the subprofiles of a profile in a collection."""
         return self._subprofiles.get((profile.id, collection), [])
+
+
+def verify(sample: Sequence[Expectation], lookups: Lookups, terms: Terms, final_at: Mapping[int, datetime]) -> Verified:
+    """Read a sample back by key and compare it with what was sent (data rule 27); raises ApiError when that cannot be done.
+
+    `final_at` is when the last chunk of a key was final, by `_key`: a record that was modified after that was changed by
+    somebody else, and is no difference.
+    """
+    places: dict[str, None] = {}
+    different = changed = 0
+    for expectation in sample:
+        final = final_at.get(expectation.key)
+        found = differences(expectation, lookups, terms)
+        ours = [one for one in found if final is None or not modified_since(one.modified, final)]
+        places |= dict.fromkeys(one.place for one in ours)
+        different += bool(ours)
+        changed += bool(found) and not ours
+    return Verified(len(sample), len(sample) - different, different, tuple(places), changed)
 
 
 def differences(expected: Expectation, found: Found, terms: Terms) -> list[Difference]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -12,9 +13,9 @@ from pipeline.config.read import FaultyJobError
 from pipeline.copernica import Client, Database
 from pipeline.errors import Exit, JobError, PipelineError, Problem
 from pipeline.extract import look_for
-from pipeline.guards.keys import MOST_UNINDEXED_PROFILES
+from pipeline.guards.keys import MOST_UNINDEXED_PROFILES, without_index
 from pipeline.load.choice import choose
-from pipeline.model.columns import Keys, LiveField
+from pipeline.model.columns import LiveField
 from pipeline.model.job import Job
 from pipeline.report.metrics import textfile_problem
 from pipeline.report.notify import address_problems
@@ -106,11 +107,11 @@ def check(job: Job, environ: Mapping[str, str] = os.environ) -> CheckResult:
     checker.ok(f"job file {job.path.name}: job {job.job}")
     _notified(job, checker, environ)
     plan = _planned(job, checker)
-    with _Meeting(job, checker, environ) as meeting:
-        live = None if meeting.target is None else meeting.target.live
+    with _met(job, checker, environ) as target:
+        live = None if target is None else target.live
         # Whoever validates knows what is wrong with the constants; the live fields bind them, too (data rule 12).
         can_read = plan is not None and checker.attempt(lambda: plan.validator(live)) is not None
-        _together(job, plan, meeting.target, checker)
+        _together(job, plan, target, checker)
         if plan is not None and can_read:
             _first_records(plan, live, checker)
     _shared_folder(checker, environ)
@@ -144,10 +145,10 @@ def check_rest(faulty: JobError, environ: Mapping[str, str] = os.environ) -> Che
     if isinstance(faulty, FaultyJobError) and faulty.rest is not None:
         plan = None if faulty.touches(*_LINK) else _planned(faulty.rest, checker)
         if not faulty.touches(*_LIVE):
-            with _Meeting(faulty.rest, checker, environ) as meeting:
+            with _met(faulty.rest, checker, environ) as target:
                 if plan is not None:
-                    checker.attempt(lambda: plan.validator(None if meeting.target is None else meeting.target.live))
-                _together(faulty.rest, plan, meeting.target, checker)
+                    checker.attempt(lambda: plan.validator(None if target is None else target.live))
+                _together(faulty.rest, plan, target, checker)
             return checker.result()
     checker.attempt(lambda: read_environment(environ))
     return checker.result()
@@ -163,24 +164,15 @@ def _planned(job: Job, checker: Checker) -> PreparedJob | None:
     return plan
 
 
-class _Meeting:
-    """Hold the client open while the target is asked; `target` is None where it cannot be met."""
-
-    def __init__(self, job: Job, checker: Checker, environ: Mapping[str, str]) -> None:
-        self._job, self._checker, self._environ = job, checker, environ
-        self.target: LiveTarget | None = None
-
-    def __enter__(self) -> _Meeting:
-        environment = self._checker.attempt(lambda: read_environment(self._environ))
-        self._client = None if environment is None else connected(self._job, environment)
-        if self._client is not None:
-            client = self._client.__enter__()
-            self.target = self._checker.attempt(lambda: meet(client, self._job, patient=False))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._client is not None:
-            self._client.__exit__(None, None, None)
+@contextmanager
+def _met(job: Job, checker: Checker, environ: Mapping[str, str]) -> Iterator[LiveTarget | None]:
+    """Yield the target, with its client open for the block; None where it cannot be met."""
+    environment = checker.attempt(lambda: read_environment(environ))
+    if environment is None:
+        yield None
+        return
+    with connected(job, environment) as client:
+        yield checker.attempt(lambda: meet(client, job, patient=False))
 
 
 def _together(job: Job, plan: PreparedJob | None, target: LiveTarget | None, checker: Checker) -> None:
@@ -208,11 +200,7 @@ def _unindexed(job: Job, client: Client, database: Database) -> Iterator[Problem
     """Name keys without an index: a run refuses one of the profile in a large database, and warns else (data rule 35)."""
     if job.target.action == "add":
         return
-    keys = Keys.of(job.target.key_fields)
-    inner = {name: database.collections[at].fields[name.partition(".")[2]] for at in keys.collections
-             for name in keys.collections[at]}  # fmt: skip
-    fields = {name: database.fields[name] for name in keys.profile} | inner
-    plain = [name for name, field in fields.items() if not field.index]
+    plain = list(without_index(database, job.target.key_fields))
     if not plain:
         return
     count = asked("the count of profiles", lambda: client.count(database), "see the rights of the token")

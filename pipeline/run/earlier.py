@@ -12,6 +12,7 @@ from pipeline.model.chunk import ChunkState
 from pipeline.model.columns import LiveField
 from pipeline.model.job import Job
 from pipeline.report.summary import Summary
+from pipeline.run.closing import close, end
 from pipeline.run.context import Context, RunId
 from pipeline.run.loading import Loader
 from pipeline.run.stages import Stages
@@ -87,10 +88,10 @@ def finish(
         tally.closed = True
     elif load.open and superseded_by is not None:
         if not any(may_still_run(one, stages) for one in load.rows):
-            stages.close(superseded_by=superseded_by)
+            close(stages, superseded_by=superseded_by)
     elif load.open and closes and lasts(stages):
-        stages.close()
-    return stages.end()
+        close(stages)
+    return end(stages)
 
 
 def may_still_run(row: ChunkRow, stages: Stages) -> bool:

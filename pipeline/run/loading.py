@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from pipeline.errors import Problem
 from pipeline.guards import Watch
 from pipeline.load.choice import HARM, Choice
 from pipeline.load.cut import Limits as ChunkLimits
@@ -17,15 +16,14 @@ from pipeline.load.imports import Imports
 from pipeline.load.load_report import LoadReport
 from pipeline.load.loop import Loop
 from pipeline.load.parameters import Hooks, Loading
-from pipeline.load.pending import NO_KEYS, Item
+from pipeline.load.pending import NO_KEYS
 from pipeline.load.profiles.limits import Limits
 from pipeline.load.profiles.method import Past, Profiles
 from pipeline.load.readback import Terms
 from pipeline.load.settle import Reader
 from pipeline.log import get_logger
 from pipeline.model.chunk import Chunk
-from pipeline.model.columns import Keys
-from pipeline.model.outcome import Stop, StopCode
+from pipeline.model.outcome import Stop
 from pipeline.model.row_state import RowState
 from pipeline.report.progress import Step
 from pipeline.run.context import Context, RunId
@@ -80,7 +78,8 @@ class Loader:
     def load(self, *, older: pl.Series = NO_KEYS, sends: bool = True, closes: bool = False) -> LoadReport:
         """Send what is staged and not sent yet, the ledger always a step ahead of the wire; without `sends` only settle."""
         self._log_method()
-        imports = self._imports()
+        target = self.context.target
+        imports = Imports(target.client, self.id.job, self.id.run, target.database.id)
         total = self.manifest.to_send.accepted
         with self.context.reporter.stage("load", total) as advance:
             loading = replace(self._loading(imports, advance), older=older, sends=sends, closes=closes)
@@ -96,8 +95,7 @@ class Loader:
     @property
     def rules(self) -> Rules:
         """Return what sending needs to know of the job."""
-        target = self.id.job.target
-        return Rules(target.action, Keys.of(target.key_fields), self.manifest.sets, target.ignore_empty_fields)
+        return Rules.of(self.id.job.target, self.manifest.sets)
 
     @property
     def shape(self) -> Shape:
@@ -184,8 +182,8 @@ class Loader:
         if row.method != "profiles":
             return frame
         passing = (RowState.SENDING, RowState.UNKNOWN)
-        states = self.context.ledger.row_states(self.id.run, row.ordinal)
-        decided = [at for at, state in states.items() if state not in passing]
+        entries = self.context.ledger.rows_of(self.id.run, row.ordinal).entries()
+        decided = [at for at, entry in entries.items() if entry.state not in passing]
         return frame.filter(~pl.col("_seq").is_in(decided))
 
     @property
@@ -199,7 +197,7 @@ class Loader:
         past = ledger.chunks(run)
         unmatched = {row.ordinal: row.unmatched or 0 for row in past if row.method == "profiles"}
         watch = self.watch
-        limits = Limits() if watch is None else Limits(_stop_of(watch.unmatched), _stop_of(watch.deletes))
+        limits = Limits() if watch is None else Limits(watch.unmatched, watch.deletes)
         profiles = Profiles(
             client, context.target.database, job, self.rules, Past(unmatched, ledger.deleted(run)), limits, context.stop,
             moved=advance,
@@ -213,7 +211,7 @@ class Loader:
             parts=self.parts,
             register=context.register.of_run(run, job.job, self.rules.keys.profile),
             imports=imports,
-            flight=self._flight(),
+            flight=Flight(client, job.load.poll, Clock(client.server_now, context.stop.wait)),
             profiles=profiles,
             reader=Reader(client, self.terms, self.rules, job.load.max_settle_calls),
             waiting=context.waiting,
@@ -227,14 +225,6 @@ class Loader:
             hooks=self.hooks,
             again=self.id.resumed,
         )
-
-    def _imports(self) -> Imports:
-        target = self.context.target
-        return Imports(target.client, self.id.job, self.id.run, target.database.id)
-
-    def _flight(self) -> Flight[Item]:
-        client = self.context.target.client
-        return Flight(client, self.id.job.load.poll, Clock(client.server_now, self.context.stop.wait))
 
     def _log_method(self) -> None:
         if self.choice.method == "profiles":
@@ -254,13 +244,3 @@ class Loader:
         self._warn_of_profiles(reason)
         self.choice = Choice("profiles", reason)
         self.context.ledger.fell_back(self.id.run, reason)
-
-
-def _stop_of(ask: Callable[..., Problem | None]) -> Callable[..., Stop | None]:
-    """Return the problem of a guard as a reason to stop."""
-
-    def asked(*words: object) -> Stop | None:
-        problem = ask(*words)
-        return None if problem is None else Stop(StopCode.GUARD, problem.what, problem.guard)
-
-    return asked

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.errors import InputError, JobError
 from pipeline.extract import Extraction, grouped, look_for
-from pipeline.model.columns import Keys, Kind, LiveField
+from pipeline.model.columns import Kind, LiveField
 from pipeline.model.files import SourceFile
 from pipeline.model.job import Job, format_of
 from pipeline.stage.settle import Rules
@@ -40,8 +40,7 @@ class PreparedJob:
     @property
     def rules(self) -> Rules:
         """Return what settling and sending need to know of the job."""
-        target = self.job.target
-        return Rules(target.action, Keys.of(target.key_fields), self.link.sets, target.ignore_empty_fields)
+        return Rules.of(self.job.target, self.link.sets)
 
     @property
     def kinds(self) -> dict[str, Kind]:

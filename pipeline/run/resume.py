@@ -18,6 +18,8 @@ from pipeline.report.history import summary_of
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
 from pipeline.run.announce import Warn, announced
+from pipeline.run.closing import close as close_run
+from pipeline.run.closing import end
 from pipeline.run.context import Context, up_to_date
 from pipeline.run.earlier import finish, run_id
 from pipeline.run.opening import Call, opened
@@ -73,9 +75,9 @@ def _close(stages: Stages) -> Summary:
     stages.context.ledger.resumed(stages.id.run)
     with stages.guarded():
         stages.take_up(Manifest.read(stages.id.folder.staged))
-        stages.close()
+        close_run(stages)
     stages.tally.closed = True
-    return stages.end()
+    return end(stages)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from pipeline.report.html.page import write_report
 from pipeline.report.part_file import spare
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
+from pipeline.run.closing import end
 from pipeline.run.context import RunId, up_to_date
 from pipeline.run.earlier import deal_with_earlier, refuse_moved
 from pipeline.run.opening import Call
@@ -166,7 +167,7 @@ def conducted(stages: Stages, plan: PreparedJob, wanted: PlanRequest | None) -> 
         if wanted is not None:
             with context.lock:
                 stages.plan(plan, wanted.out)
-            return stages.end()
+            return end(stages)
         stages.guard_input()
         with context.lock:
             stages.context = context = up_to_date(context)
@@ -180,4 +181,4 @@ def conducted(stages: Stages, plan: PreparedJob, wanted: PlanRequest | None) -> 
                 stages.verify()
             else:
                 stages.tally.rebuild = Rebuild.NOT_NEEDED
-    return stages.end()
+    return end(stages)

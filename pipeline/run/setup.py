@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.config.environment import read_environment
 from pipeline.copernica import ApiError, Client, Database, Identity
 from pipeline.copernica.setup import NewField
 from pipeline.errors import ApiRefusedError, Problem
+from pipeline.guards.keys import without_index
 from pipeline.model.columns import FieldSpec
 from pipeline.model.job import Job
 from pipeline.run.prepare import PreparedJob, prepare
@@ -178,18 +179,8 @@ def _notes(plan: PreparedJob, database: Database | None) -> Iterator[Problem]:
         if field.type == "select" and missing:
             what = f"the select lacks the choices {', '.join(missing[:8])}"
             yield Problem(what, f"target column {name}", "add them in Copernica: setup changes no field")
-    yield from _unindexed(plan.job, database)
-
-
-def _unindexed(job: Job, database: Database) -> Iterator[Problem]:
-    for name in job.target.key_fields:
-        head, dot, tail = name.partition(".")
-        fields: Mapping[str, object] = database.fields
-        if dot:
-            fields = database.collections[head].fields if head in database.collections else {}
-        field = fields.get(tail if dot else name)
-        if field is not None and not getattr(field, "index", True):
-            yield Problem(f"the key {name} has no index", "target.key_fields", "let it be indexed in Copernica")
+    for name in without_index(database, plan.job.target.key_fields):
+        yield Problem(f"the key {name} has no index", "target.key_fields", "let it be indexed in Copernica")
 
 
 def _make(client: Client, found: Setup) -> tuple[Lack, ...]:

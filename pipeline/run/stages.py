@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,6 @@ import polars as pl
 
 from pipeline.copernica import ApiError, CancelledError
 from pipeline.errors import (
-    AccountingError,
     ApiRefusedError,
     Exit,
     InputError,
@@ -30,40 +28,33 @@ from pipeline.errors import (
 from pipeline.guards import Before, Dumps, Sending, check_input, check_sending, dumps_of, unforced
 from pipeline.load.load_report import LoadReport
 from pipeline.load.pending import NO_KEYS
-from pipeline.load.readback import Lookups
-from pipeline.load.verify import verify
+from pipeline.load.readback import Lookups, verify
 from pipeline.log import get_logger
 from pipeline.model.columns import Keys, Sets
 from pipeline.model.counts import Intake, Rebuild
 from pipeline.model.job import Job
 from pipeline.model.outcome import StopCode
-from pipeline.model.row_state import RowState, Why
+from pipeline.model.row_state import Why
 from pipeline.model.rows import Batch
-from pipeline.report.html.page import write_report
 from pipeline.report.rejects import RejectsWriter
-from pipeline.report.summary import Summary
 from pipeline.run.changed import changes_of, compared, drift, gone_planned, look_for_gone
 from pipeline.run.context import Context, RunId
 from pipeline.run.engine.reading import Terms
 from pipeline.run.intake import take_in
 from pipeline.run.loading import Loader
-from pipeline.run.plan.plan import KEPT_DAYS, make_plan, seconds_per_row
+from pipeline.run.plan.plan import make_plan, seconds_per_row
 from pipeline.run.plan.record import read_applied
 from pipeline.run.prepare import PreparedJob
 from pipeline.run.result import Tally
-from pipeline.run.set_aside import SetAsideFiles
-from pipeline.run.summarise import summarise
 from pipeline.run.undo.before import keep_before
-from pipeline.run.zeros import note_zeros
 from pipeline.stage.changes import Changes
-from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
 from pipeline.stage.partitions import partition_count
 from pipeline.stage.sample import Sampler
+from pipeline.stage.settle import Rules
 from pipeline.stage.stager import Stager
 from pipeline.state.register import RunRegister
-from pipeline.state.run_records import RunState
-from pipeline.state.storage import StorageError, StorageStoppedError, storage_faults
+from pipeline.state.storage import storage_faults
 from pipeline.threads import behind
 
 # What is read back at least after a delete (data rule 27).
@@ -94,7 +85,7 @@ class Stages:
     def guarded(self) -> Iterator[None]:
         """Take what stops the run for its refusal."""
         try:
-            with self._storage():
+            with self.storage():
                 yield
         except PipelineError as error:
             if error.exit_code is Exit.BUG:
@@ -107,9 +98,14 @@ class Stages:
         """Keep why the run stopped; where it broke off while rows went out, now or before, the ledger has how far it came."""
         self.tally.refusal = error
         with suppress(OSError, sqlite3.Error):
-            self.tally.load = LoadReport(self.tally.to_send, self.context.ledger.chunks(self.id.run))
+            self._recount()
 
-    def _storage(self) -> AbstractContextManager[None]:
+    def _recount(self) -> None:
+        """Count how far the run came, by the ledger."""
+        self.tally.load = LoadReport(self.tally.to_send, self.context.ledger.chunks(self.id.run))
+
+    def storage(self) -> AbstractContextManager[None]:
+        """Let a fault of the disk in a block stop the run, by whether anything may have been sent."""
         ledger = self.context.ledger
         return storage_faults(ledger.state_dir, lambda: ledger.sent_anything(self.id.run))
 
@@ -120,7 +116,7 @@ class Stages:
         """
         writer = RejectsWriter((self.id.folder.path / "rejects").with_suffix(plan.rejects_suffix))
         changes = self._changes(plan.rules.sets)
-        stager = self._stager(plan, changes)
+        stager = self.stager(plan.rules, sum(file.size_bytes for file in plan.files))
         with writer:
             intake = self._take_in(plan, writer, stager)
         self.rejects = writer.path
@@ -148,7 +144,7 @@ class Stages:
     def _staged(self, manifest: Manifest) -> Manifest:
         self.manifest = manifest
         self.context.ledger.staged(self.id.run, manifest.staged.accepted, is_open=not self.id.only_plan)
-        self.tally.load = LoadReport(self.tally.to_send, self.context.ledger.chunks(self.id.run))
+        self._recount()
         return manifest
 
     def compare(self) -> None:
@@ -168,9 +164,9 @@ class Stages:
     def _changes(self, sets: Sets) -> Changes:
         return changes_of(self.context.target, self.id, sets)
 
-    def _stager(self, plan: PreparedJob, changes: Changes) -> Stager:
-        seed, size, rules = zlib.crc32(self.id.run.encode()), self._sample_size, plan.rules
-        size_bytes = sum(file.size_bytes for file in plan.files)
+    def stager(self, rules: Rules, size_bytes: int) -> Stager:
+        """Return what settles and lays out so many bytes of accepted rows."""
+        seed, size, changes = zlib.crc32(self.id.run.encode()), self._sample_size, self._changes(rules.sets)
         # The riskiest rows are looked for among those that are sent, which are not known yet where rows are compared.
         risky = not changes.compares or bool(changes.expects(self.id.full))
         return Stager(
@@ -271,11 +267,8 @@ class Stages:
             found = make_plan(self.context.target, plan, self.id.choice, manifest, self.id.folder, out)
         gone = gone_planned(self._changes(manifest.sets), self.id, self.tally)
         rate = seconds_per_row(self.context.ledger.runs(self.id.job.job, 20))
-        self.tally.plan = replace(
-            found,
-            counts={**found.counts, "gone": gone},
-            seconds=None if rate is None else rate * found.changes,
-        )
+        seconds = None if rate is None else rate * found.changes
+        self.tally.plan = replace(found, counts={**found.counts, "gone": gone}, seconds=seconds)
 
     def load(self, loader: Loader, *, older: pl.Series = NO_KEYS, sends: bool = True, closes: bool = False) -> None:
         """Send what is staged, in chunks, or only settle what is on its way."""
@@ -333,84 +326,6 @@ class Stages:
         except ApiError as error:
             self.tally.problems.append(Problem(f"the sample could not be read back: {error.message}", "verify"))
 
-    # the end
-
-    def close(self, *, superseded_by: pl.DataFrame | None = None) -> None:
-        """Close the run: what it did not confirm is written to its files, but for rows whose key a newer dump has."""
-        self.tally.closed = True
-        self._write_aside(superseded_by)
-
-    def _write_aside(self, superseded_by: pl.DataFrame | None = None) -> None:
-        """Write failed.csv, unknown.csv and open.csv; in the last stands what is open once the run is closed."""
-        if self.manifest is None or self.tally.plan is not None:
-            return
-        loader = self.loader or Loader(self.context, self.id, self.manifest)
-        unsent = (
-            loader.open_rows() if replace(loader.report(), accepted=self.tally.to_send).open else NO_ROWS.to_frame()
-        )
-        still_open = frozenset(unsent["_seq"])
-        rows = [row for row in self.context.ledger.not_confirmed(self.id.run) if row[0] not in still_open]
-        if self.tally.closed and still_open:
-            left = unsent if superseded_by is None else _not_in(superseded_by, unsent, self.manifest.sets)
-            rows += [(at, RowState.ASIDE, NOT_SENT) for at in left["_seq"]]
-        if rows or any(self.id.folder.path.glob("*.csv")):
-            files = SetAsideFiles(
-                self.id.folder.path,
-                Lanes(self.id.folder.staged / self.manifest.lanes),
-                self.manifest.sets.columns,
-                [file.name for file in self.id.files],
-            )
-            self.tally.aside = files.write(rows, unsent["_seq"])
-
-    def end(self) -> Summary:
-        """Write the summary and the end of the run; staged data goes unless something is open."""
-        try:
-            with self._storage():
-                if not self.tally.closed:
-                    self._write_aside()
-        except (StorageError, StorageStoppedError) as error:
-            self.tally.refusal = self.tally.refusal or error
-        summary = self._summary()
-        try:
-            summary.check_sums()
-        except AccountingError as error:
-            get_logger().critical("accounting.off", exc_info=True)
-            self.tally.refusal = error
-            summary = self._summary()
-        summary = replace(summary, report=write_report(self.id.folder, self.context.ledger, summary))
-        try:
-            with self._storage():
-                self._record(summary)
-        except (StorageError, StorageStoppedError) as error:
-            self.tally.refusal = self.tally.refusal or error
-            summary = self._summary()
-        rows, places = summary.records, {"run": summary.run, "exit_code": int(summary.exit_code)}
-        get_logger().info(f"run.{summary.status}", **places, read=rows.read, confirmed=rows.confirmed)
-        return summary
-
-    def _summary(self) -> Summary:
-        return summarise(self, time.monotonic() - self.started_s)
-
-    def _record(self, summary: Summary) -> None:
-        """Write how the run ended; the rows of an open one stay, those of a closed one go."""
-        ledger, folder, run = self.context.ledger, self.id.folder, self.id.run
-        note_zeros(folder.path)
-        folder.write_summary(summary.to_dict())
-        ledger.end(run, RunState(summary.status), summary.to_dict(), is_open=summary.open)
-        if summary.open:
-            return
-        if self.manifest is not None:
-            (self.loader or Loader(self.context, self.id, self.manifest)).remember_refused()
-        ledger.prune_rows(run)
-        self.notes.end()
-        if summary.status == "planned":
-            folder.end_staged(KEPT_DAYS, datetime.now(UTC))
-            return
-        if summary.status == "refused" or self.manifest is None:
-            folder.drop_staged()
-        else:
-            folder.end_staged(self.id.job.state.keep_staged, datetime.now(UTC))
-
 
 def check_guards(job: Job, tally: Tally, forced: frozenset[str], dumps: Dumps) -> None:
     """Compare what was read with the job's limits; raises InputError for guards that refuse and are not forced."""
@@ -418,10 +333,3 @@ def check_guards(job: Job, tally: Tally, forced: frozenset[str], dumps: Dumps) -
     problems = unforced(check_input(job.guards, tally.intake, good, dumps), forced)
     if problems:
         raise InputError(*problems, *tally.intake.hints)
-
-
-def _not_in(newer: pl.DataFrame, rows: pl.DataFrame, sets: Sets) -> pl.DataFrame:
-    """Leave out the rows whose key a newer dump has; of one that carries a collection the key of the subprofile counts too."""
-    of_profile = pl.col("_set") & pl.lit((1 << len(sets.collections)) - 1, pl.UInt64) == 0
-    same = pl.col("_full").is_in(newer["_full"].implode())
-    return rows.filter(~(same | of_profile & pl.col("_key").is_in(newer["_key"].implode())))

@@ -96,3 +96,17 @@ class Partitions:
 
     def _path(self, number: int, segment: int) -> Path:
         return self._folder / f"{number:04d}-{segment:06d}.arrow"
+
+
+def paired(*every: Partitions) -> Iterator[list[pl.DataFrame | None]]:
+    """Yield the partitions of several sets of files side by side, in the order of their numbers; None where one has none."""
+    waiting = [one.frames() for one in every]
+    heads = [next(frames, None) for frames in waiting]
+    count = every[0].count
+    while any(head is not None for head in heads):
+        homes = [int(head["_key"][0]) % count for head in heads if head is not None]
+        home = min(homes)
+        mine = [head is not None and int(head["_key"][0]) % count == home for head in heads]
+        yield [head if here else None for head, here in zip(heads, mine, strict=True)]
+        heads = [next(frames, None) if here else head
+                 for frames, head, here in zip(waiting, heads, mine, strict=True)]  # fmt: skip

@@ -9,6 +9,7 @@ import polars as pl
 
 from pipeline.model.columns import Keys, Sets
 from pipeline.model.counts import Place, Settled
+from pipeline.model.job import Target
 from pipeline.validate.keys import maybe_same_text
 
 
@@ -20,6 +21,11 @@ class Rules:
     keys: Keys
     sets: Sets
     ignore_empty_fields: bool
+
+    @classmethod
+    def of(cls, target: Target, sets: Sets) -> Rules:
+        """Take them from the target of a job and its columns."""
+        return cls(target.action, Keys.of(target.key_fields), sets, target.ignore_empty_fields)
 
     @property
     def profile_columns(self) -> tuple[str, ...]:

@@ -326,10 +326,6 @@ class Ledger:
             for at, state, code, column, message in found
         ]
 
-    def row_states(self, run: str, ordinal: int) -> dict[int, RowState]:
-        """Return what is recorded of the rows of one chunk, by `_seq`."""
-        return {at: entry.state for at, entry in RowRecords(self._db, run, ordinal).entries().items()}
-
     def deleted(self, run: str) -> dict[str, int]:
         """Count the records that the run has deleted one by one, for rows that have ended: profiles, or by collection."""
         found = self._db.execute(

@@ -205,8 +205,8 @@ class Shop:
             if state.failed
         ]
         counts: dict[RowState, int] = {}
-        for state in ledger.row_states(run, ordinal).values():
-            counts[state] = counts.get(state, 0) + 1
+        for entry in records.entries().values():
+            counts[entry.state] = counts.get(entry.state, 0) + 1
         return Loaded(tried, method, failed, counts)
 
     def load_by_imports(self, rows: Sequence[Row], terms: Terms | None = None) -> None:

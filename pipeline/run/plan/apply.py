@@ -19,6 +19,7 @@ from pipeline.model.job import Job
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary, counted
 from pipeline.run.changed import changes_of
+from pipeline.run.closing import end
 from pipeline.run.context import Context
 from pipeline.run.earlier import run_id
 from pipeline.run.opening import opened
@@ -139,7 +140,7 @@ def _send(stages: Stages, record: PlanRecord, manifest: Manifest, plan: Prepared
         changes_of(stages.context.target, stages.id, manifest.sets).planned()
         stages.load(stages.guard(manifest))
         stages.verify()
-    return stages.end()
+    return end(stages)
 
 
 def _narrow(staged: Path, keep: pl.Series) -> None:

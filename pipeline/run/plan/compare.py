@@ -11,11 +11,11 @@ import polars as pl
 
 from pipeline.run.plan.changes import ChangesFile
 from pipeline.run.plan.differ import PROFILE, Class, Compared, compare, created
-from pipeline.run.plan.live import LiveRecords, Sizes, paired, read_records
+from pipeline.run.plan.live import LiveRecords, Sizes, read_records
 from pipeline.run.plan.terms import PlanTerms
 from pipeline.run.target import LiveTarget
 from pipeline.stage.lanes import Lanes
-from pipeline.stage.partitions import Partitions, write_rows
+from pipeline.stage.partitions import Partitions, paired, write_rows
 
 # Records of the target and rows of ours that are compared at one time, about.
 _ROWS_AT_ONCE = 20_000

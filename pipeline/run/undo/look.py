@@ -16,7 +16,7 @@ from pipeline.model.columns import Sets
 from pipeline.model.job import Job
 from pipeline.run.context import Context
 from pipeline.run.plan.differ import PROFILE
-from pipeline.run.plan.live import LiveRecords, Sizes, paired, read_records
+from pipeline.run.plan.live import LiveRecords, Sizes, read_records
 from pipeline.run.plan.stored import is_compared
 from pipeline.run.plan.terms import PlanTerms
 from pipeline.run.target import LiveTarget, refusing
@@ -25,7 +25,7 @@ from pipeline.run.undo.judge import Judged, Part, judge
 from pipeline.run.undo.later import later_keys
 from pipeline.run.undo.lists import Lists
 from pipeline.stage.key_index import PROBE
-from pipeline.stage.partitions import Partitions
+from pipeline.stage.partitions import Partitions, paired
 from pipeline.state.before import Before, BeforeError
 from pipeline.state.ledger import Ledger
 from pipeline.state.run_records import RunRow

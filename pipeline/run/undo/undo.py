@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from pipeline.errors import JobError, Problem
-from pipeline.model.columns import Keys, Sets
+from pipeline.model.columns import Sets
 from pipeline.model.counts import Intake
 from pipeline.model.files import FileFacts, SourceFile
 from pipeline.model.job import Job
 from pipeline.report.progress import Reporter
 from pipeline.report.summary import Summary
 from pipeline.run.announce import Warn, announced
+from pipeline.run.closing import end
 from pipeline.run.context import Context, RunId
 from pipeline.run.earlier import refuse_moved
 from pipeline.run.opening import opened
-from pipeline.run.plan.live import paired
 from pipeline.run.request import RunRequest, UndoRequest
 from pipeline.run.run import bound, enter
 from pipeline.run.stages import Stages
@@ -29,10 +28,8 @@ from pipeline.run.undo.look import Found, look
 from pipeline.run.undo.record import write_undo
 from pipeline.run.undo.rows import rows_of, sets_of, undo_job
 from pipeline.stage.manifest import Manifest
-from pipeline.stage.partitions import partition_count
-from pipeline.stage.sample import Sampler
+from pipeline.stage.partitions import paired
 from pipeline.stage.settle import Rules
-from pipeline.stage.stager import Stager
 from pipeline.state.advice import command, job_command
 from pipeline.state.before import Before
 from pipeline.state.find import find_newest
@@ -150,7 +147,7 @@ def _do(context: Context, row: RunRow, job: Job, found: Found, request: UndoRequ
     stages = Stages(context, run_id)
     stages.notes.begin()
     with stages.guarded():
-        manifest = _staged(found, run_id, sets, file)
+        manifest = _staged(found, stages, sets, file)
         stages.take_up(manifest)
         stages.notes.starts()
         loader = stages.guard(manifest)
@@ -158,7 +155,7 @@ def _do(context: Context, row: RunRow, job: Job, found: Found, request: UndoRequ
         context.register.unload(row.id)
         stages.load(loader)
         stages.verify()
-    return stages.end()
+    return end(stages)
 
 
 def _keep_lists(found: Found, folder: RunFolder, row: RunRow) -> None:
@@ -169,18 +166,10 @@ def _keep_lists(found: Found, folder: RunFolder, row: RunRow) -> None:
     write_undo(folder, {"run": row.id, **found.counts()})
 
 
-def _staged(found: Found, run: RunId, sets: Sets, file: SourceFile) -> Manifest:
+def _staged(found: Found, stages: Stages, sets: Sets, file: SourceFile) -> Manifest:
     """Stage the rows to restore; nothing is read for it but what was judged."""
-    target = run.job.target
-    rules = Rules(target.action, Keys.of(target.key_fields), sets, target.ignore_empty_fields)
-    seed, size = zlib.crc32(run.run.encode()), run.job.load.verify_sample
-    stager = Stager(
-        run.folder.staged,
-        partition_count(found.rows * _ROW_BYTES),
-        rules,
-        lambda: Sampler(size, seed, rules),
-        whole=run.choice.method == "profiles",
-    )
+    rules = Rules.of(stages.id.job.target, sets)
+    stager = stages.stager(rules, found.rows * _ROW_BYTES)
     rows = 0
     for frames in _frames(found):
         made = rows_of(frames, sets, rules.keys, rows + 1)
@@ -189,7 +178,7 @@ def _staged(found: Found, run: RunId, sets: Sets, file: SourceFile) -> Manifest:
     stager.finish()
     facts = FileFacts(file, "", rows, rows, 0, 0, 0, rows, rows)
     manifest = Manifest(sets, Intake(valid=rows, facts=(facts,)), stager.staged, stager.sampler.chosen(), None)
-    manifest.write(run.folder.staged)
+    manifest.write(stages.id.folder.staged)
     return manifest
 
 
