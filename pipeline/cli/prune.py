@@ -21,8 +21,8 @@ def command(state_dir: Path | None, as_json: bool) -> int:
 
     Every run does the same for its own job.
     """
-    from pipeline.run.prune import prune_all
     from pipeline.state.find import open_ledger
+    from pipeline.state.retention import prune_all
 
     with closing(open_ledger(options.state_folder(state_dir))) as ledger:
         found = prune_all(ledger, datetime.now(UTC))

@@ -30,10 +30,10 @@ def send_by_row(loop: Loop, item: Item, blocked: frozenset[int] = frozenset()) -
     records = loading.records(chunk.ordinal)
     known = (item.row.confirmed, item.row.failed, item.row.unknown)
     _begin(loop, item, chunk, records)
-    writes = loading.writes()
+    writes = loading.client.writes
     tried = loading.profiles.send(chunk.ordinal, chunk.rows, records, blocked)
     counts: Counts = {"confirmed": tried.confirmed, "failed": tried.failed, "unmatched": tried.unmatched}
-    if tried.stop is not None and tried.rest == chunk.rows.height and writes == loading.writes():
+    if tried.stop is not None and tried.rest == chunk.rows.height and writes == loading.client.writes:
         item.row = loop.book.unsent(item.row, tried.message)
         loading.register.withdrawn(chunk.ordinal)
         loop.keep(item)

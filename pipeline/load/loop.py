@@ -151,7 +151,7 @@ class Loop:
             return True
         if row.state is ChunkState.UNKNOWN:
             self.keep(item)
-            if item.until is None or self.loading.now() < item.until:
+            if item.until is None or self.loading.client.server_now() < item.until:
                 return False
             self._read_back(item)
             return True
@@ -189,7 +189,7 @@ class Loop:
     def _import(self, item: Item, chunk: Chunk) -> None:
         loading = self.loading
         rebuild = self.rebuilds and self._whole and all(one is item for one in self.pending)
-        sent_at = loading.now()
+        sent_at = loading.client.server_now()
         loading.register.sending(
             chunk.ordinal, chunk.keys, self.parting.columns(chunk), sent_at, sent_at + self._settle_after
         )
@@ -318,7 +318,7 @@ class Loop:
         self.pending.remove(item)
         if confirmed is not None and confirmed.height:
             self.loading.hooks.confirmed(chunk, confirmed)
-            self._note_final(confirmed, self.loading.now())
+            self._note_final(confirmed, self.loading.client.server_now())
         self.loading.advance(chunk.rows.height)
 
     def _note_final(self, rows: pl.DataFrame, at: datetime) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from threading import Event
 
 import polars as pl
 
+from pipeline.copernica import Client
 from pipeline.load.cut import Shape
 from pipeline.load.flight import Flight
 from pipeline.load.imports import Imports
@@ -43,10 +43,10 @@ class Loading:
     `cut` yields the chunks, the same ones each time. `method` is how the run sends; `falls_back` says that rows may go per
     profile where imports do not serve, after `fall_back` was called with the reason. `older` are the keys of open runs that
     are older: their rows come first. `again` says that others may have sent something since the rows were staged. With
-    `sends` False nothing is sent, what is on its way is settled. `closes` gives up chunks that Copernica refuses. `writes`
-    counts the changing calls that were answered with success.
+    `sends` False nothing is sent, what is on its way is settled. `closes` gives up chunks that Copernica refuses.
     """
 
+    client: Client
     job: Job
     shape: Shape
     cut: Callable[[], Iterator[Chunk]]
@@ -60,8 +60,6 @@ class Loading:
     reader: Reader
     waiting: Waiting
     interrupted: Event
-    now: Callable[[], datetime]
-    writes: Callable[[], int]
     method: str
     falls_back: bool
     fall_back: Callable[[str], None]

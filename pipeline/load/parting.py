@@ -39,7 +39,7 @@ class Parting:
         """Return which rows wait: for earlier rows of their keys, or for an import of another run (data rules 23, 38)."""
         keys = chunk.rows["_key"]
         before = pl.concat([self._loop.pending.keys_before(item), self._loop.loading.older])
-        held = self._loop.loading.register.held(keys, self._loop.loading.now())
+        held = self._loop.loading.register.held(keys, self._loop.loading.client.server_now())
         item.until = held.until if held.rows.any() else None
         if before.is_empty():
             return held.rows

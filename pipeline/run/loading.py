@@ -203,6 +203,7 @@ class Loader:
             moved=advance,
         )  # fmt: skip
         return Loading(
+            client=client,
             job=job,
             shape=self.shape,
             cut=self.chunks,
@@ -216,8 +217,6 @@ class Loader:
             reader=Reader(client, self.terms, self.rules, job.load.max_settle_calls),
             waiting=context.waiting,
             interrupted=context.stop,
-            now=client.server_now,
-            writes=lambda: client.writes,
             method=self.choice.method,
             falls_back=self.choice.falls_back and job.target.action != "add",
             fall_back=self._fall_back,

@@ -71,8 +71,7 @@ def preview(request: PreviewRequest) -> tuple[Shown, ...]:
     With a token the live fields bind the values as they do in a run.
     """
     plan = prepare(request.job, request.files)
-    live = _live(request.job)
-    found = tuple(_rows(plan, live, request))
+    found = tuple(_Preview(plan, _live(request.job)).rows(request))
     if request.record is not None and not found:
         what = f"there is no record {request.record:,}"
         raise InputError(Problem(what, ", ".join(file.name for file in plan.files[:3]), "take a smaller number"))
@@ -86,18 +85,54 @@ def _live(job: Job) -> Mapping[str, LiveField] | None:
         return meet(client, job, patient=False).live
 
 
-def _rows(plan: PreparedJob, live: Mapping[str, LiveField] | None, request: PreviewRequest) -> Iterator[Shown]:
-    validator = plan.validator(live)
-    limit = None if request.record is not None else request.count
-    given = False
-    for batch in plan.extraction(limit):
-        if request.record is not None:
-            batch = _only(batch, request.record)
-        for shown in _of_batch(plan, live, batch, validator.check(batch)):
-            given = True
-            yield shown
-        if given and request.record is not None:
-            return
+@dataclass(frozen=True)
+class _Preview:
+    """A job with the live fields, where they are known."""
+
+    plan: PreparedJob
+    live: Mapping[str, LiveField] | None
+
+    def rows(self, request: PreviewRequest) -> Iterator[Shown]:
+        """Read the rows that are asked for."""
+        validator, record = self.plan.validator(self.live), request.record
+        for batch in self.plan.extraction(request.count if record is None else None):
+            if record is not None:
+                batch = _only(batch, record)
+            shown = self._of_batch(batch, validator.check(batch))
+            yield from shown
+            if shown and record is not None:
+                return
+
+    def _of_batch(self, batch: Batch, checked: Checked) -> list[Shown]:
+        faults = {row["_row"]: row for row in checked.faults.iter_rows(named=True)}
+        accepted = checked.accepted.iter_rows(named=True)
+        rows = [
+            self._shown(batch.file.name, raw, None if at in faults else next(accepted), faults.get(at))
+            for at, raw in enumerate(batch.frame.iter_rows(named=True))
+        ]
+        rows += [Shown(batch.file.name, one["_line"], one["_record"], None, (), one["_code"], one["_message"], one["_raw"])
+                 for one in batch.malformed.iter_rows(named=True)]  # fmt: skip
+        return sorted(rows, key=lambda row: (row.record, row.element or 0))
+
+    def _shown(
+        self, file: str, raw: Mapping[str, Any], accepted: Mapping[str, Any] | None, fault: Mapping[str, Any] | None
+    ) -> Shown:
+        plan, codes = self.plan, _faults(fault)
+        carried = plan.link.sets.all if accepted is None else accepted["_set"]
+        sent = plan.link.sets.columns_of(carried)
+        cells = []
+        for name in plan.link.columns:
+            spec = plan.schema.spec(name)
+            if spec is None:
+                continue
+            source = plan.link.source_of(name)
+            text = plan.job.constants.get(name) if source is None else raw.get(source)
+            value, canonical = _read(plan, spec, source, text)
+            wire = (canonical if accepted is None else accepted[name]) or ""
+            code, message = codes.get(source or name, ("", ""))
+            kind = self.live[name].type if self.live and name in self.live else spec.kind
+            cells.append(Cell(source, text, value, name, kind, wire if name in sent else None, code, message))
+        return Shown(file, raw["_line"], raw["_record"], raw["_element"], tuple(cells))
 
 
 def _only(batch: Batch, record: int) -> Batch:
@@ -109,46 +144,6 @@ def _only(batch: Batch, record: int) -> Batch:
         batch.malformed.filter(pl.col("_record") == record),
         None if batch.absent is None else batch.absent.filter(mine),
     )
-
-
-def _of_batch(
-    plan: PreparedJob, live: Mapping[str, LiveField] | None, batch: Batch, checked: Checked
-) -> Iterator[Shown]:
-    faults = {row["_row"]: row for row in checked.faults.iter_rows(named=True)}
-    accepted = checked.accepted.iter_rows(named=True)
-    rows = [
-        _shown(plan, live, batch, raw, None if at in faults else next(accepted), faults.get(at))
-        for at, raw in enumerate(batch.frame.iter_rows(named=True))
-    ]
-    rows += [Shown(batch.file.name, one["_line"], one["_record"], None, (), one["_code"], one["_message"], one["_raw"])
-             for one in batch.malformed.iter_rows(named=True)]  # fmt: skip
-    yield from sorted(rows, key=lambda row: (row.record, row.element or 0))
-
-
-def _shown(
-    plan: PreparedJob,
-    live: Mapping[str, LiveField] | None,
-    batch: Batch,
-    raw: Mapping[str, Any],
-    accepted: Mapping[str, Any] | None,
-    fault: Mapping[str, Any] | None,
-) -> Shown:
-    codes = _faults(fault)
-    carried = plan.link.sets.all if accepted is None else accepted["_set"]
-    sent = plan.link.sets.columns_of(carried)
-    cells = []
-    for name in plan.link.columns:
-        spec = plan.schema.spec(name)
-        if spec is None:
-            continue
-        source = plan.link.source_of(name)
-        text = plan.job.constants.get(name) if source is None else raw.get(source)
-        value, canonical = _read(plan, spec, source, text)
-        wire = (canonical if accepted is None else accepted[name]) or ""
-        code, message = codes.get(source or name, ("", ""))
-        kind = live[name].type if live and name in live else spec.kind
-        cells.append(Cell(source, text, value, name, kind, wire if name in sent else None, code, message))
-    return Shown(batch.file.name, raw["_line"], raw["_record"], raw["_element"], tuple(cells))
 
 
 def _faults(fault: Mapping[str, Any] | None) -> dict[str, tuple[str, str]]:

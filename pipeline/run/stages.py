@@ -264,7 +264,7 @@ class Stages:
         # The default is made for what a run sends; what a plan reads is known to be the least.
         client.limit_calls(None if "max_calls" in self.id.forced else limit)
         with self.context.reporter.stage("compare", None):
-            found = make_plan(self.context.target, plan, self.id.choice, manifest, self.id.folder, out)
+            found = make_plan(self.context.target, self.id, plan, manifest, out)
         gone = gone_planned(self._changes(manifest.sets), self.id, self.tally)
         rate = seconds_per_row(self.context.ledger.runs(self.id.job.job, 20))
         seconds = None if rate is None else rate * found.changes

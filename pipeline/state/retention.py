@@ -12,11 +12,14 @@ from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from pipeline.log import get_logger
-from pipeline.model.job import State
+from pipeline.model.job import Job, State
 from pipeline.state.files import write_whole
 from pipeline.state.folder import RunFolder
 from pipeline.state.ledger import Ledger
+from pipeline.state.storage import storage_faults
 
 NAME = "retention.json"
 _BEGINNING = ""
@@ -76,6 +79,24 @@ def prune(ledger: Ledger, job: str, keep: State, now: datetime, *, whole: bool =
     _drop_staged(ledger.state_dir, now, found)
     progress.write()
     return found
+
+
+def prune_all(ledger: Ledger, now: datetime) -> Pruned:
+    """Look at all runs of each job, by the settings of its last one; raises StorageError."""
+    found = Pruned()
+    with storage_faults(ledger.state_dir):
+        for job in ledger.jobs():
+            found += prune(ledger, job, _settings(ledger, job), now, whole=True)
+        ledger.shrink()
+    return found
+
+
+def _settings(ledger: Ledger, job: str) -> State:
+    """Return the settings of the last run of a job, the defaults where its job file is not known any more."""
+    try:
+        return State() if (last := ledger.last(job)) is None else Job.model_validate_json(last.job_copy).state
+    except ValidationError:
+        return State()
 
 
 class _Progress:

@@ -80,12 +80,10 @@ def init(request: InitRequest, reporter: Reporter) -> Written:
     found = draft(dumps.survey, dumps.lists or dotted_lists(dumps.columns), dumps.unfit, live, request.keys)
     choose_keys(found, dumps.survey, request.keys, name)
     target = wanted if database is None else str(database.id) if (request.database or "").isdigit() else database.name
-    goal = Goal(target, API, _known(database))
-    schema = schema_text(found, name, Path(files[0].name).name)
-    intake = _tried(name, found, dumps, goal, schema, live, reporter)
-    share, damage = _damage(dumps, intake)
-    text = job_text(found, name, _input(dumps, request.out, share, damage), goal)
-    _write(dict(zip(places, (text, schema, json.dumps(editor_schema(), indent=1) + "\n"), strict=True)))
+    texts = _Texts(name, found, dumps, Goal(target, API, _known(database)))
+    share, damage = _damage(dumps, _tried(texts, live, reporter))
+    written = (texts.job(request.out, share, damage), texts.schema, json.dumps(editor_schema(), indent=1) + "\n")
+    _write(dict(zip(places, written, strict=True)))
     is_new = None if not _has_token() else database is None
     return Written(name, places[0], places[1], found, dumps, share, damage, target, is_new)
 
@@ -142,25 +140,34 @@ def _known(database: Database | None) -> str:
     )
 
 
-def _tried(
-    name: str,
-    found: Draft,
-    dumps: Dumps,
-    goal: Goal,
-    schema: str,
-    live: Mapping[str, LiveField] | None,
-    reporter: Reporter,
-) -> Intake:
+@dataclass(frozen=True)
+class _Texts:
+    """What the job file and the schema are made of."""
+
+    name: str
+    draft: Draft
+    dumps: Dumps
+    goal: Goal
+
+    @property
+    def schema(self) -> str:
+        """Return the schema module."""
+        return schema_text(self.draft, self.name, Path(self.dumps.files[0].name).name)
+
+    def job(self, folder: Path, share: float = 0.0, damage: tuple[str, ...] = ()) -> str:
+        """Return the job file for a folder."""
+        return job_text(self.draft, self.name, _input(self.dumps, folder, share, damage), self.goal)
+
+
+def _tried(texts: _Texts, live: Mapping[str, LiveField] | None, reporter: Reporter) -> Intake:
     """Validate the first records with what is about to be written: it must pass as it stands."""
     with tempfile.TemporaryDirectory(prefix="copernica-init-") as scratch:
         folder = Path(scratch)
-        files = [str(file.path) for file in dumps.files]
-        (folder / f"{name}.py").write_text(schema, encoding="utf-8")
-        job_file = folder / f"{name}.yaml"
-        job_file.write_text(job_text(found, name, _input(dumps, folder, 0.0, ()), goal), encoding="utf-8")
-        plan = prepare(read_job(job_file), files)
-        rejects = RejectsWriter(None)
-        with rejects:
+        (folder / f"{texts.name}.py").write_text(texts.schema, encoding="utf-8")
+        job_file = folder / f"{texts.name}.yaml"
+        job_file.write_text(texts.job(folder), encoding="utf-8")
+        plan = prepare(read_job(job_file), [str(file.path) for file in texts.dumps.files])
+        with RejectsWriter(None) as rejects:
             return take_in(plan, live, rejects, lambda _batch, _rows: None, reporter, Terms(_TRIED_ROWS))
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.copernica import CallLimitError
 from pipeline.errors import ApiRefusedError, Problem
-from pipeline.load.choice import Choice
 from pipeline.model.job import Job
 from pipeline.run.plan.changes import ChangesFile
 from pipeline.run.plan.compare import Comparison, compare_staged
@@ -20,10 +19,10 @@ from pipeline.run.plan.terms import PlanTerms
 from pipeline.run.target import LiveTarget, refusing
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
-from pipeline.state.folder import RunFolder
 from pipeline.state.run_records import RunRow
 
 if TYPE_CHECKING:
+    from pipeline.run.context import RunId
     from pipeline.run.prepare import PreparedJob
 
 # Days that the rows of a plan stay that nobody applies.
@@ -52,14 +51,12 @@ def terms_of(plan: PreparedJob, target: LiveTarget) -> PlanTerms:
     return PlanTerms(plan.job.target, plan.link.sets, target.live, plan.kinds)
 
 
-def make_plan(
-    target: LiveTarget, plan: PreparedJob, choice: Choice, manifest: Manifest, folder: RunFolder, out: Path | None
-) -> Planned:
+def make_plan(target: LiveTarget, run: RunId, plan: PreparedJob, manifest: Manifest, out: Path | None) -> Planned:
     """Compare the staged rows with the target, and keep what `apply` needs beside them.
 
     Raises ApiRefusedError where the target cannot be read, InterruptedRunError when that was interrupted.
     """
-    job, terms = plan.job, terms_of(plan, target)
+    job, folder, terms = plan.job, run.folder, terms_of(plan, target)
     lanes = Lanes(folder.staged / "lanes")
     where = "the comparison with the database"
     with refusing(where, "nothing was sent; plan again later"), ChangesFile(out) as sink:
@@ -81,9 +78,9 @@ def make_plan(
     imports, size = _cost(lanes, found, job)
     # The structure and the guards cost `apply` what they cost the plan.
     calls = target.client.calls - found.calls + _calls(found, manifest, terms)
-    calls += _CALLS_PER_IMPORT * imports if choice.method == "imports" else _single_calls(found, manifest, terms)
+    calls += _CALLS_PER_IMPORT * imports if run.choice.method == "imports" else _single_calls(found, manifest, terms)
     calls = calls if found.to_send.len() else 0
-    return Planned(_counts(found, calls), found, imports if choice.method == "imports" else 0, size)
+    return Planned(_counts(found, calls), found, imports if run.choice.method == "imports" else 0, size)
 
 
 def _counts(found: Comparison, calls: int) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def _look(context: Context, undone: RunRow, before: Before, meta: Mapping[str, A
         name: Partitions(work / f"restore-{at}", meta["count"]) for at, name in enumerate((PROFILE, *sets.collections))
     }
     with Lists(work, terms) as lists:
-        for part in _parts(before, sent, now, terms, later, unread):
+        for part in _parts(before, sent, now, later, unread):
             _add(found, judge(part, terms, columns), lists)
     found.calls = target.client.calls - calls
     return found
@@ -157,16 +157,14 @@ def _read_now(target: LiveTarget, live: LiveRecords, sent: Partitions, keys: pl.
     return live
 
 
-def _parts(
-    before: Before, sent: Partitions, now: LiveRecords, terms: PlanTerms, later: pl.Series, unread: pl.Series
-) -> Iterator[Part]:
+def _parts(before: Before, sent: Partitions, now: LiveRecords, later: pl.Series, unread: pl.Series) -> Iterator[Part]:
     names = list(now.subprofiles)
     unread = pl.concat([unread, pl.Series("_key", list(now.unread), dtype=pl.UInt64)])
     for rows, profiles, *subs in paired(sent, now.profiles, *now.subprofiles.values()):
         if rows is None:
             continue
         home = int(rows["_key"][0]) % sent.count
-        held = {name: _one(before, f"sub{at}-{home:04d}") for at, name in enumerate(terms.sets.collections)}
+        held = {name: _one(before, f"sub{at}-{home:04d}") for at, name in enumerate(names)}
         profiles_before = _one(before, f"profiles-{home:04d}")
         subs_now = dict(zip(names, subs, strict=True))
         # A chunk that was sent again, in pieces or by another process, has its rows twice.
