@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import polars as pl
 
+from pipeline.errors import Problem
 from pipeline.log import get_logger
 from pipeline.model.columns import LiveField
 from pipeline.model.counts import Intake
-from pipeline.model.rows import Batch
+from pipeline.model.rows import Batch, Checked
 from pipeline.report.followed import Followed
 from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
@@ -37,10 +38,8 @@ def take_in(
 
     Raises InputError when a file is refused, after all files were looked at.
     """
-    intake = Intake()
-    reading = reading_of(plan, live, terms)
-    followed = Followed()
-    seen_bytes, good = 0, Counter[int]()
+    intake, reading = Intake(), reading_of(plan, live, terms)
+    followed, seen_bytes, good = Followed(), 0, Counter[int]()
     observer = Observer(plan.link, plan.job.source.encoding)
 
     batches = iter(reading)
@@ -52,21 +51,29 @@ def take_in(
             if follow:
                 followed.add(batch, checked)
             keep(batch, checked.accepted)
-            intake.malformed += batch.malformed.height
-            intake.rejected += checked.faults.height
-            intake.rejected_by_target += int(checked.faults["_by_target"].sum())
             if plan.job.target.gone == "report":
                 intake.rejected_keys.extend(checked.rejected_keys.drop_nulls().unique())
-            intake.valid += checked.accepted.height
             good[batch.file.index] += checked.accepted.height
-            rows = checked.accepted.height + checked.faults.height + batch.malformed.height
-            advance(reading.bytes_read - seen_bytes, rows)
+            advance(reading.bytes_read - seen_bytes, _count(intake, batch, checked))
             seen_bytes = reading.bytes_read
     rejects.follow(followed)
     intake.facts = tuple(replace(one, good=good[one.file.index]) for one in reading.facts)
     intake.set_aside = rejects.set_aside
     intake.hints = tuple(observer.reject_problems())
-    for problem in (*observer.null_problems(), *intake.hints):
-        get_logger().warning("values.look_wrong", what=problem.what, where=problem.where, do=problem.do)
+    _warn(*observer.null_problems(), *intake.hints)
     intake.check()
     return intake
+
+
+def _count(intake: Intake, batch: Batch, checked: Checked) -> int:
+    """Count the rows of a batch by what becomes of them; returns how many there are."""
+    intake.malformed += batch.malformed.height
+    intake.rejected += checked.faults.height
+    intake.rejected_by_target += int(checked.faults["_by_target"].sum())
+    intake.valid += checked.accepted.height
+    return batch.malformed.height + checked.faults.height + checked.accepted.height
+
+
+def _warn(*problems: Problem) -> None:
+    for problem in problems:
+        get_logger().warning("values.look_wrong", what=problem.what, where=problem.where, do=problem.do)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,14 +29,13 @@ from pipeline.state.storage import storage_faults
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a command: the ledger it works with, its terminal, its environment and the wish to stop.
+    """One call of a command: the ledger it works with, its terminal and the wish to stop.
 
     It waits `wait_s` for locks; None is as long as for imports where nobody is at a terminal (data rule 39).
     """
 
     ledger: Ledger
     reporter: Reporter
-    environ: Mapping[str, str]
     stop: Event
     wait_s: float | None
 
@@ -52,7 +52,7 @@ class Call:
     @contextmanager
     def meeting(self, row: RunRow) -> Iterator[Context]:
         """Yield what surrounds a run that was begun before, at the database that it went to."""
-        environment, job = read_environment(self.environ), Job.model_validate_json(row.job_copy)
+        environment, job = read_environment(os.environ), Job.model_validate_json(row.job_copy)
         _refuse_other_host(row, environment.api_url)
         with connected(job, environment, self.stop) as client:
             target = meet(client, job, patient=not self.reporter.on_terminal)
@@ -78,12 +78,10 @@ class Call:
 
 
 @contextmanager
-def opened(
-    state_dir: Path, reporter: Reporter, environ: Mapping[str, str], wait_s: float | None = None
-) -> Iterator[Call]:
+def opened(state_dir: Path, reporter: Reporter, wait_s: float | None = None) -> Iterator[Call]:
     """Open the ledger of a state folder for a command that works on one of its runs; raises JobError where there is none."""
     with private_files(), storage_faults(state_dir), closing(open_ledger(state_dir)) as ledger:
-        yield Call(ledger, reporter, environ, Event(), wait_s)
+        yield Call(ledger, reporter, Event(), wait_s)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -42,7 +41,7 @@ def resume(request: ResumeRequest, reporter: Reporter, warn: Warn = lambda _: No
     Raises JobError where there is no such run, or where several are open and none is named. `warn` is called with what
     could not be notified.
     """
-    with opened(request.state_dir, reporter, os.environ, request.wait_s) as call:
+    with opened(request.state_dir, reporter, request.wait_s) as call:
         row = wanted(call.ledger, request.run)
         if not row.open:
             return row.summary or summary_of(call.ledger, row)
@@ -60,7 +59,7 @@ def resume(request: ResumeRequest, reporter: Reporter, warn: Warn = lambda _: No
 
 def close(request: CloseRequest, reporter: Reporter, warn: Warn = lambda _: None) -> Summary | Mapping[str, Any]:
     """End an open run by decision: what it did not confirm is written to its files. Nothing is sent or asked."""
-    with opened(request.state_dir, reporter, os.environ) as call:
+    with opened(request.state_dir, reporter) as call:
         row = wanted(call.ledger, request.run)
         with call.lock(row.job):
             row = find_newest(call.ledger, row.id)

@@ -74,7 +74,7 @@ def run_with_plan(
         started_s, client = time.monotonic(), None
         try:
             client = stack.enter_context(connected(request.job, read_environment(environ), stop))
-            call = Call(ledger, reporter, environ, stop, request.wait_s)
+            call = Call(ledger, reporter, stop, request.wait_s)
             plan, stages = prepared(request, call, client, folder, stack)
         except PipelineError as error:
             if error.exit_code is Exit.BUG:

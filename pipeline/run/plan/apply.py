@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -41,13 +41,13 @@ from pipeline.state.ledger import Ledger
 from pipeline.state.run_records import RunRow, RunState
 
 
-def apply(request: ApplyRequest, reporter: Reporter, environ: Mapping[str, str] = os.environ) -> Summary:
+def apply(request: ApplyRequest, reporter: Reporter) -> Summary:
     """Apply a plan; raises ApiRefusedError for one that is stale, used, foreign, or of another job, schema or structure."""
     with ExitStack() as stack:
-        call = stack.enter_context(opened(request.state_dir, reporter, environ, request.wait_s))
+        call = stack.enter_context(opened(request.state_dir, reporter, request.wait_s))
         ledger = call.ledger
         row = find(ledger, request.run)
-        read_environment(environ)  # what is wrong with it needs no waiting for a lock
+        read_environment(os.environ)  # what is wrong with it needs no waiting for a lock
         row = stack.enter_context(call.holding(row))
         job, folder = Job.model_validate_json(row.job_copy), RunFolder(request.state_dir, row.id)
         record, manifest = _plan_of(row, job, folder, ledger)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -64,10 +63,10 @@ class Person:
     warn: Warn
 
 
-def undo(request: UndoRequest, reporter: Reporter, person: Person, environ: Mapping[str, str] = os.environ) -> Undone:
+def undo(request: UndoRequest, reporter: Reporter, person: Person) -> Undone:
     """Undo a run; without `request.yes` only if `person` agrees. Raises JobError for a run that cannot be undone."""
     with (
-        opened(request.state_dir, reporter, environ, request.wait_s) as call,
+        opened(request.state_dir, reporter, request.wait_s) as call,
         call.holding(find_newest(call.ledger, request.run)) as row,
     ):
         job = Job.model_validate_json(row.job_copy)
