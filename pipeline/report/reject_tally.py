@@ -30,6 +30,8 @@ class RejectTally:
 
     def add(self, batch: Batch, faults: pl.DataFrame) -> None:
         """Count the malformed records of a batch and the rows that `faults` (FAULTS_SCHEMA) names."""
+        if not batch.malformed.height and not faults.height:
+            return
         lines = pl.col("_line").head(MOST_PLACES)
         for code, count, first in (
             batch.malformed.group_by("_code", maintain_order=True).agg(pl.len(), lines).iter_rows()

@@ -28,7 +28,7 @@ from pipeline.stage.sample import Expectation, Sampler, expectation_from
 from pipeline.stage.settle import Rules
 from pipeline.stage.units import UnitFiles
 from pipeline.state.confirmed import Confirmed, bits_for
-from pipeline.state.entries import WRITTEN, Scope, drop_modes, home, known, seen_by, unchanged, with_confirmed
+from pipeline.state.entries import WRITTEN, Scope, drop_modes, home, seen_by, unchanged, with_confirmed, with_digest
 from pipeline.state.files import write_whole
 from pipeline.state.frame_file import StateFault
 from pipeline.state.journal import End
@@ -230,8 +230,8 @@ class Changes:
 
         def compare(part: tuple[int, pl.DataFrame]) -> tuple[pl.Series, list[int]]:
             at, entries = part
-            held = entries.select(pl.col("scope").filter(known())).to_series()
-            counts = [0 if scope is None else int((held == scope).sum()) for scope in scopes]
+            entries = with_digest(entries)
+            counts = [0 if scope is None else int((entries["scope"] == scope).sum()) for scope in scopes]
             return unchanged(entries, _scoped(units.part(at, bits), levels), now, every), counts
 
         changed = pl.repeat(True, units.count, dtype=pl.Boolean, eager=True)

@@ -48,11 +48,11 @@ class KeyIndex:
         self._flush()
 
     def note_unchanged(self, frames: Iterable[pl.Series]) -> None:
-        """Note the `_key`s of a dump (frames of them, a profile key in one) that was compared; those that are sent, too."""
+        """Note the `_key`s of a dump that was compared (frames of them, those of a key together); those that are sent, too."""
         held: list[pl.Series] = []
         number = 0
         for keys in frames:
-            held.append(keys.unique())
+            held.append(keys.filter(keys.ne_missing(keys.shift())))
             if sum(map(len, held)) >= _BUFFERED_KEYS:
                 self._write_unchanged(pl.concat(held), number)
                 held.clear()
@@ -62,7 +62,7 @@ class KeyIndex:
 
     def _write_unchanged(self, keys: pl.Series, number: int) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        write_rows(keys.sort().to_frame(), self._folder / f"{_UNCHANGED}-{number:06d}-{PROBE}.arrow")
+        write_rows(keys.to_frame(), self._folder / f"{_UNCHANGED}-{number:06d}-{PROBE}.arrow")
 
     def _add(self, chunk: Chunk) -> None:
         if chunk.cut in self._noted:

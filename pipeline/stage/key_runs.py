@@ -42,5 +42,5 @@ class Runs:
         parts = [pl.Series("_key", dtype=pl.UInt64)]
         for file in range(self._files):
             keys = pl.read_ipc(self._folder / f"{file:06d}.arrow")["_key"]
-            parts.append(keys.filter(keys % shares == number))
+            parts.append(keys if shares == 1 else keys.filter(keys % shares == number))
         return pl.concat(parts)

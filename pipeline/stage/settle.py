@@ -53,7 +53,8 @@ def settle(rows: pl.DataFrame, rules: Rules) -> Settled:
 def keys_together(rows: pl.DataFrame) -> pl.DataFrame:
     """Put the rows of each profile key together, in file order, unless they already stand so."""
     keys = rows["_key"]
-    if rows.is_empty() or 1 + int((keys != keys.shift()).sum()) == keys.n_unique():
+    starts = keys.filter(keys.ne_missing(keys.shift()))
+    if starts.n_unique() == starts.len():
         return rows
     return rows.sort("_key", maintain_order=True)
 

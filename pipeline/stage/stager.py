@@ -89,9 +89,10 @@ class Stager:
         if self._held is not None:
             rows = pl.concat([self._held, rows])
         keys = rows["_key"]
-        starts = (keys != keys.shift()).fill_null(True).arg_true()
-        self._runs.add(keys.gather(starts[:-1]))
-        if starts.len() != keys.n_unique():
+        starts = keys.ne_missing(keys.shift()).arg_true()
+        firsts = keys.gather(starts)
+        self._runs.add(firsts[:-1])
+        if firsts.n_unique() < firsts.len():
             self._held = None
             self._partition()
             return rows

@@ -68,19 +68,19 @@ def unchanged(entries: pl.DataFrame, units: pl.DataFrame, now_minute: int, every
     A digest is due again at an age between a half and the whole of `every_minutes`, by chance that follows from the entry:
     what was confirmed in one night is not due in one night.
     """
-    then = entries.filter(known())
-    most_minutes = then.select((now_minute - pl.col("minute").cast(pl.Int64)).max()).item()
-    if most_minutes is not None and most_minutes * 2 >= every_minutes:
+    first: Any = entries["minute"].min()
+    if first is not None and (now_minute - first) * 2 >= every_minutes:
         # 32 bits of the key are the chance; the time in it makes each turn another one.
         chance = 1 + (pl.col("profile") + pl.col("minute") * 0x9E3779B1) % 4096 / 4096
-        then = then.filter((now_minute - pl.col("minute").cast(pl.Int64)) * 2 < every_minutes * chance)
-    known_bits = then.select(_ALL_BITS).to_series()
+        entries = entries.filter((now_minute - pl.col("minute").cast(pl.Int64)) * 2 < every_minutes * chance)
+    known_bits = with_digest(entries).select(_ALL_BITS).to_series()
     return units["number"].filter(units.select(_ALL_BITS).to_series().is_in(known_bits.implode()))
 
 
-def known() -> pl.Expr:
-    """Return whether an entry has a digest."""
-    return (pl.col("high") != 0) | (pl.col("low") != 0)
+def with_digest(entries: pl.DataFrame) -> pl.DataFrame:
+    """Return the entries that have a digest: of the others it is known that they are there."""
+    without = entries["high"] | entries["low"] == 0
+    return entries.filter(~without) if without.any() else entries
 
 
 def seen_by(entries: pl.DataFrame, units: pl.DataFrame, job_bit: int) -> pl.DataFrame:
