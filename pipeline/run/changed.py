@@ -17,25 +17,21 @@ from pipeline.model.counts import Verified
 from pipeline.run.context import RunId
 from pipeline.run.result import Tally
 from pipeline.run.target import LiveTarget
-from pipeline.stage.changes import ALL_LANES, Changes, Samples
+from pipeline.stage.changes import Changes
 from pipeline.stage.key_index import KeyIndex
 from pipeline.stage.lanes import Lanes
 from pipeline.stage.manifest import Manifest
+from pipeline.stage.narrowing import Samples
+from pipeline.stage.run_rows import ALL_LANES, RunRows
 from pipeline.stage.sample import Expectation
 from pipeline.state.host import database_name, host_dir
 
 
 def changes_of(target: LiveTarget, run: RunId, sets: Sets) -> Changes:
     """Return what a run does with the confirmed state of its database."""
-    return Changes(
-        staged=run.folder.staged,
-        place=host_dir() / "confirmed" / database_name(target.client.api_url, target.database.id),
-        account=target.identity.id,
-        run=run.run,
-        job=run.job,
-        sets=sets,
-        live=target.live,
-    )
+    rows = RunRows(run.folder.staged, run.run, run.job, sets, target.live)
+    place = host_dir() / "confirmed" / database_name(target.client.api_url, target.database.id)
+    return Changes(rows, place, target.identity.id)
 
 
 def compared(changes: Changes, target: LiveTarget, run: RunId, manifest: Manifest) -> Manifest:

@@ -128,7 +128,7 @@ class Stages:
         self._warn_of_conflicts()
         rejects = None if writer.path is None else str(writer.path)
         if stager.units is not None:
-            changes.staged_units(stager.units)
+            changes.rows.keep(stager.units)
         manifest = Manifest(plan.rules.sets, self.tally.intake, self.tally.staged, stager.sampler.chosen(), rejects)
         manifest.write(self.id.folder.staged)
         return self._staged(manifest)

@@ -12,15 +12,14 @@ from pipeline.errors import Problem, RunDamagedError
 from pipeline.model.columns import Sets
 from pipeline.model.counts import Intake, SetAside, Staged
 from pipeline.model.files import FileFacts, SourceFile
-from pipeline.stage.changes import ALL_LANES, Narrowed
+from pipeline.stage.narrowing import Narrowed
+from pipeline.stage.run_rows import ALL_LANES, PLANNED_LANES
 from pipeline.stage.sample import Expectation, expectation_from
 from pipeline.state.files import sync, sync_tree, write_whole
 
 NAME = "manifest.json"
 # Of the manifest; one of another version counts as damaged.
 FORMAT = 3
-# Where the lanes of a plan go when only some of its rows are sent.
-PLANNED = "lanes-planned"
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,9 @@ def _whole(folder: Path, sizes: dict[str, int]) -> bool:
     """
     there = _sizes(folder)
     aside = {
-        f"lanes{name.removeprefix(PLANNED)}": size for name, size in there.items() if name.startswith(f"{PLANNED}/")
+        f"lanes{name.removeprefix(PLANNED_LANES)}": size
+        for name, size in there.items()
+        if name.startswith(f"{PLANNED_LANES}/")
     }
     return all(size in (there.get(name), aside.get(name)) for name, size in sizes.items())
 

@@ -16,6 +16,19 @@ BUFFERED_UNITS = 500_000
 NUMBERED = {**UNITS, "number": pl.UInt32()}
 
 
+def scoped(units: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
+    """Return units with the position of their scope, by their level; those of a scope that is not known go."""
+    scope = numbers.gather(units["level"]).alias("scope")
+    return units.with_columns(scope).filter(scope.is_not_null()) if scope.null_count() else units.with_columns(scope)
+
+
+def among(units: pl.DataFrame, numbers: pl.Series | None, but: pl.Series | None = None) -> pl.DataFrame:
+    """Return the units with one of some numbers, None for all, and without some others."""
+    if numbers is not None:
+        units = units.filter(pl.col("number").is_in(numbers.implode()))
+    return units if but is None or but.is_empty() else units.filter(~pl.col("number").is_in(but.implode()))
+
+
 class UnitFiles:
     """Digests of the units of one run (NUMBERED), partitioned by the highest `bits` bits of `profile`.
 

@@ -110,6 +110,10 @@ class Confirmed:
         """Return the number of partitions."""
         return 1 << self.meta.bits
 
+    def number_of(self, scope: Scope) -> int | None:
+        """Return the position of a scope, None for one that was never confirmed."""
+        return self.meta.scopes.index(scope) if scope in self.meta.scopes else None
+
     def begin(self, run: str, job: str, scopes: Sequence[Scope], bits: int) -> list[int]:
         """Make room for a run that is about to write: register its job and scopes.
 
@@ -189,7 +193,7 @@ class Confirmed:
 
     def tidy(self) -> None:
         """Merge the journal where it has become long; raises StateFault."""
-        size = sum(self._path(at, self.meta.bits).stat().st_size for at in range(self.partitions))
+        size = sum(path.stat().st_size for path in self.folder.glob("??-????"))
         if self.journal.is_long(size):
             self.merge()
 

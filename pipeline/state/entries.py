@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,20 @@ class Scope:
     def values(self) -> frozenset[str]:
         """Return the columns that are no keys."""
         return frozenset(self.columns) - {*self.profile_keys, *self.keys}
+
+
+def difference(before: Sequence[Scope], now: Sequence[Scope]) -> list[str]:
+    """Name what of a job's scopes is not as it was."""
+    names = {"types": "field types"}
+    pairs = list(zip(before, now, strict=False))
+    found = {
+        "columns": [one.columns for one in before] != [one.columns for one in now],
+        "keys": [(one.profile_keys, one.keys) for one in before] != [(one.profile_keys, one.keys) for one in now],
+    }
+    words = [(json.loads(then.words), json.loads(one.words)) for then, one in pairs]
+    for word in ("action", "ignore_empty_fields", "types", "constants"):
+        found[names.get(word, word)] = any(then[word] != one[word] for then, one in words)
+    return [name for name, differs in found.items() if differs]
 
 
 def home(profile: pl.Expr, bits: int) -> pl.Expr:

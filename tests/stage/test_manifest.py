@@ -13,7 +13,8 @@ from pipeline.errors import RunDamagedError
 from pipeline.model.columns import Sets
 from pipeline.model.counts import Intake, Staged
 from pipeline.model.files import FileFacts, SourceFile
-from pipeline.stage.manifest import FORMAT, NAME, PLANNED, Manifest
+from pipeline.stage.manifest import FORMAT, NAME, Manifest
+from pipeline.stage.run_rows import PLANNED_LANES
 from pipeline.stage.partitions import write_rows
 from pipeline.stage.sample import Expectation
 from tests.support.shop import Shop
@@ -42,12 +43,12 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
 def test_the_lanes_of_a_plan_that_is_applied_stand_aside(tmp_path: Path) -> None:
     """Killed while it was applied, it is resumed with the rows that were planned, not with all of the dump."""
     manifest = staged(tmp_path)
-    (tmp_path / "lanes").rename(tmp_path / PLANNED)
+    (tmp_path / "lanes").rename(tmp_path / PLANNED_LANES)
     assert Manifest.read(tmp_path) == manifest
     (tmp_path / "lanes" / "a").mkdir(parents=True)
     write_rows(pl.DataFrame({"Nr": ["1", "2", "3"]}), tmp_path / "lanes" / "a" / "000000.arrow")
     assert Manifest.read(tmp_path) == manifest
-    (tmp_path / PLANNED / "a" / "000001.arrow").unlink()
+    (tmp_path / PLANNED_LANES / "a" / "000001.arrow").unlink()
     with pytest.raises(RunDamagedError):
         Manifest.read(tmp_path)
 

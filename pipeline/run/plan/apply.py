@@ -32,8 +32,9 @@ from pipeline.run.request import ApplyRequest
 from pipeline.run.stages import Stages
 from pipeline.run.target import refusing
 from pipeline.stage.lanes import Lanes
-from pipeline.stage.manifest import PLANNED, Manifest
+from pipeline.stage.manifest import Manifest
 from pipeline.stage.partitions import write_rows
+from pipeline.stage.run_rows import PLANNED_LANES
 from pipeline.state.advice import job_command
 from pipeline.state.find import find
 from pipeline.state.folder import RunFolder
@@ -137,7 +138,7 @@ def _send(stages: Stages, record: PlanRecord, manifest: Manifest, plan: Prepared
             )
         write_applied(folder.staged, tally.unchanged, tally.left)
         manifest.write(folder.staged)
-        changes_of(stages.context.target, stages.id, manifest.sets).planned()
+        changes_of(stages.context.target, stages.id, manifest.sets).rows.planned()
         stages.load(stages.guard(manifest))
         stages.verify()
     return end(stages)
@@ -145,7 +146,7 @@ def _send(stages: Stages, record: PlanRecord, manifest: Manifest, plan: Prepared
 
 def _narrow(staged: Path, keep: pl.Series) -> None:
     """Leave only some rows, by `_seq`, in the lanes; those of the plan stay beside as `lanes-planned`."""
-    planned, lanes = staged / PLANNED, staged / "lanes"
+    planned, lanes = staged / PLANNED_LANES, staged / "lanes"
     if not planned.exists():
         lanes.rename(planned)
     every = Lanes(planned)
