@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.state.entries import ALL, WRITTEN, Modes, dropped, touched, with_confirmed
+from pipeline.state.files import sync
 from pipeline.state.frame_file import StateFault, read_frame, write_bytes, write_frame
 
 HEAD, END = "head.json", "end.json"
@@ -99,6 +100,8 @@ class Journal:
             if written.height:
                 write_frame(folder / f"{at:04d}", written.select(*WRITTEN))
         write_bytes(folder / HEAD, json.dumps(asdict(intent)).encode())
+        for above in (self.folder, self.folder.parent):
+            sync(above)
 
     def applied(self, entries: pl.DataFrame, at: int) -> pl.DataFrame:
         """Return the entries of a partition as the steps have left them; raises StateFault."""
