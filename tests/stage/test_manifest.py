@@ -14,8 +14,8 @@ from pipeline.model.columns import Sets
 from pipeline.model.counts import Intake, Staged
 from pipeline.model.files import FileFacts, SourceFile
 from pipeline.stage.manifest import FORMAT, NAME, Manifest
-from pipeline.stage.run_rows import PLANNED_LANES
 from pipeline.stage.partitions import write_rows
+from pipeline.stage.run_rows import PLANNED_LANES
 from pipeline.stage.sample import Expectation
 from tests.support.shop import Shop
 
