@@ -39,7 +39,7 @@ This table is made from `tests/docs/proofs.py` by `.venv/bin/python -m tests.doc
 COMMANDS_HEAD = """\
 # Commands
 
-What `--help` says. Every command has `--json`: exactly one JSON document on stdout, everything else on stderr. Exit codes
+The output of `--help`. Every command has `--json`: exactly one JSON document on stdout, everything else on stderr. Exit codes
 are in [reference.md](reference.md#exit-codes). This page is made by `.venv/bin/python -m tests.docs.pages`.
 """
 
