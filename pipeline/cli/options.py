@@ -127,7 +127,12 @@ def state_folder(named: Path | None, job: Path | None = None) -> Path:
     if folder is None:
         below = Path("configs") / STATE_FOLDER
         folder = below if below.is_dir() and not Path(STATE_FOLDER).is_dir() else Path(STATE_FOLDER)
-    if not is_utf8(folder):
+    try:
+        utf8 = is_utf8(folder)
+    except FileNotFoundError:
+        do = "change to a folder that is there, or name the state folder with --state-dir"
+        raise JobError(Problem("the working folder is gone", do=do)) from None
+    if not utf8:
         raise JobError(
             Problem("the path of the state folder is no UTF-8", str(folder), "name another with --state-dir")
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -291,3 +292,13 @@ def test_commands_that_look_at_runs_load_no_engine(open_shop):
     )
     done = program("-c", code)
     assert (done.stdout.splitlines()[-1], done.stderr) == ("[]", "")
+
+
+def test_a_working_folder_that_is_gone_is_named(tmp_path):
+    """`runs` looks for the state folder in it: exit 3, not a bug."""
+    words = f"cd {tmp_path} && rmdir {tmp_path} && exec {sys.executable} -m pipeline runs --json"
+    environ = {name: value for name, value in os.environ.items() if name != "COPERNICA_STATE_DIR"}
+    done = subprocess.run(
+        ["sh", "-c", words], env=environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, json.loads(done.stdout)["errors"][0]["what"]) == (3, "the working folder is gone")
