@@ -18,7 +18,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 def _seconds(ctx: click.Context, parameter: click.Parameter, text: str) -> float:  # noqa: ARG001
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", text.strip())
     if found is None:
-        raise click.BadParameter(f"{text!r} is no time such as 24h, 90m or 2d")
+        raise click.BadParameter(f"{text!r} is no duration such as 24h, 90m or 2d")
     return float(found[1]) * _UNITS[found[2] or "s"]
 
 

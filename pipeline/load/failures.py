@@ -21,8 +21,8 @@ PIECES = 8
 FEW_ROWS = 50
 # Imports whose failure shows nothing of the imports after them.
 APART = (Reason.PIECE, Reason.ONCE, Reason.LATE)
-TWO_FAILED = "two imports failed one after the other: it may not be the rows, and nothing more was sent"
-ALL_FAILED = "every piece of a failed import failed as well: it may not be the rows, and nothing more was sent"
+TWO_FAILED = "two imports failed one after the other: it may not be the rows"
+ALL_FAILED = "every piece of a failed import failed as well: it may not be the rows"
 
 
 class Search:

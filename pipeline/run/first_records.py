@@ -44,7 +44,7 @@ def read_first(plan: PreparedJob, live: Mapping[str, LiveField] | None) -> First
     except InputError as error:
         return FirstRecords(refusals=error.problems)
     which = f"{'first ' if read == FIRST_RECORDS else ''}{counted(read, 'record')}"
-    every = which if read == 1 else f"all {which}"
+    every = which if read == 1 else f"all of the {which}" if read == FIRST_RECORDS else f"all {which}"
     good = f"{file.name}: {every if not bad else f'{read - bad:,} of the {which}'} can be sent"
     warnings = (*_set_aside(rejects, which, bad, file.name), *observer.reject_problems(), *observer.null_problems())
     return FirstRecords(warnings=warnings, good=good if bad < read or not read else "")

@@ -45,7 +45,7 @@ def screen(rows: Sequence[Shown]) -> str:
                 marked([("problem", f"{row.code}: {row.message}", ""), ("info", shortened(row.raw, _LONGEST), "")])
             ]
         parts.append("")
-    parts.append("= is what the cell before it shows; ignore_empty_fields decides on (empty)")
+    parts.append("= is the same as the cell to its left; (empty) is up to ignore_empty_fields")
     return rendered(parts)
 
 

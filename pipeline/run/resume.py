@@ -111,5 +111,5 @@ def wanted(ledger: Ledger, name: str | None) -> RunRow:
 
 def several(row: RunRow, state_dir: Path) -> Problem:
     """Return one of several open runs, with the command that finishes it."""
-    what = f"it is open, begun {row.started_at[:19].replace('T', ' ')} UTC; several are, and none is named"
+    what = f"open since {row.started_at[:19].replace('T', ' ')} UTC; several runs are open, so name one"
     return Problem(what, f"run {row.id}", command("resume", row.id, state_dir=state_dir))

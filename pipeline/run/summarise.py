@@ -135,7 +135,7 @@ def problems(stages: Stages) -> Iterator[Problem]:
         yield Problem(f"{counted(held, 'row')} had to wait for earlier rows of the same customers")
     stop = load.stop
     if stop is not None and stop.code not in (StopCode.INTERRUPTED, StopCode.GUARD) and tally.refusal is None:
-        yield Problem(stop.message, "Copernica", "nothing more was sent")
+        yield Problem(f"sending stopped: {stop.message}", "Copernica")
     if tally.verified.different:
         columns = ", ".join(tally.verified.places)
         yield Problem(

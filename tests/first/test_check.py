@@ -154,3 +154,11 @@ def test_the_next_command_has_the_settings_and_the_state_folder(journey: Callabl
         f" setup {here.folder}/job.yaml --yes --set target.database=Other --set guards.max_rejects=2%"
         f" --state-dir '{here.folder}/my state'"
     )
+
+
+def test_how_many_of_the_first_records_were_read_is_clear(journey: Callable[..., Journey]) -> None:
+    """One, all of them, or the first thousand."""
+    here = opened(journey, "")
+    for count, words in ((1, "1 record"), (2, "all 2 records"), (1_001, "all of the first 1,000 records")):
+        here.write("dump.csv", "CustomerID,City,Born\n" + "".join(f"{at},Ede,\n" for at in range(count)))
+        assert f"dump.csv: {words} can be sent" in here.call("check", here.folder / "job.yaml").document["facts"]

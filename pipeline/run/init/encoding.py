@@ -59,7 +59,7 @@ def guess_encoding(head: bytes, high_lines: Sequence[bytes]) -> EncodingGuess:
     scores = {name: _score(text, name) for name in CANDIDATES}
     best = max(scores, key=lambda name: scores[name])
     words = ", ".join(dict.fromkeys(_WORD.findall(text.decode(best, "replace"))[:40]))
-    return EncodingGuess(best, False, f"it is no UTF-8; read so, there are words such as {words[:60]}")
+    return EncodingGuess(best, False, f"not valid UTF-8; read as {best}, it has words such as {words[:60]}")
 
 
 def _wide(head: bytes) -> str:
