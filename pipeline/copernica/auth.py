@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Callable
 from threading import Lock
-from typing import Protocol
 
 from pipeline.copernica.failures import AuthError
 
@@ -19,51 +18,31 @@ LIFE_S = 24 * 3600.0
 MARGIN_S = 600.0
 
 
-class Credentials(Protocol):
-    """What is added to each request, and how it is renewed."""
-
-    def query(self) -> tuple[tuple[str, str], ...]:
-        """Return the parameters to add."""
-        ...
-
-    def headers(self) -> dict[str, str]:
-        """Return the headers to add; may fetch a token and raise what that raises."""
-        ...
-
-    def renew(self, refused: dict[str, str]) -> bool:
-        """Drop the token that was refused with these headers; return whether there can be another."""
-        ...
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return every text that must not appear anywhere."""
-        ...
-
-
 class QueryToken:
-    """The token of v1, v2 and v3: valid until revoked, in the query."""
+    """What is added to each request of v1, v2 and v3: the token in the query, valid until revoked."""
 
     def __init__(self, token: str) -> None:
         self._token = token
 
     def query(self) -> tuple[tuple[str, str], ...]:
-        """Return `access_token`."""
+        """Return the parameters to add."""
         return (("access_token", self._token),)
 
     def headers(self) -> dict[str, str]:
-        """Return no headers."""
+        """Return the headers to add."""
         return {}
 
     def renew(self, refused: dict[str, str]) -> bool:  # noqa: ARG002
-        """Return False: there is no other."""
+        """Return whether there can be another token than the refused one."""
         return False
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the token."""
+        """Return every text that must not appear anywhere."""
         return (self._token,)
 
 
 class Exchange:
-    """The JWT of v4, fetched when first needed, before it expires, and when it is refused.
+    """What is added to each request of v4: a JWT in a header, fetched first, before it expires, and when it is refused.
 
     `fetch` makes the exchange and returns the body of the answer; `now` gives seconds since 1970.
     """
@@ -76,11 +55,11 @@ class Exchange:
         self._lock = Lock()
 
     def query(self) -> tuple[tuple[str, str], ...]:
-        """Return no parameters."""
+        """Return the parameters to add."""
         return ()
 
     def headers(self) -> dict[str, str]:
-        """Return `Authorization`; one worker fetches while the others wait."""
+        """Return the headers to add; one worker fetches the JWT while the others wait."""
         with self._lock:
             if not self._jwt or self._now() >= self._renew_at_s:
                 self._jwt = jwt_in(self._fetch())
@@ -96,7 +75,7 @@ class Exchange:
         return True
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the token and the last JWTs."""
+        """Return every text that must not appear anywhere: the token and the last JWTs."""
         return (self._token, *self._seen)
 
 

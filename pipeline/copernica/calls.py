@@ -12,7 +12,7 @@ from threading import Event, Lock
 from urllib.parse import quote
 
 from pipeline.copernica.answers import Failure, Fault, fault_in, shortened
-from pipeline.copernica.auth import Credentials, Exchange, QueryToken
+from pipeline.copernica.auth import Exchange, QueryToken
 from pipeline.copernica.failures import (
     ApiError,
     AuthError,
@@ -123,7 +123,7 @@ class Caller:
         self._latest_s = float("-inf")
         self.names: frozenset[str] = frozenset()  # of fields and the like: messages may show them
         self._token = token
-        self._credentials: Credentials = (
+        self._credentials: Exchange | QueryToken = (
             Exchange(token, self._fetch_jwt, outside.now) if version.jwt else QueryToken(token)
         )
         self.counters = Counters(max_calls=options.max_calls)

@@ -30,7 +30,13 @@ class BrokenArchiveError(Exception):
 
 def unpacked(kind: str, stored: Blocks) -> Blocks:
     """Yield what is packed in the blocks; `kind` is an extension of KINDS. Raises BrokenArchiveError."""
-    yield from {".gz": _gunzip, ".zst": _unzst, ".bz2": _unbz2, ".xz": _unxz, ".zip": _unzip}[kind](stored)
+    yield from {
+        ".gz": lambda: _streams(stored, _Inflate, zlib.error),
+        ".bz2": lambda: _streams(stored, bz2.BZ2Decompressor, (OSError, ValueError)),
+        ".xz": lambda: _streams(stored, lzma.LZMADecompressor, lzma.LZMAError),
+        ".zst": lambda: _unzst(stored),
+        ".zip": lambda: _unzip(stored),
+    }[kind]()
 
 
 def _sliced(stored: Blocks) -> Blocks:
@@ -39,26 +45,27 @@ def _sliced(stored: Blocks) -> Blocks:
             yield block[at : at + _SLICE]
 
 
-def _gunzip(stored: Blocks) -> Blocks:
-    """Decompress gzip, several members too; zeros behind the last one are padding."""
-    inflate, inside, members = zlib.decompressobj(wbits=31), False, 0
-    for block in _sliced(stored):
-        while block:
-            if not inside:
-                block = block.lstrip(b"\0") if members else block
-                if not block:
-                    break
-                inflate, inside, members = zlib.decompressobj(wbits=31), True, members + 1
-            try:
-                piece = inflate.decompress(block, _MOST_PIECE)
-            except zlib.error as error:
-                raise BrokenArchiveError(str(error)) from error
-            if piece:
-                yield piece
-            inside = not inflate.eof
-            block = inflate.unconsumed_tail if inside else inflate.unused_data
-    if inside:
-        raise BrokenArchiveError("it breaks off")
+class _Inflate:
+    """Decompress one member of gzip, in the manner of the objects of bz2 and lzma."""
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(wbits=31)
+
+    def decompress(self, data: bytes, most: int) -> bytes:
+        """Return at most so many bytes; what is left of the data comes with the next call, without data."""
+        return self._inflate.decompress(data or self._inflate.unconsumed_tail, most)
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inflate.unconsumed_tail
+
+    @property
+    def eof(self) -> bool:
+        return self._inflate.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inflate.unused_data
 
 
 def _unzst(stored: Blocks) -> Blocks:
@@ -86,21 +93,12 @@ def _unzst(stored: Blocks) -> Blocks:
         raise BrokenArchiveError("it breaks off")
 
 
-def _unbz2(stored: Blocks) -> Blocks:
-    """Decompress bzip2, several streams too."""
-    yield from _streams(stored, bz2.BZ2Decompressor, (OSError, ValueError))
-
-
-def _unxz(stored: Blocks) -> Blocks:
-    """Decompress xz, several streams too; zeros behind one are padding."""
-    yield from _streams(stored, lzma.LZMADecompressor, (lzma.LZMAError,))
-
-
 def _streams(
     stored: Blocks,
-    make: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor],
-    errors: tuple[type[Exception], ...],
+    make: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor | _Inflate],
+    errors: type[Exception] | tuple[type[Exception], ...],
 ) -> Blocks:
+    """Decompress one stream (a member) after the other; zeros behind one are padding."""
     unpack, inside, members = make(), False, 0
     for block in _sliced(stored):
         while block:

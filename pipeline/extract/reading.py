@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from pipeline.errors import Problem
+from pipeline.errors import AccountingError, Problem
 from pipeline.extract.ours import Saved
 from pipeline.model.columns import Expected
 from pipeline.model.files import SourceFile
@@ -59,6 +59,13 @@ class Piece:
     head: Mark
     start: Mark
     end: Mark
+
+
+def check_piece(piece: Piece, found: tuple[int, int], name: str) -> None:
+    """Raise AccountingError where a piece did not end at the line and record at which it ends in the whole file."""
+    if found != (piece.end.lines, piece.end.records):
+        what = f"a piece of the file ends at line and record {found}, not {piece.end.lines, piece.end.records}"
+        raise AccountingError(Problem(what, name, "please report this"))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pipeline.extract.lines import LineCounter
 from pipeline.extract.malformed import CSV_CODES, Dialect, Line, csv_frame
 from pipeline.extract.native import readers
 from pipeline.extract.ours import Header, has_raw, pieces, saved_as
-from pipeline.extract.reading import BATCH_BYTES, Batches, Found, Mark, Piece, Task, first_line
+from pipeline.extract.reading import BATCH_BYTES, Batches, Found, Mark, Piece, Task, check_piece, first_line
 from pipeline.extract.refusal import Refused
 from pipeline.model.formulas import restored
 from pipeline.model.rows import Batch
@@ -197,21 +197,15 @@ class CsvReader:
         if not self._names:
             raise Refused(Problem("has no header", self._task.file.name, "see source.skip_lines and source.header"))
         self._count()
-        if self._task.piece is not None:
-            self._check_piece(self._task.piece)
+        counts, piece = self._found.counts, self._task.piece
+        if piece is not None:
+            found = counts.lines + self._before.lines, counts.records + self._before.records
+            check_piece(piece, found, self._task.file.name)
             return
-        counts, lines = self._found.counts, self._lines.lines(self._scanner.ends or "\n")
+        lines = self._lines.lines(self._scanner.ends or "\n")
         parts = counts.record_lines + counts.blank_lines + counts.header_lines + counts.skipped_lines
         if not lines == parts == counts.lines:
             what = f"{lines} lines in the file, but {parts} in records, blank lines, header and skipped ones"
-            raise AccountingError(Problem(what, self._task.file.name, "please report this"))
-
-    def _check_piece(self, piece: Piece) -> None:
-        """Raise AccountingError where a piece did not have the records that it has in the whole file."""
-        counts = self._found.counts
-        found = counts.lines + self._before.lines, counts.records + self._before.records
-        if found != (piece.end.lines, piece.end.records):
-            what = f"a piece of the file ends at line and record {found}, not {piece.end.lines, piece.end.records}"
             raise AccountingError(Problem(what, self._task.file.name, "please report this"))
 
 

@@ -37,8 +37,7 @@ class Rows:
         self._clear()
 
     def _clear(self) -> None:
-        self._values: list[list[str | None]] = []
-        self._places: list[tuple[int, int, int]] = []
+        self._rows: list[tuple[str | int | None, ...]] = []
 
     def lines(self, data: bytes, at: int, line: int, record: int, most_rows: int, most_bytes: int, /) -> Stand:  # noqa: ARG002
         """Pass blank lines; ODD before any other one."""
@@ -72,26 +71,20 @@ class Rows:
     def put(self, rows: list[tuple[list[str | None], int]], line: int, record: int, /) -> None:
         """Put rows of one object."""
         for values, element in rows:
-            self._values.append(values)
-            self._places.append((line, record, element))
+            self._rows.append((*values, line, record, element))
 
     def take(self) -> tuple[pl.DataFrame, bytes, bytes]:
         """Take the batch; it has no bytes of flat objects."""
-        columns = list(zip(*self._values, strict=True)) or [()] * self._columns
-        places = list(zip(*self._places, strict=True)) or [(), (), ()]
-        texts = [pl.Series(str(at), values, dtype=pl.String) for at, values in enumerate(columns)]
-        types = {"_line": pl.UInt64(), "_record": pl.UInt64(), "_element": pl.UInt32()}
-        numbers = [
-            pl.Series(name, values, dtype=dtype) for (name, dtype), values in zip(types.items(), places, strict=True)
-        ]
-        ends = bytes(8 * len(self._values))
+        texts = {str(at): pl.String() for at in range(self._columns)}
+        schema = {**texts, "_line": pl.UInt64(), "_record": pl.UInt64(), "_element": pl.UInt32()}
+        taken = pl.DataFrame(self._rows, schema=schema, orient="row"), b"", bytes(8 * len(self._rows))
         self._clear()
-        return pl.DataFrame([*texts, *numbers]), b"", ends
+        return taken
 
     @property
     def count(self) -> int:
         """Return the rows of the batch so far."""
-        return len(self._values)
+        return len(self._rows)
 
     @property
     def bytes(self) -> int:

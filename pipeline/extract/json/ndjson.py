@@ -11,7 +11,7 @@ from pipeline.extract.json.batch import JsonBatches
 from pipeline.extract.json.fallback import ODD
 from pipeline.extract.json.text import TOO_DEEP, Decoder
 from pipeline.extract.lines import MOST_RAW_BYTES, LineCounter, LinePieces, LongLine, WholeLines
-from pipeline.extract.reading import Batches, Found, Piece, Task
+from pipeline.extract.reading import Batches, Found, Task, check_piece
 
 _BLANK = " \t\r\n"
 
@@ -45,7 +45,7 @@ class NdjsonReader:
             if batches.full:
                 return
         if piece is not None:
-            self._check_piece(piece)
+            check_piece(piece, (self._found.counts.lines, self._found.counts.elements), self._task.file.name)
         else:
             self._check(counter.lines("\n"))
 
@@ -102,13 +102,6 @@ class NdjsonReader:
         whole = len(line) == length <= MOST_RAW_BYTES
         text = readable(line.removesuffix(b"\r") if whole else line[:MOST_RAW_BYTES], self._task.source.encoding)
         return text if whole else f"{text}… ({length:,} bytes)"
-
-    def _check_piece(self, piece: Piece) -> None:
-        counts = self._found.counts
-        found = counts.lines, counts.elements
-        if found != (piece.end.lines, piece.end.records):
-            what = f"a piece of the file ends at line and record {found}, not {piece.end.lines, piece.end.records}"
-            raise AccountingError(Problem(what, self._task.file.name, "please report this"))
 
     def _check(self, lines: int) -> None:
         counts = self._found.counts

@@ -64,7 +64,7 @@ class Decoder:
         With `marked` bytes that did not decode may be in the text as lone surrogates.
         """
         escaped = text.find("\\u", start, end) >= 0
-        deep = text.count("{", start, end) + text.count("[", start, end) > MOST_DEPTH
+        deep = _opened(text, start, end) > MOST_DEPTH
         if isinstance(value, dict) and not (marked or escaped or deep or self._constant or self._double is not None):
             return None
         if not isinstance(value, dict):
@@ -75,7 +75,7 @@ class Decoder:
             return "not_json", f"{self._constant} is no JSON"
         if self._double is not None:
             return "duplicate_key", f"the key {shown(self._double)} stands twice in one object"
-        if deep and _depth(value) > MOST_DEPTH:
+        if deep:
             return TOO_DEEP
         return _odd_character(value) if escaped else None
 
@@ -116,12 +116,3 @@ def _odd_character(value: Any) -> Fault | None:
             if "\0" in item:
                 return "nul", "a text holds a NUL character"
     return None
-
-
-def _depth(value: Any) -> int:
-    """Count the levels of objects and lists of a value."""
-    levels, inside = 0, [value]
-    while inside := [one for one in inside if isinstance(one, dict | list)]:
-        levels += 1
-        inside = [item for one in inside for item in (one.values() if isinstance(one, dict) else one)]
-    return levels
