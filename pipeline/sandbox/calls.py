@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.sandbox import selectors
@@ -27,14 +27,18 @@ _MOST_START = 1 << 60
 
 @dataclass
 class Call:
-    """One request with the entities its path names; `owner` is the database or collection of the record."""
+    """One request with the entities its path names, which the router locates.
+
+    `owner` is the database or collection that is named or holds what is named; there are `record` and `interest` where
+    the path names one.
+    """
 
     world: World
     request: Request
     hit: Hit
-    owner: Owner | None = None
-    record: Record | None = None
-    interest: Interest | None = None
+    owner: Owner = field(init=False)
+    record: Record = field(init=False)
+    interest: Interest = field(init=False)
 
     @property
     def notes(self) -> Notes:
@@ -44,14 +48,7 @@ class Call:
     @property
     def database(self) -> Database:
         """Return the database that the path leads to."""
-        assert self.owner is not None  # noqa: S101 (the router located it)
         return self.world.store.catalogue.database_of(self.owner)
-
-    def entity(self) -> tuple[Owner, Record]:
-        """Return the located profile or subprofile with its owner."""
-        assert self.owner is not None  # noqa: S101 (the router located it)
-        assert self.record is not None  # noqa: S101
-        return self.owner, self.record
 
 
 @dataclass(frozen=True)

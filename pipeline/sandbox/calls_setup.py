@@ -46,12 +46,13 @@ def get_database(call: Call) -> Answer:
 
 def get_collection(call: Call) -> Answer:
     """GET collection/C."""
-    return as_json(collection_json(_collection(call)))
+    assert isinstance(call.owner, Collection)  # noqa: S101 (the router located it)
+    return as_json(collection_json(call.owner))
 
 
 def update_owner(call: Call) -> Answer:
     """PUT database/X and collection/C; an empty POST does nothing and succeeds (API sheet 3)."""
-    owner, body = _owner(call), call.request.body
+    owner, body = call.owner, call.request.body
     if not body and call.request.method == "POST":
         return Answer(204 if call.request.version >= 3 else 200)
     if body.get("name"):
@@ -84,12 +85,12 @@ def copy(call: Call) -> Answer:
 
 def get_fields(call: Call) -> Answer:
     """GET database/X/fields and collection/C/fields."""
-    return listed(call, [field_json(one) for one in _owner(call).fields])
+    return listed(call, [field_json(one) for one in call.owner.fields])
 
 
 def create_field(call: Call) -> Answer:
     """POST database/X/fields and collection/C/fields."""
-    owner = _owner(call)
+    owner = call.owner
     name = _new_name(call, FIELD_NAME, owner)
     if name.lower() in RESERVED:
         raise ApiError(BAD_DATA)
@@ -103,7 +104,7 @@ def create_field(call: Call) -> Answer:
 
 def update_field(call: Call) -> Answer:
     """PUT database/X/field/F and collection/C/field/F; values are bent into a new type at once."""
-    owner, old = _owner(call), _field(call, by_name=False)
+    owner, old = call.owner, _field(call, by_name=False)
     name = str(call.request.body.get("name") or old.name)
     if not FIELD_NAME.fullmatch(name) or (name.lower() != old.name.lower() and name.lower() in _taken(owner, call)):
         raise ApiError(BAD_DATA)
@@ -127,7 +128,7 @@ def _bend(call: Call, owner: Owner, field: Field) -> None:
 
 def delete_field(call: Call) -> Answer:
     """DELETE database/X/field/F and collection/C/field/F, by id or name."""
-    owner, field = _owner(call), _field(call, by_name=True)
+    owner, field = call.owner, _field(call, by_name=True)
     call.world.store.catalogue.remove_field(owner, field)
     call.world.store.records.forget(field)
     return deleted(call.request, f"field {field.id}")
@@ -162,7 +163,7 @@ def create_interest(call: Call) -> Answer:
 
 def update_interest(call: Call) -> Answer:
     """PUT interest/I."""
-    old, body = _interest(call), call.request.body
+    old, body = call.interest, call.request.body
     name = str(body.get("name") or old.name)
     if name.lower() != old.name.lower() and name.lower() in _taken(call.database, call):
         raise ApiError(BAD_DATA)
@@ -174,9 +175,9 @@ def update_interest(call: Call) -> Answer:
 
 def delete_interest(call: Call) -> Answer:
     """DELETE interest/I."""
-    call.database.interests.remove(_interest(call))
+    call.database.interests.remove(call.interest)
     call.world.store.catalogue.save(call.database)
-    return deleted(call.request, f"interest {_interest(call).id}")
+    return deleted(call.request, f"interest {call.interest.id}")
 
 
 def get_identity(call: Call) -> Answer:
@@ -199,21 +200,6 @@ def get_consumption(call: Call) -> Answer:
     names = ("emails", "texts", "fax", "webpages", "apicalls", "litmustests", "twofiftyoktests")
     calls = call.world.store.calls(begin, end)
     return as_json({name: calls if name == "apicalls" else 0 for name in names})
-
-
-def _owner(call: Call) -> Owner:
-    assert call.owner is not None  # noqa: S101 (the router located it)
-    return call.owner
-
-
-def _collection(call: Call) -> Collection:
-    assert isinstance(call.owner, Collection)  # noqa: S101 (the router located it)
-    return call.owner
-
-
-def _interest(call: Call) -> Interest:
-    assert call.interest is not None  # noqa: S101 (the router located it)
-    return call.interest
 
 
 def _place(owner: Owner) -> str:
@@ -247,9 +233,9 @@ def _new_name(call: Call, pattern: re.Pattern[str], owner: Owner | None) -> str:
 def _field(call: Call, by_name: bool) -> Field:
     wanted = call.request.elements[3]
     number = id_of(wanted)
-    field = None if number is None else _owner(call).field_with_id(number)
+    field = None if number is None else call.owner.field_with_id(number)
     if field is None and by_name:
-        field = _owner(call).field_named(wanted)
+        field = call.owner.field_named(wanted)
     if field is None:
         raise ApiError("Failed to get the field")
     return field

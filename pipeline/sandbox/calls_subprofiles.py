@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.sandbox import query
 from pipeline.sandbox.answers import Answer, ApiError, as_json, created, created_by_update, updated, updated_many
 from pipeline.sandbox.calls import NO_COLLECTION, Call, flag, fresh_values, note_unfindable, selected_for_update, values
-from pipeline.sandbox.calls_profiles import list_records, new_record, set_secret, touch_removed
+from pipeline.sandbox.calls_profiles import change_values, list_records, new_record, set_secret
 from pipeline.sandbox.model import Collection, Owner, Record
 from pipeline.sandbox.shapes import record_json
 
@@ -24,7 +24,7 @@ def _collection(call: Call, message: str = NO_COLLECTION) -> Collection:
 
 def list_subprofiles(call: Call) -> Answer:
     """GET profile/P/subprofiles/C: a list wrapper, in v1 a plain array (switch v1_subprofiles)."""
-    collection, profile = _collection(call), call.entity()[1]
+    collection, profile = _collection(call), call.record
     if call.request.version == 1 and call.world.switches["v1_subprofiles"] == "array":
         found = call.world.store.records.subprofiles(profile.id, collection.id)
         return as_json([record_json(collection, one, 1) for one in found])
@@ -48,7 +48,7 @@ def _flat(call: Call, collection: Owner) -> dict[str, str]:
 
 
 def _make(call: Call, collection: Collection, given: dict[str, str]) -> Record:
-    profile = call.entity()[1]
+    profile = call.record
     if profile.removed:
         call.notes.note("subprofile_under_removed", f"profile {profile.id}")
     record = new_record(call, "subprofile", collection, profile.id)
@@ -57,17 +57,9 @@ def _make(call: Call, collection: Collection, given: dict[str, str]) -> Record:
     return record
 
 
-def _change(call: Call, collection: Owner, record: Record, changes: dict[str, str]) -> None:
-    if record.removed:
-        touch_removed(call, record, bool(changes))
-    elif call.world.store.records.change(collection, record, changes):
-        record.modified = call.world.clock.stamp()
-        call.world.store.records.save([record])
-
-
 def update_subprofiles(call: Call) -> Answer:
     """PUT profile/P/subprofiles/C: an illegal selector is an error here (API sheet 6.1)."""
-    collection, profile = _collection(call), call.entity()[1]
+    collection, profile = _collection(call), call.record
     wanted = selected_for_update(call, collection, strict=True)
     changes = _flat(call, collection)
     create = flag(call, call.request.query, "create")
@@ -90,13 +82,12 @@ def _update_all(call: Call, collection: Owner, found: list[Record], changes: dic
     if len(found) > 1:
         call.notes.note("several_matches", f"{len(found)} subprofiles")
     for record in found:
-        _change(call, collection, record, changes)
+        change_values(call, collection, record, changes)
 
 
 def update_collection(call: Call) -> Answer:
     """PUT collection/C/subprofiles: all matches of all profiles (v3 and v4)."""
     collection = call.owner
-    assert collection is not None  # noqa: S101 (the router located it)
     wanted = selected_for_update(call, collection)
     changes = _flat(call, collection)
     if call.world.switches["collection_put_body"] == "wrapped":
@@ -108,7 +99,7 @@ def update_collection(call: Call) -> Answer:
 
 def update_subprofile(call: Call) -> Answer:
     """PUT subprofile/S with `{"fields", "secret"}`."""
-    collection, record = call.entity()
+    collection, record = call.owner, call.record
     body = call.request.body
     for name in body:
         if name not in ("fields", "secret"):
@@ -116,5 +107,5 @@ def update_subprofile(call: Call) -> Answer:
     given = body.get("fields")
     set_secret(call, record)
     if isinstance(given, Mapping) or record.removed:
-        _change(call, collection, record, values(call, collection, given if isinstance(given, Mapping) else {}))
+        change_values(call, collection, record, values(call, collection, given if isinstance(given, Mapping) else {}))
     return updated(call.request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pipeline.sandbox import calls_imports as imports
 from pipeline.sandbox import calls_profiles as profiles
@@ -15,6 +16,7 @@ from pipeline.sandbox.model import Kind
 from pipeline.sandbox.php import id_of
 
 Endpoint = Callable[[Call], Answer]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,6 @@ def answer(call: Call) -> Answer:
     if len(elements) == 1:
         raise ApiError("Invalid request, element 1 is missing in 'directory' path")
     _locate(call)
-    if call.request.method == "DELETE" and call.record is not None and call.record.removed:
-        raise ApiError(f"This {call.record.kind} has already been removed")
     if len(elements) == 2:
         return _called(call, head + "/{}", used=2)
     path = f"{head}/{{}}/{elements[2]}"
@@ -184,16 +184,11 @@ def _locate(call: Call) -> None:
     head, wanted = call.request.elements[0], call.request.elements[1]
     catalogue = call.world.store.catalogue
     if head == "database":
-        call.owner = catalogue.database(wanted)
-        _demand(call, call.owner, NO_DATABASE)
+        call.owner = _demand(call, catalogue.database(wanted), NO_DATABASE)
     elif head == "collection":
-        call.owner = catalogue.collection(wanted)
-        _demand(call, call.owner, NO_COLLECTION)
+        call.owner = _demand(call, catalogue.collection(wanted), NO_COLLECTION)
     elif head == "interest":
-        found = catalogue.interest(wanted)
-        _demand(call, found, "No interest with supplied ID")
-        if found:
-            call.owner, call.interest = found
+        call.owner, call.interest = _demand(call, catalogue.interest(wanted), "No interest with supplied ID")
     elif head == "profile":
         _locate_record(call, "profile", "No entity with supplied ID")
     elif head == "subprofile":
@@ -202,14 +197,17 @@ def _locate(call: Call) -> None:
 
 def _locate_record(call: Call, kind: Kind, message: str) -> None:
     catalogue, number = call.world.store.catalogue, id_of(call.request.elements[1])
-    record = None if number is None else call.world.store.records.get(kind, number)
-    _demand(call, record, message)
-    if record is not None:
-        call.record = record
-        call.owner = catalogue.databases[record.owner] if kind == "profile" else catalogue.collection(str(record.owner))
+    record = _demand(call, None if number is None else call.world.store.records.get(kind, number), message)
+    call.record = record
+    owner = catalogue.databases[record.owner] if kind == "profile" else catalogue.collection(str(record.owner))
+    call.owner = _demand(call, owner, NO_COLLECTION)
+    if call.request.method == "DELETE" and record.removed:
+        raise ApiError(f"This {record.kind} has already been removed")
 
 
-def _demand(call: Call, found: object, message: str) -> None:
+def _demand(call: Call, found: Found | None, message: str) -> Found:
+    """Return what was found; raises ApiError where it is nothing."""
     if found is None:
         quiet = call.request.method == "DELETE" and len(call.request.elements) == 2
         raise ApiError(message, int(call.world.switches["delete_unknown"]) if quiet else 400)
+    return found

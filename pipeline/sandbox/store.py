@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -36,18 +37,7 @@ CREATE TABLE IF NOT EXISTS job_body (id INTEGER PRIMARY KEY, body BLOB NOT NULL)
 CREATE TABLE IF NOT EXISTS journal (n INTEGER PRIMARY KEY, entry TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS consumption (day TEXT PRIMARY KEY, calls INTEGER NOT NULL) WITHOUT ROWID;
 """
-_NAMES = (
-    "structure",
-    "profile",
-    "subprofile",
-    "lookup",
-    "keyed",
-    "job",
-    "job_body",
-    "journal",
-    "consumption",
-    "counter",
-)
+_NAMES = re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", _TABLES)
 
 
 class Counters:
