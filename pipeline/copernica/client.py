@@ -8,11 +8,11 @@ made Copernica do something else; nothing was sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline.copernica import endpoints, imports
 from pipeline.copernica.answers import (
@@ -44,6 +44,8 @@ from pipeline.copernica.structure import Collection, Database, Field, Interest, 
 from pipeline.copernica.versions import API_URL, AUTH_URL, VERSIONS, safe_url
 from pipeline.copernica.wire import Request
 from pipeline.copernica.words import public
+
+_R = TypeVar("_R", Profile, Subprofile)
 
 
 class Client:
@@ -222,11 +224,7 @@ class Client:
 
     def profile(self, profile_id: int) -> Profile:
         """Read one profile, also a removed one; raises RefusedError for an unknown id, UnexpectedResponseError for another."""
-        answer = object_of(self._send(endpoints.get("profile", profile_id)))
-        found = read_row(profile_of, answer, "profile")
-        if found.id != profile_id:
-            raise UnexpectedResponseError(f"asked for profile {profile_id}, got {found.id}")
-        return found
+        return self._one("profile", profile_id, profile_of)
 
     def create_profile(
         self, database: Database, fields: Mapping[str, str], interests: Mapping[str, bool] | None = None
@@ -282,11 +280,7 @@ class Client:
 
     def subprofile(self, subprofile_id: int) -> Subprofile:
         """Read one subprofile, also a removed one; raises as `profile`."""
-        answer = object_of(self._send(endpoints.get("subprofile", subprofile_id)))
-        found = read_row(subprofile_of, answer, "subprofile")
-        if found.id != subprofile_id:
-            raise UnexpectedResponseError(f"asked for subprofile {subprofile_id}, got {found.id}")
-        return found
+        return self._one("subprofile", subprofile_id, subprofile_of)
 
     def create_subprofile(self, profile_id: int, collection: Collection, fields: Mapping[str, str]) -> int:
         """Make a subprofile and return its id; raises as `create_profile`."""
@@ -300,6 +294,12 @@ class Client:
     def delete_subprofile(self, subprofile_id: int) -> bool:
         """Remove a subprofile; its profile stays. Returns as `delete_profile`."""
         return self._delete("subprofile", subprofile_id)
+
+    def _one(self, noun: str, number: int, read: Callable[[Mapping[str, Any]], _R]) -> _R:
+        found = read_row(read, object_of(self._send(endpoints.get(noun, number))), noun)
+        if found.id != number:
+            raise UnexpectedResponseError(f"asked for {noun} {number}, got {found.id}")
+        return found
 
     def _listed(self, *elements: str | int) -> Iterator[Mapping[str, Any]]:
         return by_offset(self._send, endpoints.get(*elements), self._version.page_rows)

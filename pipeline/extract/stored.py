@@ -44,7 +44,10 @@ class _Local:
 
     def __init__(self, file: SourceFile) -> None:
         self._file = file
-        self._handle: BinaryIO = file.path.open("rb", buffering=0)
+        try:
+            self._handle: BinaryIO = file.path.open("rb", buffering=0)
+        except OSError as error:
+            raise _refused("cannot be read", file, error) from error
 
     def read(self, count: int) -> bytes:
         return self._handle.read(count)
@@ -71,7 +74,10 @@ class _Behind:
 
     def __init__(self, file: SourceFile) -> None:
         self._file = file
-        self._handle = RemoteHandle(file.name)
+        try:
+            self._handle = RemoteHandle(file.name)
+        except RemoteError as error:
+            raise _refused("cannot be read", file, error) from error
         found = (file.size_bytes, file.mtime_ns)
         self._as_found = found == (self._handle.before.size_bytes or 0, self._handle.before.mtime_ns)
 
@@ -87,19 +93,14 @@ class _Behind:
         self._handle.close()
 
 
-def _local(file: SourceFile) -> _Local:
-    try:
-        return _Local(file)
-    except OSError as error:
-        raise Refused(Problem(f"cannot be read: {error.strerror}", file.name)) from error
+def _refused(what: str, file: SourceFile, error: OSError | RemoteError) -> Refused:
+    reason = error.strerror if isinstance(error, OSError) else error
+    return Refused(Problem(f"{what}: {reason}", file.name))
 
 
 def opened(file: SourceFile) -> _Local | _Behind:
     """Open a dump; Refused where it cannot be read."""
-    try:
-        return _Behind(file) if is_url(file.name) else _local(file)
-    except RemoteError as error:
-        raise Refused(Problem(f"cannot be read: {error}", file.name)) from error
+    return _Behind(file) if is_url(file.name) else _Local(file)
 
 
 def digest_of(file: SourceFile) -> str:
@@ -121,7 +122,7 @@ class StoredPiece:
     def __init__(self, file: SourceFile, piece: Piece, before: bytes = b"", block_bytes: int = BLOCK_BYTES) -> None:
         self.file, self.bytes_read = file, 0
         self._piece, self._before, self._block_bytes = piece, before, block_bytes
-        self._handle = _local(file)
+        self._handle = _Local(file)
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the bytes; Refused where they cannot be read."""
@@ -136,7 +137,7 @@ class StoredPiece:
                     self.bytes_read += len(block)
                     yield block
         except OSError as error:
-            raise Refused(Problem(f"reading failed: {error.strerror}", self.file.name)) from error
+            raise _refused("reading failed", self.file, error) from error
 
     def finish(self) -> None:
         """Close the file; Refused where it changed since it was found."""
@@ -195,7 +196,7 @@ class StoredFile:
         try:
             unchanged = self._handle.unchanged(self.bytes_read)
         except RemoteError as error:
-            raise Refused(Problem(f"reading failed: {error}", self.file.name)) from error
+            raise _refused("reading failed", self.file, error) from error
         self._handle.close()
         if not unchanged:
             raise Refused(_changed(self.file))
@@ -212,10 +213,8 @@ class StoredFile:
                 self._sha256.update(block)
                 self.bytes_read += len(block)
                 yield block
-        except OSError as error:
-            raise Refused(Problem(f"reading failed: {error.strerror}", self.file.name)) from error
-        except RemoteError as error:
-            raise Refused(Problem(f"reading failed: {error}", self.file.name)) from error
+        except (OSError, RemoteError) as error:
+            raise _refused("reading failed", self.file, error) from error
 
     def _unpack(self, kind: str, stored: Iterator[bytes]) -> Iterator[bytes]:
         try:

@@ -86,6 +86,8 @@ class Summary:
     set_aside: tuple[SetAside, ...] = ()
     gone: int | None = None
     drifted: int | None = None
+    problems: tuple[Problem, ...] = ()
+    go_on: str = ""
     files: tuple[FileCount, ...] = ()
     chunks: Mapping[str, int] = field(default_factory=dict)
     imports: int = 0
@@ -100,47 +102,28 @@ class Summary:
     seconds: float = 0.0
     rejects: Path | None = None
     report: Path | None = None
-    problems: tuple[Problem, ...] = ()
-    go_on: str = ""
-    replay_of: str | None = None
     plan: Mapping[str, Any] | None = None
     undo: Mapping[str, Any] | None = None
+    replay_of: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of `--json` and `run.json`; a refused run has the keys of a refusal too."""
-        document: dict[str, Any] = {
-            "run": self.run,
-            "job": self.job,
-            "status": self.status,
+        document: dict[str, Any] = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)} | {
             "exit_code": int(self.exit_code),
             "records": self.records.to_dict(),
-            "open": self.open,
             "set_aside": [one.to_dict() for one in self.set_aside],
-            "gone": self.gone,
-            "drifted": self.drifted,
             "problems": errors_of(self.problems),
-            "go_on": self.go_on,
             "files": [dataclasses.asdict(file) for file in self.files],
             "chunks": dict(self.chunks),
-            "imports": self.imports,
-            "writes": self.writes,
-            "api_calls": self.api_calls,
-            "bytes_sent": self.bytes_sent,
             "verify": dataclasses.asdict(self.verify),
-            "rebuild": self.rebuild,
-            "way": self.way,
-            "way_reason": self.way_reason,
             "forced": sorted(self.forced),
             "seconds": round(self.seconds, 3),
             "rejects": _place(self.rejects),
             "report": _place(self.report),
         }
-        if self.plan is not None:
-            document["plan"] = dict(self.plan)
-        if self.undo is not None:
-            document["undo"] = dict(self.undo)
-        if self.replay_of is not None:
-            document["replay_of"] = self.replay_of
+        for name in ("plan", "undo", "replay_of"):
+            if document[name] is None:
+                del document[name]
         if self.status == "refused":
             document["errors"] = errors_of(self.problems)
         return document

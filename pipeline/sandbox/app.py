@@ -44,9 +44,8 @@ class Gate:
             asked = site.Asked(elements[1:], http.query_params, _base_url(http))
             return _sent(await to_thread.run_sync(self._site.answer, asked))
         if elements[:1] == ["_sandbox"]:
-            return _sent(
-                await to_thread.run_sync(control.answer, self._world, http.method, elements[1:], await _query(http))
-            )
+            wanted = control.Asked(dict(http.query_params), await http.body())
+            return _sent(await to_thread.run_sync(control.answer, self._world, http.method, elements[1:], wanted))
         hit = self._world.faults.hit(http.method, path)
         request = _read(http, elements)
         entry = {**self._entry(http, path), "fault": hit.named()}
@@ -81,7 +80,7 @@ class Gate:
             return _sent(await self._worked(http, request, hit, entry))
         if rule.kind in ("refuse", "empty"):
             if rule.kind == "empty":
-                await _body(http)
+                await http.body()
             if rule.for_s:
                 self._connections.close_for(rule.for_s)
             return await self._cut(http)
@@ -89,7 +88,7 @@ class Gate:
             if rule.done:
                 await self._worked(http, request, hit, entry)
             else:
-                await _body(http)
+                await http.body()
             answer = self._replaced(ANSWER_KINDS[rule.kind], rule)
             entry["status"] = answer.status
             return _sent(answer)
@@ -126,7 +125,7 @@ class Gate:
         return _Nothing()
 
     async def _worked(self, http: HttpRequest, request: Request, hit: Hit, entry: dict[str, Any]) -> Answer:
-        request.raw_body = await _body(http)
+        request.raw_body = await http.body()
         authorization = http.headers.get("authorization", "")
         answer = await to_thread.run_sync(self._work, request, hit, authorization, entry)
         entry["status"] = answer.status
@@ -216,14 +215,6 @@ def _redacted(http: HttpRequest) -> list[list[str]]:
     text = http.scope["query_string"].decode("latin-1")
     pairs = parse_qsl(text, keep_blank_values=True, errors="replace")
     return [[name, "***" if name.startswith("access_token") else value] for name, value in pairs]
-
-
-async def _body(http: HttpRequest) -> bytes:
-    return await http.body()
-
-
-async def _query(http: HttpRequest) -> control.Asked:
-    return control.Asked(dict(http.query_params), await http.body())
 
 
 def make_app(world: World, connections: Connections) -> ASGIApp:

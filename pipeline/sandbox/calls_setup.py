@@ -119,7 +119,7 @@ def _bend(call: Call, owner: Owner, field: Field) -> None:
     records, now = call.world.store.records, call.world.clock.now()
     records.forget(field)
     changed = []
-    for record in list(records.many(owner.kind, "owner = ? AND removed = ''", (owner.id,))):
+    for record in list(records.live(owner)):
         if field.key in record.values:
             record.values[field.key] = coerce(field, record.values[field.key], now).text
             changed.append(record)

@@ -8,37 +8,38 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-Peer = tuple[str, int]
-
 
 class Connections:
-    """Number connections from 1 in the order they come; all but the constructor belongs on the event loop."""
+    """Number connections from 1 in the order they come, by the address of the client (`peer`).
+
+    All but the constructor belongs on the event loop.
+    """
 
     def __init__(self) -> None:
-        self._open: dict[Peer, tuple[int, asyncio.BaseTransport]] = {}
+        self._open: dict[object, tuple[int, asyncio.BaseTransport]] = {}
         self._count = 0
         self._servers: list[asyncio.Server] = []
         self._factory: Any = None
 
-    def opened(self, peer: Peer, transport: asyncio.BaseTransport) -> None:
+    def opened(self, peer: object, transport: asyncio.BaseTransport) -> None:
         """Register a new connection."""
         self._count += 1
         self._open[peer] = (self._count, transport)
 
-    def closed(self, peer: Peer) -> None:
+    def closed(self, peer: object) -> None:
         """Forget a connection."""
         self._open.pop(peer, None)
 
     def number(self, peer: object) -> int:
         """Return the number of the connection with this client address, 0 for an unknown one."""
-        return self._open[(str(peer[0]), int(peer[1]))][0] if _known(peer, self._open) else 0  # type: ignore[index]
+        known = self._open.get(peer)
+        return known[0] if known else 0
 
     def cut(self, peer: object) -> None:
         """End a connection at once, without an answer."""
-        if _known(peer, self._open):
-            transport = self._open[(str(peer[0]), int(peer[1]))][1]  # type: ignore[index]
-            if isinstance(transport, asyncio.Transport):
-                transport.abort()
+        known = self._open.get(peer)
+        if known and isinstance(known[1], asyncio.Transport):
+            known[1].abort()
 
     def serve(self, servers: list[asyncio.Server], factory: Any) -> None:
         """Register what listens, and how to listen again."""
@@ -65,10 +66,6 @@ class Connections:
         self._servers[0] = await loop.create_server(self._factory, sock=listener, backlog=2048)
 
 
-def _known(peer: object, known: dict[Peer, tuple[int, asyncio.BaseTransport]]) -> bool:
-    return isinstance(peer, (tuple, list)) and len(peer) == 2 and (str(peer[0]), int(peer[1])) in known
-
-
 def protocol_for(connections: Connections) -> type[H11Protocol]:
     """Return the protocol class that registers its connections."""
 
@@ -77,12 +74,10 @@ def protocol_for(connections: Connections) -> type[H11Protocol]:
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            if self.client:
-                connections.opened((str(self.client[0]), int(self.client[1])), transport)
+            connections.opened(self.client, transport)
 
         def connection_lost(self, exc: Exception | None) -> None:
-            if self.client:
-                connections.closed((str(self.client[0]), int(self.client[1])))
+            connections.closed(self.client)
             super().connection_lost(exc)
 
     return Tracked

@@ -54,7 +54,7 @@ def contents(world: World, name: str) -> dict[str, Any] | None:
         if database is None:
             return None
         found = {}
-        for profile in world.store.records.many("profile", "owner = ? AND removed = ''", (database.id,), "ORDER BY id"):
+        for profile in world.store.records.live(database):
             found[profile.id] = {
                 "ID": str(profile.id), "fields": fields_of(database, profile),
                 "interests": sorted(interests_of(database, profile)),
@@ -66,8 +66,7 @@ def contents(world: World, name: str) -> dict[str, Any] | None:
 
 def _add_subprofiles(world: World, database: Database, found: dict[int, dict[str, Any]]) -> None:
     for collection in database.collections:
-        where = "owner = ? AND removed = ''"
-        for record in world.store.records.many("subprofile", where, (collection.id,), "ORDER BY id"):
+        for record in world.store.records.live(collection):
             # Subprofiles can belong to a removed profile (API sheet 10); they are not shown.
             if record.profile in found:
                 shape = {"ID": str(record.id), "fields": fields_of(collection, record)}

@@ -22,7 +22,7 @@ def copy_database(store: Store, source: Database, name: str, wanted: Mapping[str
         collections.append((one, copied, _copy_fields(store, one, copied)))
     if not wanted.get("profiles"):
         return target
-    for profile in _records(store, source):
+    for profile in list(store.records.live(source)):
         new = _copied(store, profile, target, keys, stamp)
         new.interests = {interests[number] for number in profile.interests if number in interests}
         store.records.save([new])
@@ -39,10 +39,6 @@ def _copy_fields(store: Store, source: Owner, target: Owner) -> dict[str, str]:
         return store.catalogue.add_field(target, replace(field)).key
 
     return {field.key: copied(field) for field in source.fields}
-
-
-def _records(store: Store, owner: Owner) -> list[Record]:
-    return list(store.records.many(owner.kind, "owner = ? AND removed = ''", (owner.id,), "ORDER BY id"))
 
 
 def _copied(store: Store, record: Record, owner: Owner, keys: Mapping[str, str], stamp: str) -> Record:

@@ -48,7 +48,7 @@ class Batch:
 
     def __init__(self, records: Records) -> None:
         self._records = records
-        self._held: dict[tuple[Kind, int], Record] = {}
+        self._profiles: dict[int, Record] = {}
         self._dirty: dict[tuple[Kind, int], Record] = {}
         self._fresh: set[int] = set()
         self._subprofiles: dict[tuple[int, int], Matches] = {}
@@ -59,16 +59,19 @@ class Batch:
         self._records.key(database, first)
         found = []
         for number in self._records.with_value(first, text):
-            record = self._get("profile", number)
-            if record is not None and not record.removed and all(self._equal(record, *one) for one in others):
+            record = self._profiles.get(number) or self._records.get("profile", number)
+            if record is None:
+                continue
+            self._profiles[number] = record
+            if not record.removed and all(self._equal(record, *one) for one in others):
                 found.append(record)
         return found
 
     def everything(self, database: Database) -> list[Record]:
         """List all profiles of a database."""
         self.flush()
-        found = list(self._records.many("profile", "owner = ? AND removed = ''", (database.id,), "ORDER BY id"))
-        self._held.update({("profile", one.id): one for one in found})
+        found = list(self._records.live(database))
+        self._profiles.update({one.id: one for one in found})
         return found
 
     def subprofiles(self, collection: Collection, profile: int) -> Matches:
@@ -76,7 +79,6 @@ class Batch:
         place = (profile, collection.id)
         if place not in self._subprofiles:
             known = [] if profile in self._fresh else self._records.subprofiles(profile, collection.id)
-            self._held.update({("subprofile", one.id): one for one in known})
             self._subprofiles[place] = Matches(known, self._records.accents)
         return self._subprofiles[place]
 
@@ -90,9 +92,9 @@ class Batch:
     def add(self, owner: Owner, record: Record, values: dict[str, str]) -> None:
         """Add a new record."""
         self._records.add(owner, record, values)
-        self._held[record.kind, record.id] = record
         self.touch(record)
         if record.kind == "profile":
+            self._profiles[record.id] = record
             self._fresh.add(record.id)
         elif (record.profile, record.owner) in self._subprofiles:
             self._subprofiles[record.profile, record.owner].add(record)
@@ -111,17 +113,9 @@ class Batch:
     def forget(self) -> None:
         """Write what changed and read everything anew from now on."""
         self.flush()
-        self._held.clear()
+        self._profiles.clear()
         self._fresh.clear()
         self._subprofiles.clear()
-
-    def _get(self, kind: Kind, number: int) -> Record | None:
-        record = self._held.get((kind, number))
-        if record is None:
-            record = self._records.get(kind, number)
-            if record is not None:
-                self._held[kind, number] = record
-        return record
 
     def _equal(self, record: Record, field: Field, text: str) -> bool:
         stored = record.values.get(field.key, field.zero)

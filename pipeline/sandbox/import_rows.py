@@ -75,8 +75,7 @@ class RowWork:
         if scope != "profiles":
             owners += [one.collection for one in self.plan.collections if one.columns]
         for owner in owners:
-            records = list(self._store.records.many(owner.kind, "owner = ? AND removed = ''", (owner.id,)))
-            for record in records:
+            for record in list(self._store.records.live(owner)):
                 if record.id not in self.touched[owner.kind] and remover.remove(owner, record):
                     self.counts[f"{owner.kind}s_deleted"] += 1
 

@@ -50,6 +50,10 @@ class Records:
         for row in self._connection.execute(query, parameters):
             yield _record(kind, row)
 
+    def live(self, owner: Owner) -> Iterator[Record]:
+        """Read the records of a database or collection, by id, without removed ones."""
+        return self.many(owner.kind, "owner = ? AND removed = ''", (owner.id,), "ORDER BY id")
+
     def count(self, kind: Kind, where: str, parameters: Sequence[object]) -> int:
         """Count the records that meet a condition of our own making."""
         query = f"SELECT COUNT(*) FROM {kind} WHERE {where}"  # noqa: S608 (values are bound)
@@ -108,7 +112,7 @@ class Records:
             return
         rows = [
             (field.key, folded(field, record.values.get(field.key, field.zero), self.accents), record.id)
-            for record in self.many(owner.kind, "owner = ? AND removed = ''", (owner.id,))
+            for record in self.live(owner)
         ]
         self._connection.execute("SAVEPOINT key")
         self._connection.executemany("INSERT INTO lookup VALUES (?, ?, ?)", rows)

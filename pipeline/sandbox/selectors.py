@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -13,7 +15,10 @@ from pipeline.sandbox.php import BLANKS
 from pipeline.sandbox.values import Coerced, coerce, folded, sortable
 
 _EXPRESSION = re.compile(r"^(.+?)([=<>!~]{1,2})(.*)$", re.DOTALL)
-_OPERATORS = frozenset({"==", "!=", "<>", "<", ">", "<=", ">=", "=~", "!~"})
+_ORDER: dict[str, Callable[[tuple[float, str], tuple[float, str]], bool]] = {
+    "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge,
+}  # fmt: skip
+_OPERATORS = frozenset({"==", "!=", "<>", "=~", "!~", *_ORDER})
 SPECIAL = ("id", "code", "modified")
 
 Special = Literal["id", "code", "modified"]
@@ -97,12 +102,7 @@ def _holds(condition: Condition, field: Field, stored: str, accents: bool) -> bo
     if condition.operator in ("==", "!=", "<>"):
         equal = folded(field, stored, accents) == folded(field, condition.wanted, accents)
         return equal == (condition.operator == "==")
-    left, right = sortable(field, stored), sortable(field, condition.wanted)
-    if condition.operator == "<":
-        return left < right
-    if condition.operator == ">":
-        return left > right
-    return left <= right if condition.operator == "<=" else left >= right
+    return _ORDER[condition.operator](sortable(field, stored), sortable(field, condition.wanted))
 
 
 def is_like(pattern: str, text: str) -> bool:
@@ -133,9 +133,8 @@ def _find(part: str, text: str, start: int, end: int) -> int:
     return found.start() if found else -1
 
 
-_MODIFIED = Field(key="", id=0, name="modified", type="datetime")
 _SPECIAL_FIELDS = {
     "id": Field(key="", id=0, name="id", type="integer"),
     "code": Field(key="", id=0, name="code"),
-    "modified": _MODIFIED,
+    "modified": Field(key="", id=0, name="modified", type="datetime"),
 }

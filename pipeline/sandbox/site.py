@@ -97,7 +97,7 @@ def _records(world: World, owner: Owner, asked: Asked) -> Iterator[Record]:
     """Yield the records that hold the text of the search in the chosen field, or in any."""
     wanted, name = asked.query.get("q", "").strip().lower(), asked.query.get("field", "")
     fields = [one for one in owner.fields if name in ("", one.name)]
-    for record in world.store.records.many(owner.kind, "owner = ? AND removed = ''", (owner.id,), "ORDER BY id"):
+    for record in world.store.records.live(owner):
         if not wanted or _holds(record, fields, wanted) or (name in ("", "ID") and str(record.id) == wanted):
             yield record
 

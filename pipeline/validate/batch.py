@@ -15,14 +15,13 @@ from pipeline.errors import JobError
 from pipeline.model.columns import FieldSpec, Keys, LiveField
 from pipeline.model.job import Job
 from pipeline.model.rows import Batch, Checked
-from pipeline.validate.canonical import canonical_reading
 from pipeline.validate.checks import SchemaChecks
 from pipeline.validate.constants import Constant, read_constants
 from pipeline.validate.faults import Faults
 from pipeline.validate.keys import fold, hashed, key_faults
 from pipeline.validate.limits import live_faults, size_faults, too_long
 from pipeline.validate.link import Link
-from pipeline.validate.parse import Parsed, Parser, Reading, parser
+from pipeline.validate.parse import Parsed, Parser, Reading, canonical_reading, parser
 
 _ABSENT = "is missing: with ignore_empty_fields: false that would empty the field"
 

@@ -27,6 +27,23 @@ _YES = ("true", "yes", "y", "1")
 _NO = ("false", "no", "n", "0")
 
 
+def canonical_reading(spec: FieldSpec) -> ColumnReading:
+    """Return how a column of canonical text is read: only what this program writes itself (data rule 10)."""
+    yes_no = ("Yes", "No") if spec.interest or spec.yes_no is None else spec.yes_no
+    return ColumnReading(
+        # A text that is sent in place of an empty value is empty again.
+        null_values=() if spec.empty is None else (spec.empty,),
+        decimal=".",
+        thousands=None,
+        dates=(),
+        timezone=dates.COPERNICA_ZONE,
+        true_values=yes_no[:1],
+        false_values=yes_no[1:],
+        fractions="zero",
+        trim=False,
+    )
+
+
 @dataclass(frozen=True)
 class Parsed:
     """A column after parsing; every value is null, or canonical in `text` and `typed`, or in `bad` (and null in both).
