@@ -192,13 +192,13 @@ class Client:
         `rows_json` is a JSON array of objects with the same keys in the same order. It goes out once, on a new
         connection; LostError (or any error with `maybe_sent`) means that it may run, now or in an hour.
         """
-        self._version.require(self._version.has_imports, "imports")
+        self._version.require_imports()
         request = imports.post(wanted, rows_json)
         return made(request, self._send(request), "import")
 
     def import_status(self, import_id: int) -> ImportStatus:
         """Read the state of an import (v3 and v4); raises UnexpectedResponseError where it is another import."""
-        self._version.require(self._version.has_imports, "imports")
+        self._version.require_imports()
         status = imports.status_of(object_of(self._send(replace(endpoints.get("import", import_id), limited=False))))
         if status.id != import_id:
             raise UnexpectedResponseError(f"asked for import {import_id}, got {status.id}")

@@ -41,10 +41,10 @@ class Version:
             raise UnsupportedError("v1 takes no interests while it creates a profile; set them afterwards")
         return dict(fields)
 
-    def require(self, feature: bool, what: str) -> None:
-        """Raise UnsupportedError where this version does not have `feature`."""
-        if not feature:
-            raise UnsupportedError(f"{self.name} of the API has no {what}")
+    def require_imports(self) -> None:
+        """Raise UnsupportedError where this version has no imports."""
+        if not self.has_imports:
+            raise UnsupportedError(f"{self.name} of the API has no imports")
 
 
 VERSIONS: Mapping[str, Version] = {

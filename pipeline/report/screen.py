@@ -8,7 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,12 +30,11 @@ def section(titles: Sequence[str], rows: Sequence[Sequence[str]], *, wide: Seque
     return ["", table(titles, rows, wide=wide)] if rows else []
 
 
-def rendered(parts: Iterable[Any], stream: TextIO | None = None) -> str:
-    """Return texts and tables as one text that fits `stream` (stdout); colour only on a terminal without NO_COLOR."""
+def rendered(parts: Iterable[Any]) -> str:
+    """Return texts and tables as one text that fits stdout; colour only on a terminal without NO_COLOR."""
     from rich.console import Console
 
-    stream = stream or sys.stdout
-    coloured = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     out = io.StringIO()
     console = Console(
         file=out, width=_width(), force_terminal=coloured, no_color=not coloured, highlight=False, soft_wrap=False,
@@ -70,14 +69,14 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, wide: Sequenc
     return made
 
 
-def marked(lines: Iterable[tuple[str, str, str]], stream: TextIO | None = None) -> Text:
+def marked(lines: Iterable[tuple[str, str, str]]) -> Text:
     """Return lines of (mark, text, advice): mark is ok, warning, problem or info; advice stands below its line.
 
     Lines are wrapped between words only: a path that is longer than a line stays whole, so that it can be copied.
     """
     from rich.text import Text
 
-    unicode = _writes(stream or sys.stdout, "✓✗·")
+    unicode = _stdout_writes("✓✗·")
     signs = {mark: sign if unicode else plain for mark, (sign, plain, _) in _MARKS.items()}
     indent = max(map(len, signs.values())) + 1
     made: list[Text] = []
@@ -96,9 +95,9 @@ def _wrapped(text: str, indent: int, sign: str = "") -> list[str]:
     return textwrap.wrap(sign + _safe(text), width, break_long_words=False, break_on_hyphens=False) if text else []
 
 
-def _writes(stream: TextIO, text: str) -> bool:
+def _stdout_writes(text: str) -> bool:
     try:
-        text.encode(getattr(stream, "encoding", None) or "utf-8")
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):
         return False
     return True

@@ -40,13 +40,13 @@ def as_json(content: object, status: int = 200) -> Answer:
     return Answer(status, [("Content-Type", JSON_TYPE)], body)
 
 
-def created(request: Request, place: str, number: int, status: int = 201) -> Answer:
+def created(request: Request, place: str, number: int) -> Answer:
     """Answer that `place` was created: an empty body, the id in X-Created, the address in X-location.
 
     The address has version 1 in all versions but 4 (API sheet 4.1).
     """
     url = f"{request.base_url}/v{4 if request.version == 4 else 1}/{place}"
-    return Answer(status, [("X-Created", str(number)), ("X-location", url)], b"", str(number))
+    return Answer(201, [("X-Created", str(number)), ("X-location", url)], b"", str(number))
 
 
 def updated(request: Request) -> Answer:

@@ -26,7 +26,8 @@ class Grammar:
     `is_canonical` is the cheap test: true only where the text stands as it will be sent, provided that `typed` gives a
     value. False or null leaves it to the `ways`, which decide exactly: the first that gives a text stands, and a value for
     which none does is not of the kind. `typed` turns canonical text into the type of the schema, null where it does not fit.
-    `complaint` follows the quoted value in a message; `beyond_…` is for canonical text that does not fit the type.
+    `code` and `complaint`, which follows the quoted value in a message, are for those; `beyond_complaint` is for canonical text
+    that does not fit the type (`out_of_range`).
     """
 
     is_canonical: Callable[[pl.Series], pl.Series]
@@ -34,5 +35,4 @@ class Grammar:
     typed: Callable[[pl.Series], pl.Series]
     code: str
     complaint: pl.Expr
-    beyond_code: str = "out_of_range"
     beyond_complaint: str = "is out of range"

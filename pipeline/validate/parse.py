@@ -128,7 +128,7 @@ def _bad(rows: pl.Series, raw: pl.Series, text: pl.Series, grammar: Grammar) -> 
     frame = pl.DataFrame({"_row": rows, TEXT: raw, "shown": quoted(raw), "beyond": beyond})
     code, tail = pl.lit(grammar.code), grammar.complaint
     if beyond.any():
-        code = pl.when("beyond").then(pl.lit(grammar.beyond_code)).otherwise(code)
+        code = pl.when("beyond").then(pl.lit("out_of_range")).otherwise(code)
         tail = pl.when("beyond").then(pl.lit(grammar.beyond_complaint)).otherwise(tail)
     message = pl.concat_str("shown", pl.lit(" "), tail)
     return frame.select(pl.col("_row").cast(pl.UInt32), code.alias("code"), message.alias("message"))

@@ -47,7 +47,7 @@ def _python(text: bytes, *, need_all: bool) -> dict[str, str | None] | None:
     except (ValueError, RecursionError):
         return None
     stripped = decoded.strip(" \t\r\n")
-    if end != len(stripped) or decoder.fault(value, stripped, 0, end):
+    if end != len(stripped) or decoder.fault(value, stripped):
         return None
     laid = lay_out(value, Layout.of(Expected(COLUMNS, ignored=IGNORED, track_absent=need_all), frozenset()))
     if laid.unknown or laid.unfit or laid.double or (need_all and laid.rows[0].absent):

@@ -117,14 +117,15 @@ class ArrayReader:
     def _add(self, value: Any, text: str, end: int) -> None:
         """Take the element that was decoded from `text[:end]`, unless it is too long."""
         window = self._window
-        behind = window.at + _bytes_of(text[:end])
+        text = text[:end]
+        behind = window.at + _bytes_of(text)
         if behind - window.at > self._task.max_record_bytes:
             self._skim()
             return
-        fault = self._decoder.fault(value, text, 0, end, marked=not _is_text(text))
+        fault = self._decoder.fault(value, text, marked=not _is_text(text))
         line = window.line
         window.move(behind)
-        self._batches.add(value, (line, text, 0, end), fault)
+        self._batches.add(value, line, text, fault)
 
     def _skim(self) -> None:
         """Set the element at hand aside unread, as too long or too deep; Refused where it does not end or is no JSON."""

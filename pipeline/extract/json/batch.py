@@ -37,17 +37,10 @@ _SOME_ROWS = 1 << 12
 _MOST_REFUSED_PATHS = 200
 
 
-# Where an element stands: the physical line on which it starts, and its text in text[start:end]. A bare tuple, since one
-# is made for every element.
-Place = tuple[int, str, int, int]
-
-
-def _raw(place: Place) -> str:
+def _raw(text: str) -> str:
     r"""Return the text of an element, marks of undecodable bytes and NUL as `\xNN`, cut after 64 Ki characters."""
-    _, text, start, end = place
-    most = min(end, start + MOST_RAW_CHARS)
-    raw = without_nul(unmarked(text[start:most]))
-    return raw if most == end else f"{raw}… ({end - start:,} characters)"
+    raw = without_nul(unmarked(text[:MOST_RAW_CHARS]))
+    return raw if len(text) <= MOST_RAW_CHARS else f"{raw}… ({len(text):,} characters)"
 
 
 @dataclass
@@ -134,21 +127,22 @@ class JsonBatches:
             self._end_batch()
         return self.take()
 
-    def add(self, value: Any, place: Place, fault: Fault | None) -> None:
-        """Take one element that was decoded, or that `fault` makes malformed."""
+    def add(self, value: Any, line: int, text: str, fault: Fault | None) -> None:
+        """Take one element that was decoded from `text`, which starts on `line`, or that `fault` makes malformed."""
         self._counts.elements += 1
         raw, followed = None, ""
         if fault is None and not OURS.isdisjoint(value):
-            self._check_kind(value, place[0])
+            self._check_kind(value, line)
             followed = str(value.get(FOLLOWED_BY) or "")
             value, raw, fault = _without_ours(value)
         laid = None
         if fault is None:
-            laid, fault = self._lay_out(value, place[0])
+            laid, fault = self._lay_out(value, line)
         if fault is not None or laid is None:
-            self._malformed(place[0], fault or ("", ""), raw or _raw(place))
+            self._malformed(line, fault or ("", ""), raw or _raw(text))
         else:
-            self._put(value, laid.rows, place, followed)
+            self._put(value, laid.rows, line, followed)
+            self._batch.chars += len(text)
 
     def _check_kind(self, obj: Mapping[str, Any], line: int) -> None:
         """Refuse a file of ours that holds rows of a dump and canonical ones: their keys may be the same."""
@@ -195,7 +189,7 @@ class JsonBatches:
         self._batch.chars += len(raw)
         self._batch.malformed.append((line, self._counts.elements, *fault, raw))
 
-    def _put(self, obj: dict[str, Any], rows: Sequence[Row], place: Place, followed: str) -> None:
+    def _put(self, obj: dict[str, Any], rows: Sequence[Row], line: int, followed: str) -> None:
         """Put the rows of one object into one batch; where they are too many for memory, into several."""
         left = self._limit - self._counts.records
         rows = rows if len(rows) <= left else rows[:left]
@@ -203,15 +197,14 @@ class JsonBatches:
         if len(rows) > self._most_of_object:
             lists = frozenset(row.of_list for row in rows if row.of_list is not None)
         for start in range(0, len(rows), self._most_of_object):
-            self._put_some(Made(0, [], obj, lists), rows[start : start + self._most_of_object], place, followed)
+            self._put_some(Made(0, [], obj, lists), rows[start : start + self._most_of_object], line, followed)
 
-    def _put_some(self, made: Made, rows: Sequence[Row], place: Place, followed: str) -> None:
+    def _put_some(self, made: Made, rows: Sequence[Row], line: int, followed: str) -> None:
         self._make_room(len(rows))
         first, batch = self._rows.count, self._batch
         for start in range(0, len(rows), _SOME_ROWS):
-            self._rows.put(self._values(rows[start : start + _SOME_ROWS]), place[0], self._counts.elements)
+            self._rows.put(self._values(rows[start : start + _SOME_ROWS]), line, self._counts.elements)
         batch.made.append(made._replace(row=first, lists=[row.of_list for row in rows]))
-        batch.chars += place[3] - place[2]
         at = first
         for absent, alike in groupby(rows, key=lambda row: row.absent):
             count = sum(1 for _ in alike)

@@ -79,10 +79,10 @@ class NdjsonReader:
         except (ValueError, RecursionError) as error:
             self._batches.set_aside(number, self._fault(line, error), self._raw(line, len(line)))
             return
-        fault = self._decoder.fault(value, text, 0, end)
+        fault = self._decoder.fault(value, text)
         if end != len(text):
             fault = "not_json", f"goes on behind the value, at character {end + 1}"
-        self._batches.add(value, (number, text, 0, len(text)), fault)
+        self._batches.add(value, number, text, fault)
 
     def _long_line(self, line: LongLine) -> None:
         fault = "record_too_long", f"longer than {self._task.max_record_bytes:,} bytes"

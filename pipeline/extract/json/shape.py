@@ -11,7 +11,7 @@ from pipeline.errors import InputError, Problem
 from pipeline.extract.decoding import utf8_blocks
 from pipeline.extract.files import known_format
 from pipeline.extract.json.array import ArrayReader
-from pipeline.extract.json.batch import JsonBatches, Place
+from pipeline.extract.json.batch import JsonBatches
 from pipeline.extract.json.ndjson import NdjsonReader
 from pipeline.extract.json.text import Fault
 from pipeline.extract.reading import Found, Task
@@ -72,7 +72,7 @@ class _Shapes(JsonBatches):
         super().__init__(task, found)
         self._shape = shape
 
-    def add(self, value: Any, place: Place, fault: Fault | None) -> None:  # noqa: ARG002 - of the base
+    def add(self, value: Any, line: int, text: str, fault: Fault | None) -> None:  # noqa: ARG002 - of the base
         """Take one element."""
         self._counts.elements += 1
         if fault is None:

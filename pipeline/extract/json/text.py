@@ -44,32 +44,32 @@ class Decoder:
     def _not_json(self, name: str) -> None:
         self._constant = name
 
-    def value(self, text: str, at: int = 0) -> tuple[Any, int]:
-        """Decode the value that begins at `at`; returns where it ends, too.
+    def value(self, text: str) -> tuple[Any, int]:
+        """Decode the value that a text begins with; returns where it ends, too.
 
         Raises JSONDecodeError for text that is no JSON, RecursionError for what is nested too deeply: Python's versions
         differ in how deep they follow, so a text with a fault more than `MOST_DEPTH` levels down is too deep in all.
         """
         self._double = self._constant = None
         try:
-            return self._json.raw_decode(text, at)
+            return self._json.raw_decode(text)
         except json.JSONDecodeError as error:
-            if _opened(text, at, error.pos) > MOST_DEPTH:
+            if _opened(text[: error.pos]) > MOST_DEPTH:
                 raise RecursionError from error
             raise
 
-    def fault(self, value: Any, text: str, start: int, end: int, *, marked: bool = False) -> Fault | None:
-        """Return code and message of what makes the value, decoded last from `text[start:end]`, malformed; None if fine.
+    def fault(self, value: Any, text: str, *, marked: bool = False) -> Fault | None:
+        """Return code and message of what makes the value, decoded last and from `text`, malformed; None if fine.
 
         With `marked` bytes that did not decode may be in the text as lone surrogates.
         """
-        escaped = text.find("\\u", start, end) >= 0
-        deep = _opened(text, start, end) > MOST_DEPTH
+        escaped = "\\u" in text
+        deep = _opened(text) > MOST_DEPTH
         if isinstance(value, dict) and not (marked or escaped or deep or self._constant or self._double is not None):
             return None
         if not isinstance(value, dict):
             return "not_an_object", f"{_kind(value)} where an object should be"
-        if marked and _MARK.search(text, start, end):
+        if marked and _MARK.search(text):
             return "not_decodable", "bytes that do not decode"
         if self._constant is not None:
             return "not_json", f"{self._constant} is no JSON"
@@ -80,12 +80,12 @@ class Decoder:
         return _odd_character(value) if escaped else None
 
 
-def _opened(text: str, start: int, end: int) -> int:
-    """Return the most levels of objects and lists that are open at a time in a part of a text."""
-    if text.count("{", start, end) + text.count("[", start, end) <= MOST_DEPTH:
+def _opened(text: str) -> int:
+    """Return the most levels of objects and lists that are open at a time in a text; 0 for surely few."""
+    if text.count("{") + text.count("[") <= MOST_DEPTH:
         return 0
     levels = most = 0
-    for token in _LEVELS.finditer(text, start, end):
+    for token in _LEVELS.finditer(text):
         if token[0] in "{[":
             levels += 1
             most = max(most, levels)

@@ -32,13 +32,13 @@ class Line:
         return str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
 
 
-def lines_of(chunks: Sequence[ChunkRow], most: int = MOST_LINES) -> list[Line]:
-    """Return at most `most` lines for all chunks that were sent, in their order."""
+def lines_of(chunks: Sequence[ChunkRow]) -> list[Line]:
+    """Return at most 40 lines for all chunks that were sent, in their order."""
     sent = [one for one in chunks if one.sending_at]
     if not sent:
         return []
     begun = min(_seconds(one.sending_at) for one in sent)
-    size = -(-len(sent) // most)
+    size = -(-len(sent) // MOST_LINES)
     return [_line(sent[at : at + size], begun) for at in range(0, len(sent), size)]
 
 
