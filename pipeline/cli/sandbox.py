@@ -36,9 +36,9 @@ def command(
 
     require_extra()
     from pipeline.sandbox.server import Server
-    from pipeline.sandbox.world import Setup, World
+    from pipeline.sandbox.world import World
 
-    world = World(Setup(structure, token, store, faults))
+    world = World(structure, token, store, faults)
     try:
         server = Server(world, host, port)
         address = {"api_url": server.url, "auth_url": f"{server.url}/authenticate", "token": token}

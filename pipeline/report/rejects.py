@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 import polars as pl
 
@@ -91,9 +90,7 @@ class RejectsWriter:
     def __enter__(self) -> RejectsWriter:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._part is not None:
             if kind is None:
                 self.path = self._part.finish()

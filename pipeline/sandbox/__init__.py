@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,9 +51,9 @@ class Sandbox:
         """Start, and return when it listens. Raises JobError where the extra is not installed."""
         require_extra()
         from pipeline.sandbox.server import Server, ServerThread
-        from pipeline.sandbox.world import Setup, World
+        from pipeline.sandbox.world import World
 
-        self._world = World(Setup(*self._given))
+        self._world = World(*self._given)
         try:
             server = Server(self._world)
             self._thread = ServerThread(server)
@@ -65,9 +64,7 @@ class Sandbox:
         self.api_url, self.auth_url = server.url, f"{server.url}/authenticate"
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End the server, the import worker and the store."""
         if self._thread is not None:
             self._thread.stop()
@@ -115,12 +112,6 @@ class Sandbox:
 
     def set_switches(self, wanted: Mapping[str, object]) -> None:
         """Choose other behaviours. Raises JobError for a wrong switch."""
-        from pipeline.errors import JobError
-        from pipeline.sandbox.switches import problems
-
-        found = problems(wanted)
-        if found:
-            raise JobError(*found)
         self.world.set_switches(wanted)
 
     def advance(self, seconds: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.errors import Problem, shown
+from pipeline.errors import JobError, Problem, shown
 
 # name -> the values it takes, the default first. docs/sandbox.md explains each; a test compares the two.
 CHOICES: dict[str, tuple[str | bool | int, ...]] = {
@@ -58,7 +58,9 @@ class Switches:
         return self._chosen.get(name, CHOICES[name][0])
 
     def choose(self, wanted: Mapping[str, object]) -> None:
-        """Set the switches that are named; call `problems` first."""
+        """Set the switches that are named. Raises JobError, and sets none, where one of them is wrong."""
+        if found := problems(wanted):
+            raise JobError(*found)
         for name, value in wanted.items():
             if name == LOOKUPS_DROP:
                 self.dropped = tuple(str(one).lower() for one in value)  # type: ignore[attr-defined]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import JobError
-from pipeline.sandbox import switches as switch_rules
 from pipeline.sandbox.auth import Tokens
 from pipeline.sandbox.clock import Clock
 from pipeline.sandbox.faults import Faults, read_faults
@@ -21,39 +18,34 @@ from pipeline.sandbox.switches import Switches
 StructureSource = Path | str | Mapping[str, Any] | None
 
 
-@dataclass(frozen=True)
-class Setup:
-    """How a sandbox starts; `faults` is a file, or a list of rules."""
-
-    structure: StructureSource = None
-    token: str = "sandbox"  # noqa: S105 (the well-known token of a server that only listens on loopback)
-    store: Path | None = None
-    faults: Path | str | list[dict[str, Any]] | None = None
-    switches: Mapping[str, object] | None = None
-
-
 class World:
     """The state of one sandbox. Raises JobError for a bad structure, fault or switch, or an unusable store."""
 
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
-        self._structure: Structure = read_structure(setup.structure)
-        rules = read_faults(setup.faults)
-        problems = switch_rules.problems(setup.switches or {})
-        if problems:
-            raise JobError(*problems)
+    def __init__(
+        self,
+        structure: StructureSource = None,
+        token: str = "sandbox",  # noqa: S107 (the well-known token of a server that only listens on loopback)
+        store: Path | None = None,
+        faults: Path | str | list[dict[str, Any]] | None = None,
+        switches: Mapping[str, object] | None = None,
+    ) -> None:
+        """Take how it starts; `faults` is a file, or a list of rules."""
+        self._structure: Structure = read_structure(structure)
+        self._rules = read_faults(faults)
+        self._first_switches = switches or {}
+        self.switches = Switches()
+        self.switches.choose(self._first_switches)
         self.account = self._structure.account
         self.clock = Clock()
-        self.switches = Switches()
         self.journal = Journal()
         # Per profile that `create=1` made the newest request at that time: what was under way then did not see it.
         self.newest_request: dict[int, int] = {}
-        self.faults = Faults(rules)
-        self.tokens = Tokens(setup.token, self.account.id, self.clock)
-        self.store = Store(Path(setup.store) if setup.store else None)
+        self.faults = Faults(self._rules)
+        self.tokens = Tokens(token, self.account.id, self.clock)
+        self._is_kept = store is not None
+        self.store = Store(store)
         self.journal.restore(self.store.journal())
         self.imports = Imports(self.store, self.clock, self.switches)
-        self._rules = rules
         self._choose()
         with self.store.writing():
             build(self._structure, self.store, self.clock.stamp())
@@ -71,7 +63,7 @@ class World:
         self.newest_request.clear()
 
     def set_switches(self, wanted: Mapping[str, object]) -> None:
-        """Choose other behaviours; call `switches.problems` first."""
+        """Choose other behaviours. Raises JobError for a wrong switch."""
         with self.store.writing():
             self.switches.choose(wanted)
             self._collate()
@@ -79,7 +71,7 @@ class World:
     def close(self) -> None:
         """End the import worker, keep the journal beside what is stored, and close the store."""
         self.imports.close()
-        if self._setup.store:
+        if self._is_kept:
             with self.store.writing():
                 self.store.save_journal(self.journal.entries())
         self.store.close()
@@ -87,7 +79,7 @@ class World:
     def _choose(self) -> None:
         self.switches.reset()
         self.switches.choose(self._structure.switches)
-        self.switches.choose(self._setup.switches or {})
+        self.switches.choose(self._first_switches)
         self._collate()
 
     def _collate(self) -> None:
