@@ -16,7 +16,7 @@ from pipeline.model.columns import FieldSpec, Keys, LiveField
 from pipeline.model.job import Job
 from pipeline.model.rows import Batch, Checked
 from pipeline.validate.checks import SchemaChecks
-from pipeline.validate.constants import Constant, read_constants
+from pipeline.validate.constants import read_constants
 from pipeline.validate.faults import Faults
 from pipeline.validate.keys import fold, hashed, key_faults
 from pipeline.validate.limits import live_faults, size_faults, too_long
@@ -95,7 +95,7 @@ class Validator:
         constants, problems = read_constants(job, self._specs, self._dump.parsers, checks, self._live)
         if problems:
             raise JobError(*problems)
-        self._constants: Mapping[str, Constant] = constants
+        self._constants: Mapping[str, Parsed] = constants
 
     def check(self, batch: Batch) -> Checked:
         """Split a batch: accepted rows in the staged layout, and the faults of the other rows."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -15,31 +14,19 @@ from pipeline.validate.limits import live_faults, too_long
 from pipeline.validate.parse import Parsed, Parser
 
 
-@dataclass(frozen=True)
-class Constant:
-    """A constant's canonical text and typed value, each a Series of length 1."""
-
-    text: pl.Series
-    typed: pl.Series
-
-    def repeated(self, height: int) -> Parsed:
-        """Return the constant as a column of `height` rows."""
-        return Parsed(self.text.new_from_index(0, height), self.typed.new_from_index(0, height))
-
-
 def read_constants(
     job: Job,
     specs: Sequence[FieldSpec],
     parsers: Mapping[str, Parser],
     checks: SchemaChecks | None,
     live: Mapping[str, LiveField],
-) -> tuple[dict[str, Constant], list[Problem]]:
+) -> tuple[dict[str, Parsed], list[Problem]]:
     """Parse and check the job's constants by the words of `source`; give the good ones with all that is wrong with others.
 
-    The schema's checks see those constants in which nothing else was found, so that each fault is named once (data
-    rules 10 to 13).
+    A good one is a column of one value. The schema's checks see those constants in which nothing else was found, so that
+    each fault is named once (data rules 10 to 13).
     """
-    good: dict[str, Constant] = {}
+    good: dict[str, Parsed] = {}
     problems: list[Problem] = []
     for spec in specs:
         if spec.name not in job.constants:
@@ -57,7 +44,7 @@ def read_constants(
         )
         wrong = [problem for one in bad for problem in _problems(spec.name, one)]
         if not wrong:
-            good[spec.name] = Constant(text, parsed.typed)
+            good[spec.name] = Parsed(text, parsed.typed)
         problems += wrong
     if checks is not None and good:
         problems += _check(good, specs, checks)
@@ -70,7 +57,7 @@ def _blank(parsed: Parsed, spec: FieldSpec) -> pl.DataFrame | None:
     return pl.DataFrame({"message": ["the value is empty, and the schema does not allow that"]})
 
 
-def _check(found: Mapping[str, Constant], specs: Sequence[FieldSpec], checks: SchemaChecks) -> Iterator[Problem]:
+def _check(found: Mapping[str, Parsed], specs: Sequence[FieldSpec], checks: SchemaChecks) -> Iterator[Problem]:
     """Run the schema's checks over one row that holds the constants alone; nulls are never blamed."""
     empty = {spec.name: pl.Series([None], dtype=spec.dtype) for spec in specs}
     typed = pl.DataFrame({**empty, **{name: constant.typed for name, constant in found.items()}})

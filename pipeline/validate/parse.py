@@ -55,6 +55,10 @@ class Parsed:
     typed: pl.Series
     bad: pl.DataFrame | None = None
 
+    def repeated(self, height: int) -> Parsed:
+        """Return the first value as a column of `height` rows."""
+        return Parsed(self.text.new_from_index(0, height), self.typed.new_from_index(0, height))
+
 
 Parser = Callable[[pl.Series], Parsed]
 
