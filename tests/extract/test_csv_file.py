@@ -498,3 +498,9 @@ def test_exports_with_escapes(tmp_path: Path):
     batches, _ = extract(_write(tmp_path, "\n".join(lines).encode()), AB, escape="\\")
     assert [row[:2] for row in rows_of(batches)] == [("1,5", 'say "hi"'), ("", "N"), ("x\\", "line\ntwo"), ("3", "4")]
     assert malformed_of(batches) == [(6, 4, "stray_escape")]
+
+
+def test_a_header_of_an_export_with_escapes_has_no_nulls(tmp_path: Path):
+    r"""A column called `\N` is N: what is null in a row is a name in the header."""
+    batches, _ = extract(_write(tmp_path, b"\\N,b\n\\N,2\n"), Expected(("N", "b")), escape="\\")
+    assert [row[:2] for row in rows_of(batches)] == [("", "2")]
