@@ -33,10 +33,11 @@ def validate(request: ValidateRequest, reporter: Reporter) -> Summary:
     plan = prepare(request.job, request.files)
     tally = Tally()
     rejects = RejectsWriter(request.rejects)
+    terms = Terms(request.limit, keeps_rows=request.accepted is not None)
     try:
         with accepted_writer(request, plan) as keep:
             with rejects:
-                tally.intake = take_in(plan, None, rejects, keep, reporter, Terms(request.limit))
+                tally.intake = take_in(plan, None, rejects, keep, reporter, terms)
             tally.staged.accepted = tally.intake.valid
             check_guards(plan.job, tally, frozenset(), Dumps(limited=request.limit is not None))
     except InputError as error:

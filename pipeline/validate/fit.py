@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from pipeline.copernica.selector import why_never
 from pipeline.errors import Problem, shown
 from pipeline.model.columns import FieldSpec, Keys, Kind, LiveField
 from pipeline.model.job import Job
@@ -113,6 +112,9 @@ def _nearest(name: str, names: Iterable[str], kind: str = "field") -> str:
 
 def _keys(job: Job, columns: Sequence[str], live: Mapping[str, LiveField]) -> Iterator[Problem]:
     """Refuse keys that no column gives, or whose type cannot be a key (data rule 16; API sheet 11.3)."""
+    # Here and not at the top: processes that only read and check do without the client.
+    from pipeline.copernica.selector import why_never
+
     for name in job.target.key_fields:
         if name not in columns:
             yield Problem(f"no column of the job gives the key {name}", "target.key_fields", "add it to the columns")

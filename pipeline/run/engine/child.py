@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import threading
 from multiprocessing import connection, parent_process
 
+# As in `__main__`: what importing makes stays.
+GC_THRESHOLD = 250_000
+
 
 def begin(threads: int) -> None:
     """Leave Ctrl-C to the parent, end with it, log nothing, know no token, and use so many threads for polars."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    gc.set_threshold(GC_THRESHOLD)
     for name in ("COPERNICA_TOKEN", "COPERNICA_TOKEN_FILE"):
         os.environ.pop(name, None)
     os.environ["POLARS_MAX_THREADS"] = str(threads)

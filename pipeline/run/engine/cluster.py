@@ -27,6 +27,7 @@ class Cluster:
     """The workers of a Dask scheduler; a lost worker costs its parts, which others take, a lost scheduler ends the reading."""
 
     most_attempts = 1
+    width = 0
 
     def __init__(self, address: str) -> None:
         self._address = address

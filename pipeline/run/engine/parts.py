@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,11 +24,15 @@ from pipeline.state.files import open_private
 
 @dataclass(frozen=True)
 class Work:
-    """What a worker knows of the run: its job, the live structure where that is known, and the folder of the batches."""
+    """What a worker knows of the run: its job, the live structure where that is known, and the folder of the batches.
+
+    Without `keeps_rows` the accepted rows are only counted: they come without their columns.
+    """
 
     job: Job
     live: Mapping[str, LiveField] | None
     folder: Path
+    keeps_rows: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,22 +51,22 @@ class Part:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was found in a part: how many batches and rows, the facts of a whole file, why its file is refused."""
+    """What was found in a part: how many rows, the facts of a whole file, why its file is refused."""
 
-    batches: int
     records: int
     facts: tuple[FileFacts, ...]
     problems: tuple[Problem, ...]
 
 
-def write_batch(folder: Path, part: int, number: int, taken: Taken) -> None:
-    """Write a batch: accepted rows as Arrow, the rest beside them. Raises OSError.
+def write_batch(work: Work, part: int, number: int, taken: Taken) -> None:
+    """Write a batch: accepted rows as Arrow, then the rest beside them, so that what has both is whole. Raises OSError.
 
     A second attempt of a worker that was thought lost writes the same bytes, so that it does no harm.
     """
-    rows, rest = _paths(folder, part, number)
+    rows, rest = _paths(work.folder, part, number)
+    accepted = taken.checked.accepted if work.keeps_rows else taken.checked.accepted.select("_file")
     for path, write in (
-        (rows, lambda to: taken.checked.accepted.write_ipc(to, compression="uncompressed")),
+        (rows, lambda to: accepted.write_ipc(to, compression="uncompressed")),
         (rest, lambda to: pickle.dump(taken.without_accepted(), to, pickle.HIGHEST_PROTOCOL)),
     ):
         own = path.with_name(f"{path.name}.{os.getpid()}")
@@ -71,16 +75,18 @@ def write_batch(folder: Path, part: int, number: int, taken: Taken) -> None:
         own.replace(path)
 
 
-def read_batches(folder: Path, part: int, outcome: Outcome) -> Iterator[Taken]:
-    """Yield the batches of a part in their order, and remove each; the rows are mapped, not copied."""
-    for number in range(outcome.batches):
-        rows, rest = _paths(folder, part, number)
+def take_batch(folder: Path, part: int, number: int) -> Taken | None:
+    """Return a batch and remove its files, None where it is not there yet; the rows are mapped, not copied."""
+    rows, rest = _paths(folder, part, number)
+    try:
         with rest.open("rb") as file:
             taken: Taken = pickle.load(file)  # noqa: S301 - written by ourselves into a private folder
-        accepted = pl.read_ipc(rows)
-        rows.unlink()
-        rest.unlink()
-        yield replace(taken, checked=replace(taken.checked, accepted=accepted))
+    except FileNotFoundError:
+        return None
+    accepted = pl.read_ipc(rows)
+    rows.unlink()
+    rest.unlink()
+    return replace(taken, checked=replace(taken.checked, accepted=accepted))
 
 
 def _paths(folder: Path, part: int, number: int) -> tuple[Path, Path]:

@@ -15,9 +15,13 @@ from pipeline.run.engine.child import begin
 
 
 class Pool(Protocol):
-    """Where parts are worked on; it is opened `most_attempts` times where it is lost."""
+    """Where parts are worked on; it is opened `most_attempts` times where it is lost.
+
+    `width` is how many parts it works on at a time, 0 where that is known only once it is open.
+    """
 
     most_attempts: int
+    width: int
 
     @property
     def lost(self) -> tuple[type[BaseException], ...]:
@@ -37,15 +41,15 @@ class Processes:
     most_attempts = 3
 
     def __init__(self, count: int) -> None:
-        self._count = count
+        self.width = count
 
     @contextmanager
     def open(self) -> Iterator[tuple[Executor, int]]:
         """Open the pool; its processes end with the block."""
-        threads = max(1, len(os.sched_getaffinity(0)) // self._count)
-        pool = ProcessPoolExecutor(self._count, get_context("spawn"), begin, (threads,))
+        threads = max(1, len(os.sched_getaffinity(0)) // self.width)
+        pool = ProcessPoolExecutor(self.width, get_context("spawn"), begin, (threads,))
         try:
-            yield pool, self._count
+            yield pool, self.width
         except BaseException:
             # Nobody waits for what they are reading any more. Public only from Python 3.14 on (`terminate_workers`).
             for process in list((pool._processes or {}).values()):

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections import defaultdict, deque
 from collections.abc import Generator, Iterator, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,15 +18,17 @@ from pipeline.extract import Refused, grouped
 from pipeline.model.columns import LiveField
 from pipeline.model.files import FileFacts
 from pipeline.run.engine.check import Check, Taken
-from pipeline.run.engine.parts import Outcome, Part, Work, read_batches
+from pipeline.run.engine.parts import Outcome, Part, Work, take_batch
 from pipeline.run.engine.pools import Pool, Processes
 from pipeline.run.engine.worker import take_part
 from pipeline.run.prepare import PreparedJob
 from pipeline.threads import Pool as Threads
 from pipeline.threads import side_by_side
 
-# How often it is asked whether the run is to stop.
-_STOP_EVERY_S = 0.2
+# How often is looked for the next batch of a worker, and whether the run is to stop.
+_LOOK_EVERY_S = 0.02
+# A file that is longer than this share of what one worker has to read is cut: cutting means reading it twice.
+_SHARE = 1.25
 
 
 class Reading(Protocol):
@@ -51,11 +53,15 @@ class Reading(Protocol):
 
 @dataclass(frozen=True)
 class Terms:
-    """How the input is read: `limit` takes the first rows, `folder` is for the batches of other processes, `stop` ends it."""
+    """How the input is read: `limit` takes the first rows, `folder` is for the batches of other processes, `stop` ends it.
+
+    Without `keeps_rows` accepted rows are only counted, and may come without their columns.
+    """
 
     limit: int | None = None
     folder: Path | None = None
     stop: Event | None = None
+    keeps_rows: bool = True
 
 
 def reading_of(plan: PreparedJob, live: Mapping[str, LiveField] | None, terms: Terms) -> Reading:
@@ -102,6 +108,8 @@ class InParts:
         self._refused: dict[int, tuple[Problem, ...]] = {}
         self.bytes_total = self._extraction.bytes_total
         self.bytes_read = 0
+        self._whole_bytes = _SHARE * self.bytes_total / pool.width if pool.width else 0
+        self._records: dict[int, int] = defaultdict(int)
 
     @property
     def facts(self) -> tuple[FileFacts, ...]:
@@ -109,23 +117,56 @@ class InParts:
         return tuple(self._facts[at] for at in sorted(self._facts))
 
     def __iter__(self) -> Generator[Taken]:
-        records: dict[int, int] = defaultdict(int)
-        with self._exchange() as folder:
-            work = Work(self._plan.job, self._live, folder)
-            for part, outcome in self._outcomes(work):
-                at = part.file.index
-                records[at] += outcome.records
-                self._facts.update({facts.file.index: facts for facts in outcome.facts})
-                self._refuse(part, outcome)
-                for taken in read_batches(folder, part.number, outcome):
-                    if not self._refused:
-                        yield taken
-                self.bytes_read += part.size_bytes
+        with self._exchange() as folder, Threads(1, "cut") as cutter:
+            work = Work(self._plan.job, self._live, folder, self._terms.keeps_rows)
+            line = _Line(self._parts(), work, cutter)
+            while line.more:
+                with self._pool.open() as (executor, width):
+                    try:
+                        yield from self._worked(line, executor, width)
+                    except self._pool.lost as error:
+                        line.attempts += 1
+                        if line.attempts == self._pool.most_attempts:
+                            raise InputError(self._pool.problem(error)) from None
         for at, facts in self._facts.items():
             # The pass that cuts counts objects, the pieces the rows that lists are laid out to.
-            self._facts[at] = replace(facts, records=records[at])
+            self._facts[at] = replace(facts, records=self._records[at])
         if self._refused:
             raise InputError(*grouped(one for at in sorted(self._refused) for one in self._refused[at]))
+
+    def _worked(self, line: _Line, executor: Executor, width: int) -> Iterator[Taken]:
+        """Yield the batches of all parts; where the pool is lost, `line` has those that are left for another."""
+        line.begin_again(executor)
+        try:
+            while line.fill(executor, 2 * width):
+                for taken in self._arriving(line):
+                    if not self._refused:
+                        yield taken
+                self._done(*line.end_first())
+        finally:
+            line.cancel()
+
+    def _arriving(self, line: _Line) -> Iterator[Taken]:
+        """Yield the batches of the first part as they arrive, but for those that came before its pool was lost."""
+        part, future = line.waiting[0]
+        while True:
+            if self._terms.stop is not None and self._terms.stop.is_set():
+                raise InterruptedRunError(Problem("interrupted while the input was read", do="nothing was sent"))
+            over = future.done()
+            taken = take_batch(line.work.folder, part.number, line.taken)
+            if taken is not None:
+                line.taken += 1
+                yield taken
+            elif over:
+                return
+            else:
+                wait([future], _LOOK_EVERY_S)
+
+    def _done(self, part: Part, outcome: Outcome) -> None:
+        self._records[part.file.index] += outcome.records
+        self._facts.update({facts.file.index: facts for facts in outcome.facts})
+        self._refuse(part, outcome)
+        self.bytes_read += part.size_bytes
 
     def _refuse(self, part: Part, outcome: Outcome) -> None:
         """Keep why a file is refused; one that was cut is read again as a whole, so that each cause is named once."""
@@ -140,41 +181,6 @@ class InParts:
             pass
         self._refused[at] = whole.problems or outcome.problems
 
-    def _outcomes(self, work: Work) -> Iterator[tuple[Part, Outcome]]:
-        """Yield the parts in order, each when it is done; where a pool is lost, what was under way begins again in another."""
-        with Threads(1, "cut") as cutter:
-            line = _Line(self._parts(), work, cutter)
-            while line.more:
-                with self._pool.open() as (executor, width):
-                    try:
-                        yield from self._worked(line, executor, width)
-                    except self._pool.lost as error:
-                        line.attempts += 1
-                        if line.attempts == self._pool.most_attempts:
-                            raise InputError(self._pool.problem(error)) from None
-
-    def _worked(self, line: _Line, executor: Executor, width: int) -> Iterator[tuple[Part, Outcome]]:
-        line.begin_again(executor)
-        try:
-            while line.fill(executor, 2 * width):
-                part, future = line.waiting[0]
-                outcome = self._result(future)
-                line.waiting.popleft()
-                line.attempts = 0
-                yield part, outcome
-        finally:
-            line.cancel()
-
-    def _result(self, future: Future[Outcome]) -> Outcome:
-        while True:
-            if self._terms.stop is not None and self._terms.stop.is_set():
-                raise InterruptedRunError(Problem("interrupted while the input was read", do="nothing was sent"))
-            try:
-                return future.result(_STOP_EVERY_S)
-            except TimeoutError:
-                if future.done():
-                    raise
-
     def _parts(self) -> Iterator[Part]:
         """Cut the input; a file that proves to be refused meanwhile has no more parts."""
         number = 0
@@ -182,7 +188,7 @@ class InParts:
             cutting = self._extraction.cutting(file)
             try:
                 whole = True
-                for piece in cutting:
+                for piece in cutting if file.size_bytes > self._whole_bytes else ():
                     whole = False
                     yield Part(number, file, piece)
                     number += 1
@@ -219,6 +225,7 @@ class _Line:
     def __init__(self, parts: Iterator[Part], work: Work, cutter: Threads) -> None:
         self.waiting: deque[tuple[Part, Future[Outcome]]] = deque()
         self.work, self.attempts = work, 0
+        self.taken = 0  # batches of the first part
         self._parts, self._cutter = parts, cutter
         self._made: Future[Part | None] | None = cutter.submit(next, parts, None)
 
@@ -239,6 +246,14 @@ class _Line:
             if part is not None:
                 self.waiting.append((part, executor.submit(take_part, self.work, part)))
         return bool(self.waiting)
+
+    def end_first(self) -> tuple[Part, Outcome]:
+        """Take the first part out when it is done, and return what was found in it; raises what its worker raised."""
+        part, future = self.waiting[0]
+        outcome = future.result()
+        self.waiting.popleft()
+        self.attempts = self.taken = 0
+        return part, outcome
 
     def cancel(self) -> None:
         """Take back what has not begun."""
