@@ -10,8 +10,7 @@ from pipeline.errors import InputError, JobError, Problem
 from pipeline.extract.csv.reader import NO_HEAD, CsvReader, read_csv
 from pipeline.extract.cutting import Cutting
 from pipeline.extract.files import known_format
-from pipeline.extract.json.dump import is_ours, read_json, read_ndjson
-from pipeline.extract.json.ndjson import NdjsonReader
+from pipeline.extract.json.dump import is_ours, read_json, read_ndjson, read_piece
 from pipeline.extract.ours import saved_as
 from pipeline.extract.reading import PIECE_BYTES, Batches, Found, Piece, Task, first_line, gathered
 from pipeline.extract.refusal import Refused, grouped
@@ -131,7 +130,10 @@ class Extraction:
         is_csv = known_format(file.name, self._source.format) == "csv"
         before = NO_HEAD if is_csv and not piece.head.offset else b""
         with closing(StoredPiece(file, piece, before, self._block_bytes)) as stored:
-            yield from (CsvReader if is_csv else NdjsonReader)(task, found).read(stored.blocks())
+            if is_csv:
+                yield from CsvReader(task, found).read(stored.blocks())
+            else:
+                yield from read_piece(task, stored.blocks(), found)
             stored.finish()
 
     def _batches(self, file: SourceFile, stored: StoredFile, found: Found) -> Batches:

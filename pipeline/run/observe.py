@@ -12,8 +12,6 @@ import polars as pl
 from pipeline.errors import Problem
 from pipeline.model.nulls import NULL_LIKE
 from pipeline.model.rows import Batch, Checked
-from pipeline.run.init.encoding import guess_encoding
-from pipeline.run.init.kinds import candidates
 from pipeline.validate.link import Link
 from pipeline.validate.spec import TargetSchema
 
@@ -92,6 +90,9 @@ class Observer:
                 what = f"the values of {column} that were set aside as {code} seem to be {form[0]}"
                 yield Problem(what, column, form[1])
         if len(self._raw) >= LEAST_NULLS:
+            # Here and not at the top: what `init` guesses with is needed for damaged dumps alone.
+            from pipeline.run.init.encoding import guess_encoding
+
             guess = guess_encoding(b"\n".join(self._raw), self._raw)
             if guess.name != self.encoding:
                 what = f"lines that are no {self.encoding} would decode as {guess.name}"
@@ -103,6 +104,8 @@ def _form_of(kind: str, values: Sequence[str]) -> tuple[str, str] | None:
     cells = pl.Series(values)
     if len(values) < LEAST_NULLS:
         return None
+    from pipeline.run.init.kinds import candidates
+
     for one in candidates():
         if one.kind == kind and one.bad(cells) <= 0.1 * len(values):
             if one.form is not None:

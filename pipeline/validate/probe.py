@@ -47,7 +47,8 @@ class Probe:
         raised = ""
         for frame in (self._nulls, *self._alike):
             try:
-                answers, alone = run_check(check, frame, column), run_check(check, frame[:1], column)
+                answers = run_check(check, frame, column)
+                alone = answers[:1] if _per_value(check) else run_check(check, frame[:1], column)
             except Exception as error:  # noqa: BLE001 - the check is the user's code, and may raise anything
                 raised = f"{type(error).__name__}: {shown(' '.join(str(error).split()), 120)}"
                 continue
@@ -57,8 +58,8 @@ class Probe:
 
     def _neighbours(self, check: pa.Check, column: str) -> Complaint | None:
         """Compare the answer of a check for each row alone with its answer among others."""
-        if built_in(check) is not None or getattr(check._check_fn, "__module__", "") == fields.__name__:
-            return None  # pandera's own and ours answer per value
+        if _per_value(check):
+            return None
         alone: list[bool] = []
         kept: list[int] = []
         for at in range(self._rows.height):
@@ -78,6 +79,11 @@ class Probe:
                 what = f"check {words(check)} looks at other rows, but sees one batch only"
                 return what, "check single values, with nothing computed over the column"
         return None
+
+
+def _per_value(check: pa.Check) -> bool:
+    """Return whether a check is known to answer per value: pandera's own and ours do."""
+    return built_in(check) is not None or getattr(check._check_fn, "__module__", "") == fields.__name__
 
 
 def _orders(count: int) -> Iterator[list[int]]:

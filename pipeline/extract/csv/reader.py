@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.errors import AccountingError, JobError, Problem
-from pipeline.extract.csv.fallback import DONE, HEADER, MORE
 from pipeline.extract.csv.header import dump_columns, header_problems
 from pipeline.extract.decoding import utf8_blocks
 from pipeline.extract.lines import LineCounter
@@ -50,7 +49,8 @@ class CsvReader:
             raise JobError(
                 Problem("the delimiter of CSV is never guessed", "source.delimiter", "set the one of the dump")
             )
-        self._scanner: _csv.Scanner = readers("pipeline.extract.csv._csv", "pipeline.extract.csv.fallback").Scanner(
+        self._events = readers("pipeline.extract.csv._csv", "pipeline.extract.csv.fallback")
+        self._scanner: _csv.Scanner = self._events.Scanner(
             delimiter=source.delimiter,
             quote=source.quote,
             escape=source.escape or "\0",
@@ -102,12 +102,12 @@ class CsvReader:
         """Scan the blocks, and yield where a batch is to be taken."""
         if self._task.source.header != "first":
             self._begin(tuple(self._task.source.header))
-        event = MORE
-        while event != DONE:
+        event = self._events.MORE
+        while event != self._events.DONE:
             event = self._scanner.scan()
-            if event == MORE:
+            if event == self._events.MORE:
                 self._feed(next(blocks, b""))
-            elif event == HEADER:
+            elif event == self._events.HEADER:
                 self._take_header()
             elif self._names:
                 yield

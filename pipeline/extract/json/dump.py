@@ -8,8 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.extract.decoding import utf8_blocks
-from pipeline.extract.json.array import ArrayReader
-from pipeline.extract.json.ndjson import NdjsonReader
 from pipeline.extract.ours import LEAST_OURS, Saved, count_ours, is_canonical
 from pipeline.extract.reading import Batches, Found, Task, first_line
 
@@ -18,11 +16,16 @@ _SAVED = Saved(",", "utf-8", changed=False)
 
 def read_json(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
     """Read a JSON array."""
+    # Here and not at the top, as below: most dumps are CSV.
+    from pipeline.extract.json.array import ArrayReader
+
     yield from ArrayReader(task, found, utf8_blocks(blocks, task.source.encoding, task.file.name)).read()
 
 
 def read_ndjson(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
     """Read lines of JSON objects; a file of ours is UTF-8 whatever the job sets, and may hold canonical text."""
+    from pipeline.extract.json.ndjson import NdjsonReader
+
     head, blocks = first_line(blocks)
     first = _first_object(head)
     if count_ours(tuple(first)) >= LEAST_OURS:
@@ -30,6 +33,13 @@ def read_ndjson(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
         if is_canonical(first) and task.canonical is not None:
             task = replace(task, expected=task.canonical, lists=frozenset(), reads_canonical=True)
     yield from NdjsonReader(task, found).read(utf8_blocks(blocks, task.source.encoding, task.file.name))
+
+
+def read_piece(task: Task, blocks: Iterator[bytes], found: Found) -> Batches:
+    """Read whole lines of a file of JSON objects that is none of ours."""
+    from pipeline.extract.json.ndjson import NdjsonReader
+
+    yield from NdjsonReader(task, found).read(blocks)
 
 
 def is_ours(head: bytes) -> bool:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import InputError, InterruptedRunError, Problem
 from pipeline.extract import Refused, grouped
@@ -19,11 +19,13 @@ from pipeline.model.columns import LiveField
 from pipeline.model.files import FileFacts
 from pipeline.run.engine.check import Check, Taken
 from pipeline.run.engine.parts import Outcome, Part, Work, take_batch
-from pipeline.run.engine.pools import Pool, Processes
 from pipeline.run.engine.worker import take_part
 from pipeline.run.prepare import PreparedJob
 from pipeline.threads import Pool as Threads
 from pipeline.threads import side_by_side
+
+if TYPE_CHECKING:
+    from pipeline.run.engine.pools import Pool
 
 # How often is looked for the next batch of a worker, and whether the run is to stop.
 _LOOK_EVERY_S = 0.02
@@ -73,6 +75,8 @@ def reading_of(plan: PreparedJob, live: Mapping[str, LiveField] | None, terms: T
         from pipeline.run.engine.cluster import Cluster
 
         return InParts(plan, live, terms, Cluster(engine.dask))
+    from pipeline.run.engine.pools import Processes
+
     return InParts(plan, live, terms, Processes(engine.processes))
 
 
