@@ -15,7 +15,7 @@ from typing import BinaryIO, Literal
 
 import polars as pl
 
-Variant = Literal["adjacent", "changed", "scattered", "blank", "unparsed", "ndjson", "json"]
+Variant = Literal["adjacent", "changed", "scattered", "blank", "unparsed", "ndjson", "json", "nested"]
 
 SUFFIX: dict[str, str] = {
     "adjacent": "csv",
@@ -25,6 +25,7 @@ SUFFIX: dict[str, str] = {
     "unparsed": "csv",
     "ndjson": "ndjson",
     "json": "json",
+    "nested": "ndjson",
 }
 COLUMNS = (
     "CustomerID",
@@ -66,7 +67,7 @@ def changed(rows: int) -> int:
 
 def generate(variant: str, rows: int, path: Path) -> None:
     """Write `rows` rows of a variant to `path`; the file is there only when it is complete."""
-    write = _WRITERS[SUFFIX[variant]]
+    write = _write_nested if variant == "nested" else _WRITERS[SUFFIX[variant]]
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
         write(file, _frames(variant, rows))
@@ -160,6 +161,15 @@ def _write_json(file: BinaryIO, frames: Iterator[pl.DataFrame]) -> None:
         file.write(b",\n" if number else b"[\n")
         file.write(_objects(frame, b",\n"))
     file.write(b"\n]\n")
+
+
+def _write_nested(file: BinaryIO, frames: Iterator[pl.DataFrame]) -> None:
+    """Write an object per customer, with a list of its orders."""
+    orders = [name for name in COLUMNS if name.startswith("Order.")]
+    customer = [name for name in COLUMNS if name not in orders]
+    listed = pl.struct(pl.col(name).alias(name.removeprefix("Order.")) for name in orders).alias("Orders")
+    for frame in frames:
+        frame.group_by(customer, maintain_order=True).agg(listed).write_ndjson(file)
 
 
 def _objects(frame: pl.DataFrame, between: bytes) -> bytes:

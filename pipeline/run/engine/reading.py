@@ -127,7 +127,8 @@ class InParts:
             while line.more:
                 with self._pool.open() as (executor, width):
                     try:
-                        yield from self._worked(line, executor, width)
+                        line.begin_again(executor, 2 * width)
+                        yield from self._worked(line)
                     except self._pool.lost as error:
                         line.attempts += 1
                         if line.attempts == self._pool.most_attempts:
@@ -138,11 +139,10 @@ class InParts:
         if self._refused:
             raise InputError(*grouped(one for at in sorted(self._refused) for one in self._refused[at]))
 
-    def _worked(self, line: _Line, executor: Executor, width: int) -> Iterator[Taken]:
+    def _worked(self, line: _Line) -> Iterator[Taken]:
         """Yield the batches of all parts; where the pool is lost, `line` has those that are left for another."""
-        line.begin_again(executor)
         try:
-            while line.fill(executor, 2 * width):
+            while line.fill():
                 for taken in self._arriving(line):
                     if not self._refused:
                         yield taken
@@ -165,6 +165,7 @@ class InParts:
                 return
             else:
                 wait([future], _LOOK_EVERY_S)
+                line.fill()
 
     def _done(self, part: Part, outcome: Outcome) -> None:
         self._records[part.file.index] += outcome.records
@@ -231,6 +232,8 @@ class _Line:
         self.work, self.attempts = work, 0
         self.taken = 0  # batches of the first part
         self._parts, self._cutter = parts, cutter
+        self._executor: Executor
+        self._most: int
         self._made: Future[Part | None] | None = cutter.submit(next, parts, None)
 
     @property
@@ -238,18 +241,22 @@ class _Line:
         """Return whether parts are left."""
         return self._made is not None or bool(self.waiting)
 
-    def begin_again(self, executor: Executor) -> None:
-        """Submit what was under way."""
-        self.waiting = deque((part, executor.submit(take_part, self.work, part)) for part, _ in self.waiting)
+    def begin_again(self, executor: Executor, most: int) -> None:
+        """Submit what was under way to another executor, which takes up to `most` parts."""
+        self._executor, self._most = executor, most
+        self.waiting = deque((part, self._submitted(part)) for part, _ in self.waiting)
 
-    def fill(self, executor: Executor, most: int) -> bool:
-        """Submit up to `most` parts, waiting for the cutter only where none is worked on; returns whether one is."""
-        while self._made is not None and len(self.waiting) < most and (self._made.done() or not self.waiting):
+    def fill(self) -> bool:
+        """Submit what was cut off, waiting for the cutter only where nothing is worked on; returns whether anything is."""
+        while self._made is not None and len(self.waiting) < self._most and (self._made.done() or not self.waiting):
             part = self._made.result()
             self._made = None if part is None else self._cutter.submit(next, self._parts, None)
             if part is not None:
-                self.waiting.append((part, executor.submit(take_part, self.work, part)))
+                self.waiting.append((part, self._submitted(part)))
         return bool(self.waiting)
+
+    def _submitted(self, part: Part) -> Future[Outcome]:
+        return self._executor.submit(take_part, self.work, part)
 
     def end_first(self) -> tuple[Part, Outcome]:
         """Take the first part out when it is done, and return what was found in it; raises what its worker raised."""
