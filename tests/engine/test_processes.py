@@ -140,6 +140,36 @@ def test_a_process_that_is_killed_costs_its_parts_only(tmp_path: Path) -> None:
     assert (tmp_path / "died").exists()
 
 
+def test_a_process_that_is_killed_between_two_batches_doubles_nothing(tmp_path: Path) -> None:
+    """What it had handed over before is not taken again from the one that reads its part anew."""
+    die = """
+
+class Dying(Shop):
+    @pa.check("City")
+    def dies(cls, data):
+        rows = data.lazyframe.select(pl.len()).collect().item()
+        if multiprocessing.parent_process() is not None and rows == 50_000 and not (here / "died").exists():
+            # The first batch of the first file has arrived.
+            while not any(path.stat().st_size > 1_000 for path in here.glob("*accepted-2*")):
+                threading.Event().wait(0.01)
+            (here / "died").touch()
+            os.kill(os.getpid(), 9)
+        return data.lazyframe.select(pl.col(data.key) != "Delft")
+"""
+    (tmp_path / "schema.py").write_text(f"{SCHEMA}\nimport polars as pl, threading{IN_CHILD}    pass\n{die}")
+    (tmp_path / "job.yaml").write_text(job_text(JOB, {"source.files": ["d*.csv"], "schema": "schema.py:Dying"}))
+    for name in ("d1.csv", "d2.csv"):
+        (tmp_path / name).write_text("Nr,City\n" + "".join(f"{number},Ede\n" for number in range(150_000)))
+    found = []
+    for count in (1, 2):
+        accepted = tmp_path / f"accepted-{count}.csv"
+        ran = call("validate", tmp_path / "job.yaml", "--accepted", accepted, "--set", f"engine.processes={count}")
+        assert ran.exit_code == 0, ran.stderr
+        found.append((ran.records, accepted.read_bytes()))
+    assert (tmp_path / "died").exists()
+    assert found[1] == found[0]
+
+
 def test_processes_that_are_killed_again_and_again_are_an_error(tmp_path: Path) -> None:
     ran = _validate(tmp_path, IN_CHILD + "    os.kill(os.getpid(), 9)\n")
     assert ran.exit_code == 4
