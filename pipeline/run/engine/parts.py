@@ -51,8 +51,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was found in a part: how many rows, the facts of a whole file, why its file is refused."""
+    """What was found in a part: how many batches and rows, the facts of a whole file, why its file is refused."""
 
+    batches: int
     records: int
     facts: tuple[FileFacts, ...]
     problems: tuple[Problem, ...]
@@ -75,14 +76,16 @@ def write_batch(work: Work, part: int, number: int, taken: Taken) -> None:
         own.replace(path)
 
 
-def take_batch(folder: Path, part: int, number: int) -> Taken | None:
-    """Return a batch and remove its files, None where it is not there yet; the rows are mapped, not copied."""
+def has_batch(folder: Path, part: int, number: int) -> bool:
+    """Return whether a batch is there."""
+    return _paths(folder, part, number)[1].exists()
+
+
+def take_batch(folder: Path, part: int, number: int) -> Taken:
+    """Return a batch and remove its files; the rows are mapped, not copied. Raises OSError where it is not there."""
     rows, rest = _paths(folder, part, number)
-    try:
-        with rest.open("rb") as file:
-            taken: Taken = pickle.load(file)  # noqa: S301 - written by ourselves into a private folder
-    except FileNotFoundError:
-        return None
+    with rest.open("rb") as file:
+        taken: Taken = pickle.load(file)  # noqa: S301 - written by ourselves into a private folder
     accepted = pl.read_ipc(rows)
     rows.unlink()
     rest.unlink()

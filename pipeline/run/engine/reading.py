@@ -18,7 +18,7 @@ from pipeline.extract import Refused, grouped
 from pipeline.model.columns import LiveField
 from pipeline.model.files import FileFacts
 from pipeline.run.engine.check import Check, Taken
-from pipeline.run.engine.parts import Outcome, Part, Work, take_batch
+from pipeline.run.engine.parts import Outcome, Part, Work, has_batch, take_batch
 from pipeline.run.engine.worker import take_part
 from pipeline.run.prepare import PreparedJob
 from pipeline.threads import Pool as Threads
@@ -151,18 +151,19 @@ class InParts:
             line.cancel()
 
     def _arriving(self, line: _Line) -> Iterator[Taken]:
-        """Yield the batches of the first part as they arrive, but for those that came before its pool was lost."""
+        """Yield the batches of the first part, but for those that came before its pool was lost.
+
+        Those of processes of this machine are taken while the part is read; a file of another machine may show late, so
+        that it is looked for only when it is known to be there.
+        """
         part, future = line.waiting[0]
-        while True:
+        while not future.done() or line.taken < future.result().batches:
             if self._terms.stop is not None and self._terms.stop.is_set():
                 raise InterruptedRunError(Problem("interrupted while the input was read", do="nothing was sent"))
-            over = future.done()
-            taken = take_batch(line.work.folder, part.number, line.taken)
-            if taken is not None:
+            early = self._pool.width and has_batch(line.work.folder, part.number, line.taken)
+            if early or (future.done() and line.taken < future.result().batches):
                 line.taken += 1
-                yield taken
-            elif over:
-                return
+                yield take_batch(line.work.folder, part.number, line.taken - 1)
             else:
                 wait([future], _LOOK_EVERY_S)
                 line.fill()

@@ -25,9 +25,10 @@ def take_part(work: Work, part: Part) -> Outcome:
         do = "name storage in state.staged_dir that the coordinator and all workers see under one path"
         raise JobError(Problem(what, str(work.folder), do))
     extraction = replace(plan, files=(part.file,)).extraction()
-    for number, batch in enumerate(extraction.read(part.file, part.piece)):
-        write_batch(work, part.number, number, check(batch))
-    return Outcome(extraction.records, extraction.facts, extraction.problems)
+    written = 0
+    for written, batch in enumerate(extraction.read(part.file, part.piece), 1):
+        write_batch(work, part.number, written - 1, check(batch))
+    return Outcome(written, extraction.records, extraction.facts, extraction.problems)
 
 
 def _prepared(work: Work) -> tuple[PreparedJob, Check]:
