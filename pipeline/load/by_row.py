@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -65,7 +64,7 @@ def _begin(loop: Loop, item: Item, chunk: Chunk, records: RowRecords) -> None:
     records.set_aside(untouched, RowState.ASIDE, OVERTAKEN)
     item.row = loop.book.sending(item.row, "profiles")
     loading.register.sending(chunk.ordinal, chunk.keys, loop.parting.columns(chunk), item.row.sent_at, None)
-    loading.hooks.before(chunk)
+    loading.before(chunk)
 
 
 def leave_by_row(loop: Loop, item: Item) -> bool:
@@ -94,4 +93,4 @@ def _end_rows(loop: Loop, item: Item, chunk: Chunk, records: RowRecords, counts:
     done = [seq for seq, entry in entries.items() if entry.state.confirmed]
     confirmed = chunk.rows.filter(pl.col("_seq").is_in(done))
     log_chunk(item.row, Outcome(item.row.state, item.row.message or ""))
-    loop.done(item, replace(chunk, rows=chunk.rows.clear()), confirmed)
+    loop.done(item, 0, confirmed)

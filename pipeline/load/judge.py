@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -48,4 +47,4 @@ def judge(loop: Loop, item: Item, reason: Reason, *, unsendable: bool, failed: b
         item.row = loop.book.ended(row, None, confirmed=confirmed.height, **counts)
     else:
         loop.parting.set_apart(item, [missing], reason, confirmed.height)
-    loop.done(item, replace(chunk, rows=confirmed), confirmed)
+    loop.done(item, confirmed.height, confirmed)

@@ -193,7 +193,7 @@ class Loop:
         loading.register.sending(
             chunk.ordinal, chunk.keys, self.parting.columns(chunk), sent_at, sent_at + self._settle_after
         )
-        loading.hooks.before(chunk)
+        loading.before(chunk)
         loading.profiles.forget()
         # The ledger comes last: where the disk is full before it, the chunk is known to be unsent.
         item.row = self.book.sending(item.row, "imports", rebuild=rebuild)
@@ -263,7 +263,7 @@ class Loop:
         if outcome.state is ChunkState.CONFIRMED:
             chunk = self.parting.chunk_of(item)
             item.row = self.book.confirmed(row)
-            self.done(item, chunk, chunk.rows)
+            self.done(item, chunk.rows.height, chunk.rows)
             self._search.succeeded(item)
         elif outcome.state is ChunkState.FAILED:
             self._fail(item, outcome)
@@ -312,14 +312,13 @@ class Loop:
         self.keep(item)
         raise StoppedError(outcome.stop or Stop(StopCode.AWAY, outcome.message))
 
-    def done(self, item: Item, chunk: Chunk, confirmed: pl.DataFrame | None = None) -> None:
-        """Let a chunk go that is final; `confirmed` are its rows that are."""
+    def done(self, item: Item, rows: int, confirmed: pl.DataFrame | None = None) -> None:
+        """Let a chunk go that is final, so many of whose rows were not counted yet; `confirmed` are its rows that are."""
         self.loading.register.final(item.row.ordinal)
         self.pending.remove(item)
         if confirmed is not None and confirmed.height:
-            self.loading.hooks.confirmed(chunk, confirmed)
             self._note_final(confirmed, self.loading.client.server_now())
-        self.loading.advance(chunk.rows.height)
+        self.loading.advance(rows)
 
     def _note_final(self, rows: pl.DataFrame, at: datetime) -> None:
         if self._watched.len():
@@ -384,7 +383,7 @@ class Loop:
             if not self.send(item):
                 item.until = None
             return
-        self.loading.hooks.doubtful(item.keys)
+        self.loading.doubtful(item.keys)
         judge(self, item, Reason.AGAIN, unsendable=self.loading.job.target.action == "add")
 
 

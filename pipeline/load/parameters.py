@@ -25,25 +25,15 @@ from pipeline.state.row_records import RowRecords
 
 
 @dataclass(frozen=True)
-class Hooks:
-    """What is called as chunks go: `before` anything of one is on the wire, `confirmed` with its rows once that is on disk.
-
-    `doubtful` takes the keys of an import that is presumed dead, and might walk one day.
-    """
-
-    before: Callable[[Chunk], None] = lambda _chunk: None
-    confirmed: Callable[[Chunk, pl.DataFrame], None] = lambda _chunk, _rows: None
-    doubtful: Callable[[pl.Series], None] = lambda _keys: None
-
-
-@dataclass(frozen=True)
 class Loading:
     """What the loop works with.
 
     `cut` yields the chunks, the same ones each time. `method` is how the run sends; `falls_back` says that rows may go per
     profile where imports do not serve, after `fall_back` was called with the reason. `older` are the keys of open runs that
     are older: their rows come first. `again` says that others may have sent something since the rows were staged. With
-    `sends` False nothing is sent, what is on its way is settled. `closes` gives up chunks that Copernica refuses.
+    `sends` False nothing is sent, what is on its way is settled. `closes` gives up chunks that Copernica refuses. `before` is
+    called before anything of a chunk is on the wire, `doubtful` with the keys of an import that is presumed dead, and might
+    walk one day.
     """
 
     client: Client
@@ -64,7 +54,8 @@ class Loading:
     falls_back: bool
     fall_back: Callable[[str], None]
     advance: Callable[[int], None] = lambda _rows: None
-    hooks: Hooks = Hooks()
+    before: Callable[[Chunk], None] = lambda _chunk: None
+    doubtful: Callable[[pl.Series], None] = lambda _keys: None
     older: pl.Series = field(default_factory=lambda: NO_KEYS)
     again: bool = False
     sends: bool = True

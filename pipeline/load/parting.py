@@ -90,7 +90,7 @@ class Parting:
         chunk = self.chunk_of(item)
         self._loop.loading.records(item.row.ordinal).set_aside(chunk.rows["_seq"], state, why)
         item.row = self._loop.book.ended(item.row, None, **counts)
-        self._loop.done(item, chunk)
+        self._loop.done(item, chunk.rows.height)
 
     def set_apart(
         self, item: Item, parts: Sequence[pl.DataFrame], reason: Reason, confirmed: int | None = None

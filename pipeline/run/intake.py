@@ -35,7 +35,6 @@ def take_in(
     """Read all files; `keep` is called with the accepted rows of every batch, `rejects` gets the rest.
 
     With `follow` (rows will be sent) rejects name the later row of their key, so that they do not overwrite it when mended.
-
     Raises InputError when a file is refused, after all files were looked at.
     """
     intake, reading = Intake(), reading_of(plan, live, terms)

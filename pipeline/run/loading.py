@@ -15,7 +15,7 @@ from pipeline.load.flight import Clock, Flight
 from pipeline.load.imports import Imports
 from pipeline.load.load_report import LoadReport
 from pipeline.load.loop import Loop
-from pipeline.load.parameters import Hooks, Loading
+from pipeline.load.parameters import Loading
 from pipeline.load.pending import NO_KEYS
 from pipeline.load.profiles.limits import Limits
 from pipeline.load.profiles.method import Past, Profiles
@@ -55,7 +55,6 @@ class Loader:
     id: RunId
     manifest: Manifest
     watch: Watch | None = None
-    hooks: Hooks = field(init=False)
     choice: Choice = field(init=False)
     imports: int = 0
     doubtful: pl.Series = field(default_factory=lambda: NO_KEYS)
@@ -63,12 +62,11 @@ class Loader:
 
     def __post_init__(self) -> None:
         self.choice = self.id.choice
-        self.hooks = Hooks(doubtful=self._doubt)
-        if self.id.job.load.before:
-            self.hooks = replace(self.hooks, before=self._keep_sent)
 
     def _keep_sent(self, chunk: Chunk) -> None:
         """Keep what is about to be sent beside the values from before, so that undo knows the run's own values."""
+        if not self.id.job.load.before:
+            return
         sent = chunk.rows.select("_seq", "_key", "_set", *self.manifest.sets.columns)
         Before(self.id.folder.path).put(f"sent-{chunk.ordinal:06d}", sent)
 
@@ -221,7 +219,8 @@ class Loader:
             falls_back=self.choice.falls_back and job.target.action != "add",
             fall_back=self._fall_back,
             advance=advance,
-            hooks=self.hooks,
+            before=self._keep_sent,
+            doubtful=self._doubt,
             again=self.id.resumed,
         )
 
