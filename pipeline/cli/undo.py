@@ -14,7 +14,7 @@ from pipeline.errors import Exit, Problem
 from pipeline.run.request import UndoRequest
 
 if TYPE_CHECKING:
-    from pipeline.run.undo.look import Found
+    from pipeline.run.undo.look import Findings
     from pipeline.run.undo.undo import Undone
     from pipeline.state.run_records import RunRow
 
@@ -39,11 +39,11 @@ def command(run: str, yes: bool, state_dir: Path | None, quiet: bool, as_json: b
     folder = options.state_folder(state_dir)
     asks = not yes and not as_json and sys.stdin.isatty()
 
-    def shows(row: RunRow, found: Found) -> None:
+    def shows(row: RunRow, found: Findings) -> None:
         if not as_json and not (quiet and yes):
             click.echo(screen(row, found), nl=False)
 
-    def agrees(found: Found) -> bool:
+    def agrees(found: Findings) -> bool:
         return asks and click.confirm(question(found), err=True)
 
     ended = undo(UndoRequest(run, yes, state_dir=folder, **asked), Reporter(quiet=quiet), Person(shows, agrees, warn))

@@ -18,14 +18,14 @@ _BATCH_ROWS = 50_000
 
 
 @dataclass(frozen=True)
-class Found:
+class Doubles:
     """How many keys occur more than once, and the ids of the profiles that have the first of them."""
 
     keys: int
     first: tuple[int, ...]
 
 
-def doubles(sending: Sending) -> Found:
+def doubles(sending: Sending) -> Doubles:
     """Page the database once, and count the staged keys that more than one profile has (maybe the same, data rule 15).
 
     Hashes of keys lie on disk meanwhile, beside the staged rows.
@@ -38,14 +38,14 @@ def doubles(sending: Sending) -> Found:
     ours = Partitions(folder / "ours", _PARTITIONS)
     for frame in sending.profile_keys():
         ours.add(frame.select("_key"))
-    found = Found(0, ())
+    found = Doubles(0, ())
     for there, here in paired(live, ours):
         if there is None or here is None:
             continue
         doubled = there.filter(pl.col("_key").is_duplicated()).join(here, on="_key", how="semi")
         if doubled.height:
             of_first = doubled.filter(pl.col("_key") == doubled["_key"][0])["_id"].to_list()
-            found = Found(found.keys + doubled["_key"].n_unique(), found.first or tuple(of_first))
+            found = Doubles(found.keys + doubled["_key"].n_unique(), found.first or tuple(of_first))
     return found
 
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Limits:
+class ChunkLimits:
     """Most rows and most bytes of JSON of one chunk; a single row over the bytes is a chunk of its own (data rule 22)."""
 
     rows: int
@@ -49,7 +49,7 @@ class Shape:
         return replace(chunk, rows=rows, body=rows_json(rows, chunk.columns) if rows.height else b"[]")
 
 
-def cut(lanes: Lanes, shape: Shape, limits: Limits, late: Late | None = None) -> Iterator[Chunk]:
+def cut(lanes: Lanes, shape: Shape, limits: ChunkLimits, late: Late | None = None) -> Iterator[Chunk]:
     """Cut all lanes into chunks, in the order of sending, `late` rows last; the next ones are made while one is sent.
 
     The result is a function of the staged files and the limits, so that a later process cuts the same chunks again.
@@ -102,7 +102,7 @@ def rows_json(rows: pl.DataFrame, columns: tuple[str, ...]) -> bytes:
     return body.getvalue()
 
 
-def _slices(frames: Iterable[pl.DataFrame], columns: tuple[str, ...], limits: Limits) -> Iterator[pl.DataFrame]:
+def _slices(frames: Iterable[pl.DataFrame], columns: tuple[str, ...], limits: ChunkLimits) -> Iterator[pl.DataFrame]:
     """Cut a lane into slices that end between two keys where that is possible.
 
     A key with more rows than a slice holds is spread over slices of its own order: a chain (data rule 22). Where it is bytes
@@ -121,7 +121,7 @@ def _slices(frames: Iterable[pl.DataFrame], columns: tuple[str, ...], limits: Li
         yield rest
 
 
-def _are_wide(rows: pl.DataFrame, columns: tuple[str, ...], limits: Limits) -> bool:
+def _are_wide(rows: pl.DataFrame, columns: tuple[str, ...], limits: ChunkLimits) -> bool:
     """Return whether `limits.rows` average rows are about as many bytes as a chunk may have, or more."""
     labels = sum(len(name.encode()) + len('"":"",') for name in columns)
     texts = rows.select(pl.sum_horizontal(pl.col(columns).str.len_bytes().cast(pl.UInt64).sum())).item()
@@ -134,7 +134,7 @@ def _sizes(rows: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
     return rows.select(encoded.str.len_bytes().cast(pl.UInt64) + 1).to_series()
 
 
-def _end(rows: pl.DataFrame, sizes: pl.Series | None, limits: Limits) -> int:
+def _end(rows: pl.DataFrame, sizes: pl.Series | None, limits: ChunkLimits) -> int:
     """Return the position up to which rows go in one chunk: at least one, and as many as both limits let in."""
     most = limits.rows
     if sizes is not None:
@@ -154,7 +154,9 @@ def _key_boundary(keys: pl.Series, most_rows: int) -> int:
     return int(starts[-1]) if starts.len() else most_rows
 
 
-def _within_bytes(rows: pl.DataFrame, columns: tuple[str, ...], limits: Limits) -> Iterator[tuple[pl.DataFrame, bytes]]:
+def _within_bytes(
+    rows: pl.DataFrame, columns: tuple[str, ...], limits: ChunkLimits
+) -> Iterator[tuple[pl.DataFrame, bytes]]:
     """Split a slice further until each part's JSON is within the limit or is a single row."""
     body = rows_json(rows, columns)
     if len(body) <= limits.bytes or rows.height == 1:

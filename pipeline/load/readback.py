@@ -58,7 +58,7 @@ class Terms:
         return tuple(maybe_same(fields.get(name.rpartition(".")[2], "")) for name in names)
 
 
-class Found(Protocol):
+class FoundRecords(Protocol):
     """What was found in the database for the keys that were asked for."""
 
     def profiles(self, expected: Mapping[str, str | None]) -> list[Profile]:
@@ -150,7 +150,7 @@ def verify(sample: Sequence[Expectation], lookups: Lookups, terms: Terms, final_
     return Verified(len(sample), len(sample) - different, different, tuple(places), changed)
 
 
-def differences(expected: Expectation, found: Found, terms: Terms) -> list[Difference]:
+def differences(expected: Expectation, found: FoundRecords, terms: Terms) -> list[Difference]:
     """List what is not as it was sent (data rule 27).
 
     Keys that are maybe the same may have become one profile or several: what is equal in either sense is as it was sent.
@@ -164,7 +164,7 @@ def differences(expected: Expectation, found: Found, terms: Terms) -> list[Diffe
     return as_one if apart else []
 
 
-def _as_one_profile(expected: Expectation, found: Found, terms: Terms) -> list[Difference]:
+def _as_one_profile(expected: Expectation, found: FoundRecords, terms: Terms) -> list[Difference]:
     profiles = found.profiles(expected.profile)
     if terms.action == "delete":
         return _remaining(expected, profiles, found, terms)
@@ -173,7 +173,7 @@ def _as_one_profile(expected: Expectation, found: Found, terms: Terms) -> list[D
     return min((list(_of_profile(expected, one, found, terms)) for one in profiles), key=len)
 
 
-def _of_profile(expected: Expectation, profile: Profile, found: Found, terms: Terms) -> Iterator[Difference]:
+def _of_profile(expected: Expectation, profile: Profile, found: FoundRecords, terms: Terms) -> Iterator[Difference]:
     if terms.action != "ignore or add":
         fields = {name: text for name, text in expected.profile.items() if not name.startswith("interest.")}
         keys = frozenset(terms.keys.profile)
@@ -220,7 +220,9 @@ def _surely_same(columns: Mapping[str, str | None], stored: Subprofile, names: S
     )
 
 
-def _remaining(expected: Expectation, profiles: Sequence[Profile], found: Found, terms: Terms) -> list[Difference]:
+def _remaining(
+    expected: Expectation, profiles: Sequence[Profile], found: FoundRecords, terms: Terms
+) -> list[Difference]:
     """List what a delete has left: the delete behaviour of the database may keep records (API sheet 11.5).
 
     What was created after `terms.since` is left alone, and no difference.

@@ -9,7 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from pipeline.copernica import Client, Profile, Subprofile
-from pipeline.load.readback import Difference, Found, Lookups, Pages, Terms, differences
+from pipeline.load.readback import Difference, FoundRecords, Lookups, Pages, Terms, differences
 from pipeline.load.timestamps import created_since, modified_since
 from pipeline.model.chunk import Chunk
 from pipeline.stage.sample import Expectation, expectation_of
@@ -67,7 +67,7 @@ class Reader:
         self.spent += self.client.calls - before
         return ReadBack(pl.concat(missing), pl.concat(contested))
 
-    def _found(self, terms: Terms, expected: Sequence[Expectation], collections: Sequence[str]) -> Found | str:
+    def _found(self, terms: Terms, expected: Sequence[Expectation], collections: Sequence[str]) -> FoundRecords | str:
         """Read what is needed, or return why that costs too much."""
         client, left = self.client, self.most_calls - self.spent
         lookups = sum(1 + len(one.apart) for one in expected) * (1 + len(collections))
@@ -85,7 +85,9 @@ class Reader:
         whole = terms.action in ("add", "delete")  # these need to know when a record was created
         return Pages.read(client, terms, wanted, collections, data_only=not whole)
 
-    def _not_added(self, expected: Expectation, rows: pl.DataFrame, found: Found, sent_at: datetime) -> pl.Series:
+    def _not_added(
+        self, expected: Expectation, rows: pl.DataFrame, found: FoundRecords, sent_at: datetime
+    ) -> pl.Series:
         """Return the rows of an `add` for which no equal profile was made since; all, where more are equal than were sent.
 
         Chunks that share a key were final before this one was sent, so a profile that came certainly after that is none
@@ -123,7 +125,7 @@ class _Only:
 
     profile: Profile
 
-    def profiles(self, expected: Mapping[str, str | None]) -> list[Profile]:  # noqa: ARG002 - the shape of Found
+    def profiles(self, expected: Mapping[str, str | None]) -> list[Profile]:  # noqa: ARG002 - the shape of FoundRecords
         return [self.profile]
 
     def subprofiles(self, profile: Profile, collection: str) -> list[Subprofile]:  # noqa: ARG002

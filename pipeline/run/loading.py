@@ -9,8 +9,7 @@ import polars as pl
 
 from pipeline.guards import Watch
 from pipeline.load.choice import HARM, Choice
-from pipeline.load.cut import Limits as ChunkLimits
-from pipeline.load.cut import Shape, cut
+from pipeline.load.cut import ChunkLimits, Shape, cut
 from pipeline.load.flight import Clock, Flight
 from pipeline.load.imports import Imports
 from pipeline.load.load_report import LoadReport

@@ -16,7 +16,7 @@ from typing import Any
 from pipeline.model.chunk import Chunk, ChunkState, Reason
 from pipeline.model.columns import Lane
 from pipeline.model.counts import Place
-from pipeline.state.database import Database
+from pipeline.state.database import SharedDatabase
 
 TABLES = """
 CREATE TABLE chunk (
@@ -149,7 +149,7 @@ _COLUMNS = tuple(column for field in dataclass_fields(ChunkRow) for column in _P
 class ChunkBook:
     """The records of the chunks of one run, for one process at a time."""
 
-    def __init__(self, db: Database, run: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, db: SharedDatabase, run: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._db, self._run, self._clock = db, run, now
 
     def _now(self) -> str:

@@ -11,7 +11,7 @@ from threading import RLock
 
 
 @dataclass(frozen=True)
-class Database:
+class SharedDatabase:
     """One SQLite connection that threads share, one statement or transaction at a time."""
 
     connection: sqlite3.Connection
@@ -19,7 +19,7 @@ class Database:
 
     @classmethod
     @contextmanager
-    def opened(cls, path: Path) -> Iterator[Database]:
+    def opened(cls, path: Path) -> Iterator[SharedDatabase]:
         """Open or make a file whose changes are on disk at once; it is closed where the block fails. Raises sqlite3.Error."""
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
         try:

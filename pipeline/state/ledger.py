@@ -19,7 +19,7 @@ from pipeline.model.chunk import ChunkState
 from pipeline.model.files import EarlierFile, FileFacts, SourceFile
 from pipeline.model.row_state import RowState, Why
 from pipeline.state.chunk_records import ChunkBook, ChunkRow
-from pipeline.state.database import Database, is_damage
+from pipeline.state.database import SharedDatabase, is_damage
 from pipeline.state.host import MOUNTS, refuse_network
 from pipeline.state.ledger_tables import SCHEMA_VERSION, bring_up_to_date
 from pipeline.state.refused import Refused
@@ -45,7 +45,7 @@ class Ledger:
         try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
-            with Database.opened(path) as self._db:
+            with SharedDatabase.opened(path) as self._db:
                 self._prepare(path)
         except (OSError, sqlite3.Error) as error:
             raise JobError(Problem(f"the ledger cannot be opened: {error}", str(path), _way_on(error))) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.state.chunk_records import TABLES as CHUNK_TABLES
-from pipeline.state.database import Database
+from pipeline.state.database import SharedDatabase
 from pipeline.state.refused import TABLES as REFUSED_TABLES
 from pipeline.state.row_records import TABLES as OPERATION_TABLES
 
@@ -55,7 +55,7 @@ CREATE INDEX open_run ON run (number) WHERE is_open;
 """
 
 
-def bring_up_to_date(db: Database) -> int:
+def bring_up_to_date(db: SharedDatabase) -> int:
     """Make what is missing, inside a transaction; returns the format that was found, which may be one that is not known."""
     found = int(db.execute("PRAGMA user_version").fetchone()[0])
     newest = f"{CHUNK_TABLES}{OPERATION_TABLES}{REFUSED_TABLES}"
@@ -75,5 +75,5 @@ def bring_up_to_date(db: Database) -> int:
     return found
 
 
-def _has(db: Database, table: str) -> bool:
+def _has(db: SharedDatabase, table: str) -> bool:
     return db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None

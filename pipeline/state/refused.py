@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from pipeline.state.database import Database
+from pipeline.state.database import SharedDatabase
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,7 +26,7 @@ MOST_REFUSED = 10_000
 class Refused:
     """The refused rows of one job; they are forgotten with the run that saw them last."""
 
-    def __init__(self, db: Database, job: str) -> None:
+    def __init__(self, db: SharedDatabase, job: str) -> None:
         self._db, self._job = db, job
 
     @property

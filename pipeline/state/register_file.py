@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.errors import JobError, Problem
-from pipeline.state.database import Database, is_damage
+from pipeline.state.database import SharedDatabase, is_damage
 from pipeline.state.host import MOUNTS, open_shared, refuse_network
 
 FORMAT = 2
@@ -60,7 +60,7 @@ class Note:
 class RegisterFile:
     """One file; times are milliseconds since 1970. What it cannot compare counts as equal: the safe side."""
 
-    def __init__(self, path: Path, db: Database) -> None:
+    def __init__(self, path: Path, db: SharedDatabase) -> None:
         self.path, self._db = path, db
         self.twin: str | None
         self.id, self._salt, self.twin = db.execute("SELECT id, salt, twin FROM about").fetchone()
@@ -74,7 +74,7 @@ class RegisterFile:
         refuse_network(path.parent, "the register of a database", mounts)
         try:
             os.close(open_shared(path))
-            with Database.opened(path) as db:
+            with SharedDatabase.opened(path) as db:
                 _prepare(db, path)
                 return cls(path, db)
         except (OSError, sqlite3.Error) as error:
@@ -268,7 +268,7 @@ class RegisterFile:
         return keys.hash(self._salt)
 
 
-def _prepare(db: Database, path: Path) -> None:
+def _prepare(db: SharedDatabase, path: Path) -> None:
     if (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise sqlite3.DatabaseError(found)
     with db.transaction():

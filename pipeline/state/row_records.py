@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from threading import Lock
 
 from pipeline.model.row_state import PROFILE, RowEntry, RowState, Why
-from pipeline.state.database import Database
+from pipeline.state.database import SharedDatabase
 
 TABLES = """
 CREATE TABLE operation (
@@ -36,7 +36,7 @@ _DROP = "DELETE FROM operation WHERE run = ? AND ordinal = ? AND position = ? AN
 class RowRecords:
     """The records of one chunk's rows, named by their `_seq`; each verb is on disk when it returns, for many threads."""
 
-    def __init__(self, db: Database, run: str, ordinal: int) -> None:
+    def __init__(self, db: SharedDatabase, run: str, ordinal: int) -> None:
         self._db, self._run, self._ordinal = db, run, ordinal
         self._waiting: list[tuple[str, Sequence[Sequence[object]]]] = []
         self._lock = Lock()

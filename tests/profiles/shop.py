@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.copernica import Call, Client, Database, Options, Outside
-from pipeline.load.cut import Limits, Shape, cut
+from pipeline.load.cut import ChunkLimits, Shape, cut
 from pipeline.load.flight import Clock, Flight
 from pipeline.load.imports import Imports
 from pipeline.load.profiles import limits
@@ -225,7 +225,7 @@ class Shop:
             Flight[Chunk](self.client, job.load.poll, clock),
         )
         shape = Shape(sets_of(columns_of(rows)), keys_of(rows, terms))
-        for chunk in cut(lanes, shape, Limits(10_000, 1 << 20)):
+        for chunk in cut(lanes, shape, ChunkLimits(10_000, 1 << 20)):
             import_id = method.send(chunk, rebuild=False)
             assert isinstance(import_id, int)
             flight.add(chunk, import_id, chunk.rows.height, clock.now())

@@ -19,7 +19,7 @@ from typing import Any
 
 from pipeline.__main__ import main
 from pipeline.copernica.transport import Outgoing, Transport
-from pipeline.state.database import Database
+from pipeline.state.database import SharedDatabase
 
 steps = {"ledger": 0, "wire": 0, "post": 0}
 SIGNAL = signal.Signals[os.environ.get("CRASH_SIGNAL", "SIGKILL")]
@@ -55,8 +55,8 @@ def changes_something(outgoing: Outgoing) -> bool:
 if __name__ == "__main__":
     where, number, *words = sys.argv[1:]
     step = 0 if where in ("count", "none") else int(number)
-    watch(Database, "execute", "ledger", where, step, is_change)
-    watch(Database, "executemany", "ledger", where, step, is_change)
+    watch(SharedDatabase, "execute", "ledger", where, step, is_change)
+    watch(SharedDatabase, "executemany", "ledger", where, step, is_change)
     watch(Transport, "send", "wire", where, step, lambda *_: True)
     watch(Transport, "send", "post", where, step, changes_something)
     code = main(words)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.load.cut import Limits, Shape, cut
+from pipeline.load.cut import ChunkLimits, Shape, cut
 from pipeline.model.columns import Keys, Sets
 from pipeline.model.rows import STAGED
 from pipeline.stage.sample import Sampler
@@ -130,7 +130,7 @@ def test_a_key_spelled_otherwise_keeps_its_phases() -> None:
 
 
 def chunks_of(
-    rows: list[tuple[str | None, ...]], limits: Limits, partitions: int = 3
+    rows: list[tuple[str | None, ...]], limits: ChunkLimits, partitions: int = 3
 ) -> list[tuple[str, list[dict[str, str]]]]:
     """Stage, settle and cut rows as a run does; give each chunk's lane and what its body says."""
     with TemporaryDirectory() as folder:
@@ -179,7 +179,7 @@ def test_chunking_is_invisible(rows: list[tuple[str | None, ...]], most_rows: in
     for row in rows:
         apply(at_once, {name: text or "" for name, text in zip(COLUMNS, row, strict=True)})
     in_chunks: dict = {}
-    for _, body in chunks_of(rows, Limits(most_rows, most_bytes)):
+    for _, body in chunks_of(rows, ChunkLimits(most_rows, most_bytes)):
         assert len(body) <= most_rows
         for row in body:
             assert list(row) == list(body[0])
@@ -193,7 +193,7 @@ def test_bodies_stay_within_the_limit_unless_they_are_one_row(
     rows: list[tuple[str | None, ...]], most_bytes: int
 ) -> None:
     """Data rule 22: only a single row may be larger than `chunk_bytes`."""
-    for _, body in chunks_of(rows, Limits(10, most_bytes)):
+    for _, body in chunks_of(rows, ChunkLimits(10, most_bytes)):
         size = len(json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode())
         assert size <= most_bytes or len(body) == 1
 
@@ -202,23 +202,23 @@ def test_bodies_stay_within_the_limit_unless_they_are_one_row(
 def test_wide_rows_fill_chunks_by_their_bytes(spare: int, sizes: list[int]) -> None:
     """Data rule 22: where bytes bind, every chunk but the last is as full as they let it be, to the byte."""
     rows = [profile(f"{number:02d}", "x" * 100) for number in range(20)]
-    (_, one), *_ = chunks_of(rows[:1], Limits(1, 1))
+    (_, one), *_ = chunks_of(rows[:1], ChunkLimits(1, 1))
     row_bytes = len(json.dumps(one, separators=(",", ":")).encode()) - 1  # the row, and a comma or a bracket
-    chunks = chunks_of(rows, Limits(1000, 6 * row_bytes + 1 + spare), partitions=1)
+    chunks = chunks_of(rows, ChunkLimits(1000, 6 * row_bytes + 1 + spare), partitions=1)
     assert [len(body) for _, body in chunks] == sizes
 
 
 def test_a_chunk_ends_between_two_keys() -> None:
     """Data rule 22: two rows of one key are in one chunk when a chunk can hold them."""
     rows = [profile("A", "1"), profile("B", "1"), profile("B", "2"), profile("C", "1")]
-    cut_rows = [[row["ID"] for row in body] for _, body in chunks_of(rows, Limits(2, 10**6), partitions=1)]
+    cut_rows = [[row["ID"] for row in body] for _, body in chunks_of(rows, ChunkLimits(2, 10**6), partitions=1)]
     assert cut_rows == [["A"], ["B", "B"], ["C"]]
 
 
 def test_a_key_with_more_rows_than_a_chunk_becomes_a_chain() -> None:
     """Data rule 22: its rows follow one another through several chunks, in order."""
     rows = [profile("A", str(number)) for number in range(5)]
-    assert [[row["City"] for row in body] for _, body in chunks_of(rows, Limits(2, 10**6))] == [
+    assert [[row["City"] for row in body] for _, body in chunks_of(rows, ChunkLimits(2, 10**6))] == [
         ["0", "1"],
         ["2", "3"],
         ["4"],
@@ -227,5 +227,5 @@ def test_a_key_with_more_rows_than_a_chunk_becomes_a_chain() -> None:
 
 def test_uncarried_columns_do_not_travel() -> None:
     """Data rule 18: a row without an order is sent without any column of the collection, and so without its blank key."""
-    ((_, body),) = chunks_of([profile("A", "x")], Limits(10, 10**6))
+    ((_, body),) = chunks_of([profile("A", "x")], ChunkLimits(10, 10**6))
     assert body == [{"ID": "A", "City": "x"}]

@@ -11,7 +11,7 @@ from threading import RLock, Thread
 
 import pytest
 
-from pipeline.state.database import Database
+from pipeline.state.database import SharedDatabase
 from pipeline.state.files import write_whole
 from pipeline.state.ledger import Ledger
 from pipeline.state.run_records import RunState
@@ -28,10 +28,10 @@ write_whole(Path(sys.argv[1]), b"new" * 1000)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(tmp_path: Path) -> Iterator[SharedDatabase]:
     connection = sqlite3.connect(tmp_path / "x.sqlite", isolation_level=None, check_same_thread=False)
     connection.execute("CREATE TABLE a (b INTEGER PRIMARY KEY)")
-    yield Database(connection, RLock())
+    yield SharedDatabase(connection, RLock())
     connection.close()
 
 
@@ -44,7 +44,9 @@ def rows(tmp_path: Path) -> list[int]:
         connection.close()
 
 
-def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_works(database: Database, tmp_path: Path) -> None:
+def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_works(
+    database: SharedDatabase, tmp_path: Path
+) -> None:
     """Whatever it fails of."""
 
     def insert(numbers: tuple[int, ...], error: type[BaseException]) -> None:
@@ -63,7 +65,7 @@ def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_works(database
     assert rows(tmp_path) == [4]
 
 
-def test_transactions_of_threads_do_not_mix(database: Database, tmp_path: Path) -> None:
+def test_transactions_of_threads_do_not_mix(database: SharedDatabase, tmp_path: Path) -> None:
     """What one thread takes back takes nothing of another with it."""
 
     def insert(number: int) -> None:

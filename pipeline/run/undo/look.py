@@ -34,7 +34,7 @@ MOST_EXAMPLES = 10
 
 
 @dataclass
-class Found:
+class Findings:
     """What an undo would do: records to restore and values by column, records left by why, made and taken by level.
 
     `restore` has the rows to restore on disk, by level; `empties` means that some of their values are empty. `lists` is the
@@ -81,7 +81,7 @@ class Found:
         }
 
 
-def look(context: Context, undone: RunRow, work: Path) -> Found:
+def look(context: Context, undone: RunRow, work: Path) -> Findings:
     """Compare what was before a run, what it sent and what is there now; the lists and what is to be restored are in `work`.
 
     Raises JobError where the values from before cannot be used, ApiRefusedError where the target cannot be read.
@@ -107,11 +107,11 @@ def _meta(before: Before, undone: RunRow) -> Mapping[str, Any]:
     return meta
 
 
-def _look(context: Context, undone: RunRow, before: Before, meta: Mapping[str, Any], work: Path) -> Found:
+def _look(context: Context, undone: RunRow, before: Before, meta: Mapping[str, Any], work: Path) -> Findings:
     job, target = Job.model_validate_json(undone.job_copy), context.target
     sets = Sets(**{name: tuple(names) for name, names in meta["sets"].items()})
     terms = image_terms(job, sets, target.live, meta["kinds"])
-    found, calls = Found(terms, work), target.client.calls
+    found, calls = Findings(terms, work), target.client.calls
     sent = Partitions(work / "sent", meta["count"])
     keys, columns = _read_sent(context.ledger, undone, before, sent)
     found.not_compared = tuple(name for name in columns if name in target.live and not is_compared(target.live[name]))
@@ -177,7 +177,7 @@ def _one(before: Before, name: str) -> pl.DataFrame | None:
     return pl.concat(frames) if frames else None
 
 
-def _add(found: Found, judged: Judged, lists: Lists) -> None:
+def _add(found: Findings, judged: Judged, lists: Lists) -> None:
     """Count what was judged of a part, list it, and keep what is to be restored."""
     for level, rows in judged.restore.items():
         if rows.height:
@@ -197,7 +197,7 @@ def _add(found: Found, judged: Judged, lists: Lists) -> None:
         found.conflicts += list(left.head(MOST_EXAMPLES - len(found.conflicts)).iter_rows(named=True))
 
 
-def _count_values(found: Found, rows: pl.DataFrame) -> None:
+def _count_values(found: Findings, rows: pl.DataFrame) -> None:
     for column in rows.columns:
         if not column.startswith("set:"):
             continue

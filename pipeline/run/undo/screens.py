@@ -10,13 +10,13 @@ from pipeline.report.summary import counted
 from pipeline.run.plan.differ import PROFILE
 from pipeline.run.plan.screens import value
 from pipeline.run.undo.judge import WHY
-from pipeline.run.undo.look import Found
+from pipeline.run.undo.look import Findings
 from pipeline.state.run_records import RunRow
 
 _MOST_FIELDS = 10
 
 
-def screen(row: RunRow, found: Found) -> str:
+def screen(row: RunRow, found: Findings) -> str:
     """Return totals, the values by field, examples, what is left and why, and what cannot be brought back."""
     fields = [(name, f"{count:,}") for name, count in found.fields.most_common(_MOST_FIELDS)]
     examples = [(str(one["key"]), str(one["field"]), value(one["now"]), value(one["before"])) for one in found.examples]
@@ -32,14 +32,14 @@ def screen(row: RunRow, found: Found) -> str:
     ])  # fmt: skip
 
 
-def question(found: Found) -> str:
+def question(found: Findings) -> str:
     """Return what a person is asked."""
     if found.rows:
         return f"Restore {counted(found.rows, 'record')}?"
     return "Nothing comes back. Let the files of this run be run again?"
 
 
-def _totals(found: Found) -> Iterator[tuple[str, str]]:
+def _totals(found: Findings) -> Iterator[tuple[str, str]]:
     yield f"{found.rows:,}", "records to be restored"
     for why, count in found.left.most_common():
         yield f"{count:,}", f"left: {WHY[why]}"
@@ -53,7 +53,7 @@ def _noun(level: str) -> str:
     return "profiles" if level == PROFILE else f"subprofiles of {level}"
 
 
-def _notes(row: RunRow, found: Found) -> Iterator[tuple[str, str, str]]:
+def _notes(row: RunRow, found: Findings) -> Iterator[tuple[str, str, str]]:
     """Name the files, and what cannot be brought back."""
     for path in sorted(found.lists.glob("*.csv")):
         yield "info", f"{path.name}: {path.absolute()}", ""

@@ -23,7 +23,7 @@ from pipeline.run.opening import opened
 from pipeline.run.request import RunRequest, UndoRequest
 from pipeline.run.run import bound, enter
 from pipeline.run.stages import Stages
-from pipeline.run.undo.look import Found, look
+from pipeline.run.undo.look import Findings, look
 from pipeline.run.undo.record import write_undo
 from pipeline.run.undo.rows import rows_of, sets_of, undo_job
 from pipeline.stage.manifest import Manifest
@@ -49,7 +49,7 @@ class Undone:
     """
 
     row: RunRow
-    found: Found | None
+    found: Findings | None
     summary: Summary | None = None
     nothing: bool = False
 
@@ -58,8 +58,8 @@ class Undone:
 class Person:
     """Who undoes: is shown what was found, and asked."""
 
-    shows: Callable[[RunRow, Found], None]
-    agrees: Callable[[Found], bool]
+    shows: Callable[[RunRow, Findings], None]
+    agrees: Callable[[Findings], bool]
     warn: Warn
 
 
@@ -127,12 +127,12 @@ def looked_and_done(context: Context, row: RunRow, job: Job, request: UndoReques
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_done(ledger: Ledger, row: RunRow, found: Found) -> bool:
+def _is_done(ledger: Ledger, row: RunRow, found: Findings) -> bool:
     """Return whether nothing is left to be done: what the run made and took was listed by an earlier undo."""
     return found.nothing or (not found.rows and ledger.undone_by(row.id) is not None)
 
 
-def _do(context: Context, row: RunRow, job: Job, found: Found, request: UndoRequest) -> Summary:
+def _do(context: Context, row: RunRow, job: Job, found: Findings, request: UndoRequest) -> Summary:
     """Bring back what was found, as a run of its own."""
     sets = sets_of(found.terms, found.fields, empties=found.empties)
     own = undo_job(job, sets, empties=found.empties)
@@ -157,7 +157,7 @@ def _do(context: Context, row: RunRow, job: Job, found: Found, request: UndoRequ
     return end(stages)
 
 
-def _keep_lists(found: Found, folder: RunFolder, row: RunRow) -> None:
+def _keep_lists(found: Findings, folder: RunFolder, row: RunRow) -> None:
     """Move the lists to the undo's own folder, and keep what they count."""
     for path in sorted(found.lists.glob("*.csv")):
         path.replace(folder.path / path.name)
@@ -165,7 +165,7 @@ def _keep_lists(found: Found, folder: RunFolder, row: RunRow) -> None:
     write_undo(folder, {"run": row.id, **found.counts()})
 
 
-def _staged(found: Found, stages: Stages, sets: Sets, file: SourceFile) -> Manifest:
+def _staged(found: Findings, stages: Stages, sets: Sets, file: SourceFile) -> Manifest:
     """Stage the rows to restore; nothing is read for it but what was judged."""
     rules = Rules.of(stages.id.job.target, sets)
     stager = stages.stager(rules, found.rows * _ROW_BYTES)
@@ -181,7 +181,7 @@ def _staged(found: Found, stages: Stages, sets: Sets, file: SourceFile) -> Manif
     return manifest
 
 
-def _frames(found: Found) -> Iterator[Mapping[str, pl.DataFrame | None]]:
+def _frames(found: Findings) -> Iterator[Mapping[str, pl.DataFrame | None]]:
     names = list(found.restore)
     for frames in paired(*found.restore.values()) if names else ():
         yield dict(zip(names, frames, strict=True))
