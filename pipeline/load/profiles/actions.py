@@ -128,7 +128,7 @@ class Actions:
     def _create(self, row: ProfileRow, steps: Steps) -> int:
         """Make the profile of a row; POST takes the interests along, PUT must not (data rule 33)."""
         if self._target.action != "update or add":
-            return self._post_profile(row, steps, lambda: self._arrived(row, just_sent=True))
+            return self._post_profile(row, steps, lambda: self._arrived(row))
         number, fresh = self._put_profile(row)
         self._remember(row.key, number, fresh=fresh)
         self._switch(number, row.interests)
@@ -139,7 +139,7 @@ class Actions:
         change = Change(self._lookup.selectors(row.key), row.fields, create=True)
 
         def look() -> tuple[int | None, bool] | None:
-            number = self._arrived(row, just_sent=True)
+            number = self._arrived(row)
             return None if number is None else (number, False)
 
         number, fresh = send_or_find(
@@ -190,15 +190,15 @@ class Actions:
         for collection in self._database.collections.values() if fresh else ():
             self._lookup.keep_listed(number, collection, ())
 
-    def _arrived(self, row: ProfileRow, *, just_sent: bool = False) -> int | None:
-        """Return the id of a profile that was to be made, where it is there as it was sent.
+    def _arrived(self, row: ProfileRow) -> int | None:
+        """Return the id of a profile that was just to be made, where it is there as it was sent.
 
-        Raises PresentError where it was absent before it was `just_sent`, and its key is there in another way now.
+        Raises PresentError where its key, which was absent before, is there in another way now.
         """
         found = self._lookup.look(row.key)
         if len(found) == 1 and not self._differs(row.fields, found[0].fields):
             return found[0].id
-        if found and just_sent:
+        if found:
             raise PresentError
         return None
 

@@ -231,7 +231,7 @@ def _key_of(level: Level, terms: PlanTerms) -> pl.Expr:
 def _take(records: pl.DataFrame, level: Level, found: Judged, key: pl.Expr) -> None:
     """Sort the judged records of a level into what becomes of them."""
     comes_back = pl.any_horizontal(pl.lit(False), *(pl.col(f"set:{name}") for name in level.columns))
-    keys = [pl.col(name) for name in records.columns if name.startswith("key:")]
+    keys = [name for name in records.columns if name.startswith("key:")]
     found.restore[level.name] = records.filter(comes_back).select(
         "_key", pl.col("now:_id").alias("_id"), *keys,
         *(_final(name).alias(name) for name in level.keys),
@@ -239,13 +239,10 @@ def _take(records: pl.DataFrame, level: Level, found: Judged, key: pl.Expr) -> N
         *(pl.col(f"before:{name}").alias(f"old:{name}") for name in level.columns),
     )  # fmt: skip
     texts = [pl.coalesce(f"now:{name}", f"before:{name}").alias(name) for name in level.keys]
-    found.created[level.name] = records.filter("made").select(*(key.alias(key_of(key)) for key in keys), *texts)
+    found.created[level.name] = records.filter("made").select(
+        *(pl.col(name).alias(name.removeprefix("key:")) for name in keys), *texts
+    )
     found.changes += list(_changes(records, level, key))
-
-
-def key_of(column: pl.Expr) -> str:
-    """Return the name of a key column of the profile beside a subprofile."""
-    return column.meta.output_name().removeprefix("key:")
 
 
 def _changes(records: pl.DataFrame, level: Level, key: pl.Expr) -> Iterator[pl.DataFrame]:
