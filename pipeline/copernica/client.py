@@ -256,8 +256,7 @@ class Client:
 
     def subprofiles(self, profile_id: int, collection: Collection) -> Iterator[Subprofile]:
         """Yield the subprofiles of one profile in one collection."""
-        request = endpoints.list_subprofiles(profile_id, collection)
-        for row in by_offset(self._send, request, self._version.page_rows):
+        for row in self._listed("profile", profile_id, "subprofiles", collection.id):
             found = read_row(subprofile_of, row, "subprofile")
             if found.profile not in (None, profile_id):
                 raise UnexpectedResponseError(

@@ -118,11 +118,6 @@ def switch_interests(profile_id: int, switches: Mapping[str, bool]) -> Request:
     return Request("POST", path("profile", profile_id, "interests"), (), body, Kind.SAME_STATE)
 
 
-def list_subprofiles(profile_id: int, collection: Collection) -> Request:
-    """Build GET `profile/$id/subprofiles/$collection`, still without its page."""
-    return Request("GET", path("profile", profile_id, "subprofiles", collection.id))
-
-
 def list_collection(collection: Collection, selectors: Sequence[Selector]) -> Request:
     """Build GET `collection/$id/subprofiles`, still without its page."""
     return Request("GET", path("collection", collection.id, "subprofiles"), query_of(selectors, collection.fields))

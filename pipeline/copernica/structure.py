@@ -7,15 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as member
 from types import MappingProxyType
-from typing import Protocol, TypeVar
-
-
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
-
-
-_N = TypeVar("_N", bound=_Named)
+from typing import TypeVar
 
 
 @dataclass(frozen=True)
@@ -75,6 +67,9 @@ class Database:
     def interest(self, name: str) -> Interest | None:
         """Find an interest whatever the case."""
         return _find(self.interests, name)
+
+
+_N = TypeVar("_N", Field, Interest, Collection)
 
 
 def by_name(things: Iterable[_N]) -> Mapping[str, _N]:

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.errors import JobError, Problem
+from pipeline.model.files import SourceFile
 
 # The protocols, and the extra that installs what each needs.
 EXTRAS = {"s3": "s3", "gs": "gs", "az": "az", "sftp": "sftp", "http": "http", "https": "http"}
@@ -164,13 +165,14 @@ class Remote:
 class RemoteHandle:
     """Read a remote file from begin to end, as an open file; what is read is proved to be of one version."""
 
-    def __init__(self, url: str, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._remote = Remote(url)
+    def __init__(self, file: SourceFile, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._file = file
+        self._remote = Remote(file.name)
         self._sleep = sleep
-        self.before = self._remote.version()
+        self._before = self._remote.version()
         self._at = 0
         self._held = b""
-        self._whole = None if self._remote.gives_ranges(self.before.size_bytes) else self._remote.whole()
+        self._whole = None if self._remote.gives_ranges(self._before.size_bytes) else self._remote.whole()
 
     def read(self, count: int) -> bytes:
         """Return up to `count` bytes, none at the end."""
@@ -180,14 +182,14 @@ class RemoteHandle:
             except failures() as error:
                 raise RemoteError(_words(error)) from None
             return data
-        if not self._held and self._at < (self.before.size_bytes or 0):
+        if not self._held and self._at < (self._before.size_bytes or 0):
             self._held = self._fetched()
             self._at += len(self._held)
         found, self._held = self._held[:count], self._held[count:]
         return found
 
     def _fetched(self) -> bytes:
-        end = min(self._at + _RANGE_BYTES, self.before.size_bytes or 0)
+        end = min(self._at + _RANGE_BYTES, self._before.size_bytes or 0)
         for attempt in range(1, _TRIES + 1):
             try:
                 data = self._remote.range(self._at, end)
@@ -199,13 +201,15 @@ class RemoteHandle:
             if attempt == _TRIES:
                 break
             self._sleep(_WAIT_S * 2 ** (attempt - 1))
-            if self._remote.version() != self.before:
+            if self._remote.version() != self._before:
                 raise RemoteError("changed while it was read")
         raise RemoteError(reason)
 
-    def unchanged(self) -> bool:
-        """Return whether the file is still what it was when it was opened."""
-        return self._remote.version() == self.before
+    def unchanged(self, bytes_read: int) -> bool:
+        """Return whether the file is the one that was found, as it was then, and was read to its end."""
+        file, before = self._file, self._before
+        as_found = (file.size_bytes, file.mtime_ns) == (before.size_bytes or 0, before.mtime_ns)
+        return as_found and self._remote.version() == before and before.size_bytes in (None, bytes_read)
 
     def close(self) -> None:
         """Close what is open."""

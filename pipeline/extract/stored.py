@@ -69,38 +69,17 @@ class _Local:
         self._handle.close()
 
 
-class _Behind:
-    """A file behind a URL that is open."""
-
-    def __init__(self, file: SourceFile) -> None:
-        self._file = file
-        try:
-            self._handle = RemoteHandle(file.name)
-        except RemoteError as error:
-            raise _refused("cannot be read", file, error) from error
-        found = (file.size_bytes, file.mtime_ns)
-        self._as_found = found == (self._handle.before.size_bytes or 0, self._handle.before.mtime_ns)
-
-    def read(self, count: int) -> bytes:
-        return self._handle.read(count)
-
-    def unchanged(self, bytes_read: int) -> bool:
-        """Return whether the file is the one that was found, and was read to its end."""
-        size = self._handle.before.size_bytes
-        return self._as_found and self._handle.unchanged() and size in (None, bytes_read)
-
-    def close(self) -> None:
-        self._handle.close()
-
-
 def _refused(what: str, file: SourceFile, error: OSError | RemoteError) -> Refused:
     reason = error.strerror if isinstance(error, OSError) else error
     return Refused(Problem(f"{what}: {reason}", file.name))
 
 
-def opened(file: SourceFile) -> _Local | _Behind:
+def opened(file: SourceFile) -> _Local | RemoteHandle:
     """Open a dump; Refused where it cannot be read."""
-    return _Behind(file) if is_url(file.name) else _Local(file)
+    try:
+        return RemoteHandle(file) if is_url(file.name) else _Local(file)
+    except RemoteError as error:
+        raise _refused("cannot be read", file, error) from error
 
 
 def digest_of(file: SourceFile) -> str:
