@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -15,6 +15,7 @@ ORDER = (
 OUTSIDE = {"os", "random", "requests", "socket", "sqlite3", "structlog", "subprocess", "time"}
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
     """Parse every module of the package."""
     found = {}
@@ -29,16 +30,18 @@ def imports_of(tree: ast.Module) -> set[str]:
     return {part for module, name in taken_by(tree) for part in (module, f"{module}.{name}" if name else module)}
 
 
-def taken_by(tree: ast.Module) -> Iterator[tuple[str, str]]:
+@cache
+def taken_by(tree: ast.Module) -> list[tuple[str, str]]:
     """Return each import as a module and the name taken from it, empty where the module itself is imported."""
+    found: list[tuple[str, str]] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, "") for alias in node.names)
+            found += ((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from ((node.module, alias.name) for alias in node.names)
+            found += ((node.module, alias.name) for alias in node.names)
+    return found
 
 
-MODULES = modules()
 PACKAGES = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "pipeline").rglob("__init__.py")}
 
 
@@ -49,9 +52,9 @@ def homes_of(tree: ast.Module) -> set[str]:
 
 def home_of(module: str, name: str) -> str:
     """Name the module that `from module import name` takes the name from."""
-    if f"{module}.{name}" in MODULES:
+    if f"{module}.{name}" in modules():
         return f"{module}.{name}"
-    for node in MODULES[module].body if module in PACKAGES else ():
+    for node in modules()[module].body if module in PACKAGES else ():
         for alias in node.names if isinstance(node, ast.ImportFrom) and node.module else ():
             if name == (alias.asname or alias.name):
                 return home_of(node.module, alias.name)
@@ -66,17 +69,23 @@ def package_of(module: str) -> str:
 def rooms_imported_by(room: str) -> set[str]:
     """List the other rooms that the modules of a room import, at whatever depth: in functions and TYPE_CHECKING blocks too."""
     wanted = {
-        home for name, tree in MODULES.items() if package_of(name) == room for home in homes_of(tree) | imports_of(tree)
+        home
+        for name, tree in modules().items()
+        if package_of(name) == room
+        for home in homes_of(tree) | imports_of(tree)
     }
     return {package_of(home) for home in wanted if home.startswith("pipeline.")} - {room}
 
 
-ROOMS = {package_of(name) for name in MODULES} - {"", "__main__", "sandbox"}
+@cache
+def rooms() -> set[str]:
+    """Name the rooms that have a rank."""
+    return {package_of(name) for name in modules()} - {"", "__main__", "sandbox"}
 
 
 def test_every_room_has_a_rank() -> None:
     """A new package takes its place in the order before anything can import it."""
-    assert sorted(ROOMS - set(ORDER)) == []
+    assert sorted(rooms() - set(ORDER)) == []
 
 
 def test_no_room_imports_upwards() -> None:
@@ -84,7 +93,7 @@ def test_no_room_imports_upwards() -> None:
     known = {"__version__"}
     wrong = [
         f"{room} imports {other}"
-        for room in ROOMS
+        for room in rooms()
         for other in sorted(rooms_imported_by(room) - known)
         if other in ORDER and ORDER.index(other) < ORDER.index(room)
     ]
@@ -93,7 +102,7 @@ def test_no_room_imports_upwards() -> None:
 
 def test_only_the_command_line_reaches_the_sandbox() -> None:
     """Design: the sandbox stands beside the pipeline; the command that serves it is the one that imports it."""
-    assert [room for room in sorted(ROOMS) if "sandbox" in rooms_imported_by(room)] == ["cli"]
+    assert [room for room in sorted(rooms()) if "sandbox" in rooms_imported_by(room)] == ["cli"]
 
 
 def test_few_modules_stand_outside_a_room() -> None:
@@ -111,18 +120,18 @@ def test_imports_are_seen_through_packages() -> None:
 
 def test_the_model_has_no_outside_world() -> None:
     """House style: no file, socket, clock, random, environment, process or log in the values between the packages."""
-    found = {name: imports_of(tree) & OUTSIDE for name, tree in MODULES.items() if package_of(name) == "model"}
+    found = {name: imports_of(tree) & OUTSIDE for name, tree in modules().items() if package_of(name) == "model"}
     assert {name: taken for name, taken in found.items() if taken} == {}
 
 
 def test_one_module_knows_the_library_of_the_log() -> None:
     """Every other one calls `pipeline.log.get_logger`, so that code that calls us gets the log by its own logging."""
-    assert [name for name, tree in MODULES.items() if "structlog" in imports_of(tree)] == ["pipeline.log"]
+    assert [name for name, tree in modules().items() if "structlog" in imports_of(tree)] == ["pipeline.log"]
 
 
 def test_one_module_speaks_http() -> None:
     """House style: only the transport imports requests."""
-    assert [name for name, tree in MODULES.items() if "requests" in imports_of(tree)] == [
+    assert [name for name, tree in modules().items() if "requests" in imports_of(tree)] == [
         "pipeline.copernica.transport"
     ]
 
@@ -132,7 +141,7 @@ def test_client_and_sandbox_share_no_code() -> None:
     for one, other in (("pipeline.copernica", "pipeline.sandbox"), ("pipeline.sandbox", "pipeline.copernica")):
         found = [
             name
-            for name, tree in MODULES.items()
+            for name, tree in modules().items()
             if name.startswith(one) and any(wanted.startswith(other) for wanted in imports_of(tree))
         ]
         assert found == []
@@ -140,7 +149,7 @@ def test_client_and_sandbox_share_no_code() -> None:
 
 def test_the_client_knows_no_files_and_no_frames() -> None:
     """Design: `copernica` can be used by itself; of the rest of the package it knows nothing."""
-    for name, tree in MODULES.items():
+    for name, tree in modules().items():
         if name.startswith("pipeline.copernica"):
             imports = imports_of(tree)
             assert "polars" not in imports
@@ -153,7 +162,7 @@ def test_everything_is_caught_in_one_place() -> None:
     """House style: `except Exception` stands once, at the top of the command line, and where a schema's own code runs."""
     found = [
         name
-        for name, tree in MODULES.items()
+        for name, tree in modules().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Name) and node.type.id == "Exception"
     ]

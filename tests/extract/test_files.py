@@ -10,6 +10,7 @@ import os
 import tracemalloc
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -183,38 +184,36 @@ def test_a_zip_that_was_written_to_a_pipe_is_read(tmp_path: Path):
     assert sum(batch.frame.height for batch in batches) == 30_000
 
 
-def _archives() -> dict[str, bytes]:
-    half = len(DATA) // 2
-    zst = zstandard.ZstdCompressor().compress
-    skippable = b"\x50\x2a\x4d\x18\x04\x00\x00\x00skip"
-    return {
-        "x.csv.gz": gzip.compress(DATA),
-        "members.csv.gz": gzip.compress(DATA[:half]) + gzip.compress(DATA[half:]),
-        "padded.csv.gz": gzip.compress(DATA) + b"\0" * 1000,
-        "x.csv.zst": zst(DATA),
-        "frames.csv.zst": zst(DATA[:half]) + skippable + zst(DATA[half:]),
-        "x.csv.bz2": bz2.compress(DATA),
-        "streams.csv.bz2": bz2.compress(DATA[:half]) + bz2.compress(DATA[half:]),
-        "x.csv.xz": lzma.compress(DATA),
-        "x.csv.zip": _zip(("x.csv", DATA)),
-    }
+HALF = len(DATA) // 2
+SKIPPABLE = b"\x50\x2a\x4d\x18\x04\x00\x00\x00skip"
+ARCHIVES: dict[str, Callable[[], bytes]] = {
+    "x.csv.gz": lambda: gzip.compress(DATA),
+    "members.csv.gz": lambda: gzip.compress(DATA[:HALF]) + gzip.compress(DATA[HALF:]),
+    "padded.csv.gz": lambda: gzip.compress(DATA) + b"\0" * 1000,
+    "x.csv.zst": lambda: zstandard.compress(DATA),
+    "frames.csv.zst": lambda: zstandard.compress(DATA[:HALF]) + SKIPPABLE + zstandard.compress(DATA[HALF:]),
+    "x.csv.bz2": lambda: bz2.compress(DATA),
+    "streams.csv.bz2": lambda: bz2.compress(DATA[:HALF]) + bz2.compress(DATA[HALF:]),
+    "x.csv.xz": lambda: lzma.compress(DATA),
+    "x.csv.zip": lambda: _zip(("x.csv", DATA)),
+}
 
 
-@pytest.mark.parametrize("name", _archives())
+@pytest.mark.parametrize("name", ARCHIVES)
 @pytest.mark.parametrize("block", [1000, 1 << 20])
 def test_archives_read_as_what_is_in_them(tmp_path: Path, name: str, block: int):
     """gzip and zstd, of several members and frames too, give the same rows; the digest is that of the stored bytes."""
-    (tmp_path / name).write_bytes(_archives()[name])
+    (tmp_path / name).write_bytes(ARCHIVES[name]())
     batches, extraction = extract(tmp_path / name, AB, block_bytes=block)
     assert sum(batch.frame.height for batch in batches) == 30_000
     assert rows_of(batches[-1:])[-1] == ("29999", str(29999 * 7919 % 1000003), 30001, 30000, None)
     assert extraction.bytes_read == (tmp_path / name).stat().st_size
 
 
-@pytest.mark.parametrize("name", _archives())
+@pytest.mark.parametrize("name", ARCHIVES)
 def test_broken_archives_are_refused(tmp_path: Path, name: str):
     """An archive that breaks off or has a byte changed is refused with what was read, never read as far as it goes."""
-    whole = _archives()[name].rstrip(b"\0")
+    whole = ARCHIVES[name]().rstrip(b"\0")
     for broken in (
         whole[:-3],
         whole[: len(whole) // 2],

@@ -29,7 +29,7 @@ BAD = {
     "a header alone": ("a.csv", b"id,name,city\n", "has a header and no record"),
     "doubled headers": ("a.csv", b"id,name,name\n" + b"1,Jan,Piet\n" * 30, "has a column twice"),
     "blank headers": ("a.csv", b"id,,name\n" + b"1,Jan,Piet\n" * 30, "has no name for column"),
-    "a header of 10 MB": ("a.csv", b",".join(b"column_%d" % at for at in range(800_000)) + b"\n1,2\n", "header"),
+    "a header of 10 MB": ("a.csv", b"column_100001," * 800_000 + b"\n1,2\n", "header"),
     "two tables": ("a.csv", GOOD.encode() + b"\norder,total\n1,2.50\n2,3.50\n", "a second table begins in line 33"),
     "one JSON object": ("a.json", b'{"id": 1, "name": "Jan",\n "more": {"a": 1}}\n', "is one JSON object"),
     "a broken array": ("a.json", b'[{"id": 1}, {"id": 2}', ""),
