@@ -39,10 +39,12 @@ show: $(STAMP) ## look at the sandbox of the last make run in a browser: make sh
 	@[ -f $(KEPT) ] || { echo "error: there is nothing to show yet; run: make run" >&2; exit 3; }
 	@$(BIN)/copernica-import sandbox --store $(KEPT) --port $(PORT)
 
+# Compiled tests are kept, whatever the shell says: else each worker of each run compiles all of them.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(STAMP) ## run the tests; those of the readers before that with the readers in Python
 	@$(COMPILE)
 ifeq ($(TEST),tests)
-	COPERNICA_READERS=python $(BIN)/python -m pytest -n 2 tests/extract
+	COPERNICA_READERS=python $(BIN)/python -m pytest -n 4 --dist worksteal tests/extract
 endif
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(TEST)
 
