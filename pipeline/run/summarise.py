@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,8 +124,13 @@ def problems(stages: Stages) -> Iterator[Problem]:
     tally, load = stages.tally, stages.tally.load
     refusals = () if tally.refusal is None else tally.refusal.problems
     yield from refusals
-    known = {problem.what for problem in refusals} | ({load.stop.message} if load.stop is not None else set())
+    stop = load.stop
+    if stop is not None and stop.code not in (StopCode.INTERRUPTED, StopCode.GUARD) and tally.refusal is None:
+        yield Problem(f"sending stopped: {stop.message}", "Copernica")
+    known = {problem.what for problem in refusals} | ({stop.message} if stop is not None else set())
     troubles = [row for row in load.rows if row.word not in ("confirmed", "held", "split") and row.message not in known]
+    if stop is not None:  # the reason of what was not sent
+        troubles = [row for row in troubles if row.message or row.state is not ChunkState.UNSENT]
     for row in troubles[:MOST_TROUBLES]:
         yield _trouble(row, stages)
     if len(troubles) > MOST_TROUBLES:
@@ -133,9 +138,6 @@ def problems(stages: Stages) -> Iterator[Problem]:
         yield Problem(f"{counted(rest, 'more chunk')} {'is' if rest == 1 else 'are'} not confirmed")
     if held := sum(row.rows for row in load.rows if row.word == "held"):
         yield Problem(f"{counted(held, 'row')} had to wait for earlier rows of the same customers")
-    stop = load.stop
-    if stop is not None and stop.code not in (StopCode.INTERRUPTED, StopCode.GUARD) and tally.refusal is None:
-        yield Problem(f"sending stopped: {stop.message}", "Copernica")
     if tally.verified.different:
         columns = ", ".join(tally.verified.places)
         yield Problem(
@@ -180,6 +182,8 @@ def go_on(stages: Stages) -> str:
         apply = command("apply", stages.id.run, state_dir=state_dir)
         return f"To apply: {apply}" if tally.plan.changes else "Nothing would change."
     if tally.open:
+        if guards := [one.guard for one in tally.problems if one.guard]:
+            return f"The run is open: the next run of the job deals with it; if the guard is wrong: {_forced(stages, guards)}"
         finish = command("resume", stages.id.run, state_dir=state_dir)
         return f"The run is open: the next run of the job deals with it; to finish it now: {finish}"
     if tally.aside:
@@ -198,6 +202,14 @@ def go_on(stages: Stages) -> str:
     if tally.load.anything_sent:
         return "The run is closed."
     return "Nothing was sent."
+
+
+def _forced(stages: Stages, guards: Sequence[str]) -> str:
+    """Return the command that runs the same dumps with these guards overridden; `resume` would stop there again."""
+    files = () if stages.id.own_files else (file.path for file in stages.id.files)
+    limit = () if stages.id.limit is None else ("--limit", str(stages.id.limit))
+    forced = (word for guard in guards for word in ("--force", guard))
+    return job_command("run", stages.id.job, *files, *limit, *forced, state_dir=stages.context.ledger.state_dir)
 
 
 def _of_file(name: str, count: int, stages: Stages) -> str:

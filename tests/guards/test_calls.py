@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 from tests.support.command import Ran, call
 from tests.support.shop import ORDERS, Shop
 
@@ -115,6 +118,11 @@ def test_rows_that_find_no_record_stop_the_run_part_way(shop: Shop) -> None:
     assert "at: guards.max_unmatched" in ran.stderr
     assert "2 of 6 rows found no record, the job allows 1" in ran.stderr
     assert {one["fields"]["City"] for one in shop.profiles("Shop")} == {"Delft"}
+    command = ran.document["go_on"].rpartition(": ")[2]
+    assert (
+        subprocess.run(command, shell=True, cwd="/", env=os.environ | shop.environment(), check=False).returncode == 0
+    )
+    assert [one["fields"]["City"] for one in shop.profiles("Shop")] == ["Ede"] * 4
 
 
 def test_rows_that_find_no_record_are_exit_6_though_all_was_sent(shop: Shop) -> None:
