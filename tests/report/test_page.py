@@ -187,7 +187,7 @@ def test_an_unknown_run_is_one_clear_message(shop: Shop):
     assert found.exit_code == 3
     (error,) = found.document["errors"]
     assert error["what"] == "there is no run nobody"
-    assert error["do"].endswith(f" runs --state-dir {shop.state} lists them")
+    assert error["do"].endswith(f" runs --state-dir {shop.state}")
 
 
 def test_a_report_that_cannot_be_written_fails_no_run(shop: Shop, monkeypatch):
