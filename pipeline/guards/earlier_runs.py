@@ -61,11 +61,19 @@ def dumps_of(ledger: Ledger, job: Job, run: str, facts: Sequence[FileFacts], fou
 def already_loaded(ledger: Ledger, register: RunRegister, job: Job, facts: Iterable[FileFacts]) -> Iterator[Problem]:
     """Refuse an `add` of a file whose content this job has sent before: every row would be there twice (data rule 35).
 
-    Neither another way of packing it nor a new state folder makes it another one.
+    Neither another way of packing it nor a new state folder makes it another one, nor does standing twice among the files
+    of one run, such as a dump beside its packed copy.
     """
     if job.target.action != "add":
         return
+    here: dict[str, FileFacts] = {}
     for one in facts:
+        twin = here.setdefault(one.content_sha256 or one.sha256, one)
+        if twin is not one and one.records:
+            what = f"{twin.file.name} has the same content, and an add would make all of its records a second time"
+            do = "take one of the two; pass --force already_loaded if these records are to be there twice"
+            yield Problem(what, one.file.name, do, "already_loaded")
+            continue
         run = register.loaded(one.content_sha256) or ledger.loaded(job.job, one.sha256, confirmed=False)
         if run is not None:
             what = f"run {run} has sent this content already, and an add would make all of its records a second time"

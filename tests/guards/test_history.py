@@ -44,6 +44,20 @@ def test_neither_packing_nor_a_new_state_folder_makes_content_new(
         assert f"run {first} has sent this content already" in error["what"]
 
 
+def test_a_dump_beside_its_packed_copy_is_added_once(shop: Shop) -> None:
+    """A pattern that finds both would make every record twice; headers alone make none."""
+    plain = shop.dump("1,Delft", name="dump1.csv")
+    shop.write("dump1.csv.gz", gzip.compress(plain.read_bytes()))
+    both = 'source.files=["dump1.*"]'
+    error = shop.refused("already_loaded", 5, ADD, both)
+    assert "dump1.csv has the same content" in error["what"]
+    shop.forced("already_loaded", ADD, both)
+    assert shop.numbers() == ["1", "1"]
+    shop.dump(name="dump2.csv")
+    shop.dump(name="dump3.csv")
+    shop.done(ADD, 'source.files=["dump[23].csv"]', "guards.min_records=0")
+
+
 def test_a_packed_file_that_was_sent_in_part_is_known_unpacked(shop: Shop) -> None:
     """The other way round: all of the content counts, though only its first row was read."""
     rows = ("Nr,City\n" + "".join(f"{number},Delft\n" for number in range(300_000))).encode()
