@@ -94,6 +94,15 @@ class Sets:
         return (*self.collections, *self.interests, *self.optional)
 
     @property
+    def of_profile(self) -> tuple[str, ...]:
+        """Return the columns of the profile itself, its keys and interests included."""
+        return tuple(name for name in self.columns if "." not in name or name.startswith("interest."))
+
+    def of_collection(self, collection: str) -> tuple[str, ...]:
+        """Return the columns of a collection."""
+        return tuple(name for name in self.columns if name.startswith(f"{collection}."))
+
+    @property
     def all(self) -> int:
         """Return the set that carries everything."""
         return (1 << len(self._bits)) - 1

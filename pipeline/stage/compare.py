@@ -46,19 +46,10 @@ class Terms:
         """List what units there are: the profile, each collection by name, and whole keys."""
         return (PROFILE, *self.sets.collections, WHOLE)
 
-    @property
-    def profile_columns(self) -> tuple[str, ...]:
-        """List the columns of the profile, interests included."""
-        return tuple(name for name in self.sets.columns if "." not in name or name in self.sets.interests)
-
-    def columns_of(self, collection: str) -> tuple[str, ...]:
-        """List the columns of a collection."""
-        return tuple(name for name in self.sets.columns if name.startswith(f"{collection}."))
-
     def unit(self, level: str) -> Unit:
         """Return what is digested of the profile, or of a subprofile in a collection."""
         keys = self.keys.collections.get(level, ()) if level else self.keys.profile
-        columns = self.columns_of(level) if level else self.profile_columns
+        columns = self.sets.of_collection(level) if level else self.sets.of_profile
         return Unit(level, keys, columns, tuple(map(self.leaves_empty, columns)))
 
     def leaves_empty(self, column: str) -> bool:
@@ -201,7 +192,7 @@ def to_send(rows: pl.DataFrame, changed: pl.Series, terms: Terms) -> Choice:
     if touched.is_empty():
         return Choice(pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True), 0)
     at = rows["_profile"].is_in(touched.implode()).arg_true().alias("_at")
-    work = rows.select("_profile", "_unit", *terms.profile_columns)[at].with_columns(
+    work = rows.select("_profile", "_unit", *terms.sets.of_profile)[at].with_columns(
         at,
         profile_differs.gather(at).alias("_differs"),
         (unit_differs | (profile_differs & rows["_unit"].is_null())).gather(at).alias("_send"),
@@ -217,7 +208,7 @@ def _with_providers(work: pl.DataFrame, terms: Terms) -> pl.DataFrame:
     Only where they do not agree it matters which row provides a value.
     """
     key = pl.col("_profile")
-    differs = [pl.col(name).ne_missing(pl.col(name).shift()) for name in terms.profile_columns]
+    differs = [pl.col(name).ne_missing(pl.col(name).shift()) for name in terms.sets.of_profile]
     several = work.select((key == key.shift()) & pl.any_horizontal(False, *differs)).to_series()
     mixed = work["_profile"].filter(several).unique()
     last = (key != key.shift(-1)).fill_null(True).alias("_last")
@@ -225,7 +216,7 @@ def _with_providers(work: pl.DataFrame, terms: Terms) -> pl.DataFrame:
     if mixed.is_empty():
         return work.with_columns(pl.lit(False).alias("_provides"))
     provides = [pl.col("_last") & (not terms.ignore_empty)]
-    for name in terms.profile_columns:
+    for name in terms.sets.of_profile:
         if terms.leaves_empty(name):
             at = pl.when(pl.col(name).is_not_null()).then(pl.col("_at"))
             provides.append((at == at.max().over("_profile")).fill_null(False))

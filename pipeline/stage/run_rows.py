@@ -60,8 +60,10 @@ class RunRows:
     def scopes(self) -> tuple[Scope, ...]:
         """Return what the digests of this job cover, by level."""
         terms, keys = self.terms(b""), self.keys
-        levels: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [(PROFILE, terms.profile_columns, ())]
-        levels += [(name, terms.columns_of(name), keys.collections.get(name, ())) for name in self.sets.collections]
+        levels: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [(PROFILE, terms.sets.of_profile, ())]
+        levels += [
+            (name, terms.sets.of_collection(name), keys.collections.get(name, ())) for name in self.sets.collections
+        ]
         levels.append((WHOLE, self.sets.columns, tuple(key for each in keys.collections.values() for key in each)))
         return tuple(Scope(level, columns, keys.profile, own, self._words(columns)) for level, columns, own in levels)
 

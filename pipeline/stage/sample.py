@@ -126,7 +126,7 @@ def _of_one(rows: Sequence[dict[str, Any]], rules: Rules, only: Mapping[str, tup
             if only is None or only.get(name) == key:
                 columns = {column: row[column] for column in rules.sets.columns if column.startswith(f"{name}.")}
                 left[name, key] = _folded((left.get((name, key), {}), columns), rules)
-    profile = _folded(({name: row[name] for name in rules.profile_columns} for row in _made_by(rows, rules)), rules)
+    profile = _folded(({name: row[name] for name in rules.sets.of_profile} for row in _made_by(rows, rules)), rules)
     subprofiles = tuple((name, _sent(columns, rules)) for (name, _), columns in left.items())
     return Expectation(_sent(profile, rules), subprofiles)
 

@@ -28,11 +28,6 @@ class Rules:
         return cls(target.action, Keys.of(target.key_fields), sets, target.ignore_empty_fields)
 
     @property
-    def profile_columns(self) -> tuple[str, ...]:
-        """List the columns of the profile itself, its keys and interests included."""
-        return tuple(name for name in self.sets.columns if "." not in name or name.startswith("interest."))
-
-    @property
     def first_stands(self) -> bool:
         """Return whether the first row of a key makes the profile and later ones only add subprofiles to it (`add`)."""
         return self.action == "add" and bool(self.sets.collections)
@@ -86,7 +81,7 @@ def profile_conflicts(rows: pl.DataFrame, rules: Rules) -> tuple[int, tuple[Plac
     """
     if not rules.keys.profile:
         return 0, ()
-    columns = [name for name in rules.profile_columns if name not in rules.keys.profile]
+    columns = [name for name in rules.sets.of_profile if name not in rules.keys.profile]
     differs = [_differs(name, rules, nulls=bool(rows[name].null_count())) for name in columns]
     disagrees = rows.select(pl.any_horizontal(pl.lit(False), *differs)).to_series()
     if not disagrees.any():
@@ -145,7 +140,7 @@ def phases(rows: pl.DataFrame, rules: Rules) -> pl.Series:
 
 def _keys_whose_order_matters(mixed: pl.DataFrame, rules: Rules) -> pl.Series:
     """List the keys, of those with rows in several sets, whose phases must not be joined."""
-    differs = [_differs_from_the_row_before(name) for name in rules.profile_columns]
+    differs = [_differs_from_the_row_before(name) for name in rules.sets.of_profile]
     found = [mixed.filter(pl.any_horizontal(pl.lit(False), *differs))["_key"]]
     for name, keys in rules.keys.collections.items():
         carried = mixed.filter((pl.col("_set") & rules.sets.bit(name)) > 0)

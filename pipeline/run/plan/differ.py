@@ -61,7 +61,7 @@ def compare(
 ) -> Compared:
     """Compare the staged rows of some keys with what was read for them; `unread` keys (UInt64) are not checked."""
     rows = rows.sort("_key", "_seq")
-    live = _empty(terms.profile_columns, terms) if profiles is None else profiles
+    live = _empty(terms.sets.of_profile, terms) if profiles is None else profiles
     judged = _judged_profiles(_profile_fold(rows, terms), live, unread, terms)
     changes = [*_profile_changes(judged, terms)]
     of_keys = judged.group_by("_key").agg(pl.col("class").max().alias("_class_profile"))
@@ -69,7 +69,7 @@ def compare(
     records, states = _counted(PROFILE, judged), [_states(live)]
     for name in terms.sets.collections:
         subs = subprofiles.get(name)
-        held = _empty_subs(terms.columns_of(name)) if subs is None else subs
+        held = _empty_subs(terms.sets.of_collection(name)) if subs is None else subs
         of_rows, units = _judged_subs(rows, name, held, judged, terms)
         changes += _sub_changes(units, name, terms)
         records |= _counted(name, units)
@@ -98,10 +98,10 @@ def _with_rows_that_stand_last(classes: pl.DataFrame, rows: pl.DataFrame, terms:
     sent, same = pl.col("class").is_between(Class.UPDATE, Class.CREATE), pl.col("class") == Class.UNCHANGED
     of_keys = classes.group_by("_key").agg((sent.any() & same.any()).alias("mixed"))
     mixed = of_keys.filter("mixed").get_column("_key")
-    if mixed.is_empty() or not terms.profile_columns:
+    if mixed.is_empty() or not terms.sets.of_profile:
         return classes
     of_mixed = rows.filter(rows["_key"].is_in(mixed.implode()))
-    kinds = of_mixed.group_by("_key").agg(pl.struct(terms.profile_columns).n_unique().alias("kinds"))
+    kinds = of_mixed.group_by("_key").agg(pl.struct(terms.sets.of_profile).n_unique().alias("kinds"))
     keys = kinds.filter(pl.col("kinds") > 1).get_column("_key")
     raised = pl.when(pl.col("_key").is_in(keys.implode()) & same).then(int(Class.UPDATE)).otherwise(pl.col("class"))
     return classes.with_columns(raised.cast(pl.UInt8).alias("class"))
@@ -131,7 +131,7 @@ def _profile_fold(rows: pl.DataFrame, terms: PlanTerms) -> pl.DataFrame:
     """Fold the rows of each profile key; `_spellings` counts spellings that no collation takes for one."""
     spelled = pl.struct([pl.col(name).str.to_lowercase() for name in terms.keys.profile] or [pl.lit(0)])
     return rows.group_by("_key", maintain_order=True).agg(
-        *(_fold(name, terms) for name in terms.profile_columns), spelled.n_unique().alias("_spellings")
+        *(_fold(name, terms) for name in terms.sets.of_profile), spelled.n_unique().alias("_spellings")
     )
 
 
@@ -144,14 +144,14 @@ def _judged_profiles(folded: pl.DataFrame, live: pl.DataFrame, unread: pl.Series
     written = live if terms.all_matches else live.unique("_key", keep="first", maintain_order=True)
     written = written.rename({name: f"old:{name}" for name in live.columns if name not in ("_id", "_key")})
     joined = folded.join(matches, on="_key", how="left").join(written, on="_key", how="left")
-    joined = joined.with_columns(pl.col("_matches").fill_null(0), *_changed(terms.profile_columns, terms))
+    joined = joined.with_columns(pl.col("_matches").fill_null(0), *_changed(terms.sets.of_profile, terms))
     found = pl.col("_matches") > 0
     doubtful = pl.col("_key").is_in(unread.implode()) | (pl.col("_spellings") > 1)
     doubtful |= (found & ~_same_key(terms.keys.profile, terms)).any().over("_key")
     known = (
         pl.when(doubtful).then(Class.NOT_CHECKED)
         .when((pl.col("_matches") > 1) & pl.lit(not terms.all_matches)).then(Class.SEVERAL)
-        .when(found).then(_found_class(terms.profile_columns, terms))
+        .when(found).then(_found_class(terms.sets.of_profile, terms))
         .otherwise(pl.lit(_missing_class(terms)))
     )  # fmt: skip
     judged = pl.lit(int(Class.CREATE)) if terms.target.action == "add" else known
@@ -189,7 +189,7 @@ def _judged_subs(
     rows: pl.DataFrame, collection: str, live: pl.DataFrame, profiles: pl.DataFrame, terms: PlanTerms
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return `_seq` and `class` of the rows that carry a collection, and its judged records."""
-    columns = terms.columns_of(collection)
+    columns = terms.sets.of_collection(collection)
     carried = terms.carrying(rows, collection)
     has_key = collection in terms.keys.collections
     carried = carried.with_columns(terms.sub_hash(carried, collection) if has_key else carried["_seq"].alias("_sub"))
@@ -243,13 +243,13 @@ def _states(live: pl.DataFrame) -> pl.DataFrame:
 
 def _profile_changes(judged: pl.DataFrame, terms: PlanTerms) -> Iterator[pl.DataFrame]:
     key = key_text((name, pl.col(name)) for name in terms.keys.profile)
-    yield from _changes(judged, PROFILE, key, terms.profile_columns, terms)
+    yield from _changes(judged, PROFILE, key, terms.sets.of_profile, terms)
 
 
 def _sub_changes(units: pl.DataFrame, name: str, terms: PlanTerms) -> Iterator[pl.DataFrame]:
     pairs = [(one, pl.col(f"key:{one}")) for one in terms.keys.profile]
     pairs += [(one, pl.col(one)) for one in terms.keys.collections.get(name, ())]
-    yield from _changes(units, name, key_text(pairs), terms.columns_of(name), terms)
+    yield from _changes(units, name, key_text(pairs), terms.sets.of_collection(name), terms)
 
 
 def created(rows: pl.DataFrame, level: str, terms: PlanTerms) -> pl.DataFrame:

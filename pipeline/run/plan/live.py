@@ -139,7 +139,7 @@ def read_records(
 
 def _profile_frame(found: list[Profile], terms: PlanTerms) -> pl.DataFrame:
     columns: dict[str, pl.Series] = {"_id": pl.Series([one.id for one in found], dtype=pl.UInt64)}
-    for name in dict.fromkeys((*terms.keys.profile, *terms.profile_columns)):
+    for name in dict.fromkeys((*terms.keys.profile, *terms.sets.of_profile)):
         if name in terms.sets.interests:
             interest = name.partition(".")[2]
             values = ["Yes" if interest in one.interests else "No" for one in found]
@@ -155,7 +155,7 @@ def _subprofile_frame(found: list[Subprofile], collection: str, terms: PlanTerms
         "_id": pl.Series([one.id for one in found], dtype=pl.UInt64),
         "_profile": pl.Series([one.profile for one in found], dtype=pl.UInt64),
     }
-    for name in terms.columns_of(collection):
+    for name in terms.sets.of_collection(collection):
         values = [one.fields.get(name.partition(".")[2], "") for one in found]
         columns[name] = pl.Series(values, dtype=pl.String)
     frame = pl.DataFrame(columns)

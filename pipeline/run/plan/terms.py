@@ -37,15 +37,6 @@ class PlanTerms:
         """Return whether every record of a key is written where there are several."""
         return self.target.on_several_matches == "all"
 
-    @property
-    def profile_columns(self) -> tuple[str, ...]:
-        """Return the sent columns of the profile, interests included."""
-        return tuple(name for name in self.sets.columns if "." not in name or name in self.sets.interests)
-
-    def columns_of(self, collection: str) -> tuple[str, ...]:
-        """Return the sent columns of a collection."""
-        return tuple(name for name in self.sets.columns if name.startswith(f"{collection}."))
-
     def carrying(self, rows: pl.DataFrame, collection: str) -> pl.DataFrame:
         """Return the rows that carry a collection."""
         return rows.filter((rows["_set"] & self.sets.bit(collection)) > 0)

@@ -88,7 +88,7 @@ def judge(part: Part, terms: PlanTerms, sent_columns: tuple[str, ...]) -> Judged
         _judge_deleted(part, terms, found)
         return found
     columns = [name for name in sent_columns if name in terms.all_keys or is_compared(terms.live[name])]
-    profile = Level(PROFILE, tuple(name for name in columns if name in terms.profile_columns), terms.keys.profile)
+    profile = Level(PROFILE, tuple(name for name in columns if name in terms.sets.of_profile), terms.keys.profile)
     units = _units(part.sent, profile, terms)
     records = _with_verdicts(_joined(units, part.before, part.now, profile), part, profile, terms)
     _take(records, profile, found, _key_of(profile, terms))

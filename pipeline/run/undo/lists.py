@@ -43,7 +43,7 @@ class Lists:
         for level, rows in judged.created.items():
             self._write(named("created", level), rows.select(*self._keys(level)))
         for level, rows in judged.deleted.items():
-            columns = self._terms.profile_columns if level == PROFILE else self._terms.columns_of(level)
+            columns = self._terms.sets.of_profile if level == PROFILE else self._terms.sets.of_collection(level)
             owner = () if level == PROFILE else self._terms.keys.profile
             self._write(named("deleted", level), rows.select(*owner, *(self._value(name) for name in columns)))
 

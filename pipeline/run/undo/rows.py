@@ -59,7 +59,7 @@ def undo_job(job: Job, sets: Sets, *, empties: bool) -> Job:
 def rows_of(frames: Mapping[str, pl.DataFrame | None], sets: Sets, keys: Keys, first: int) -> pl.DataFrame:
     """Return the rows of some keys in the staged layout, from what was judged by level; `first` numbers the first of them."""
     profiles = frames.get(PROFILE)
-    values = [name for name in sets.columns if "." not in name or name in sets.interests]
+    values = sets.of_profile
     found = []
     if profiles is not None and profiles.height:
         cells = [_cell(name, profiles, keys.profile) for name in values]
@@ -69,7 +69,7 @@ def rows_of(frames: Mapping[str, pl.DataFrame | None], sets: Sets, keys: Keys, f
         rows = frames.get(name)
         if rows is None or rows.is_empty():
             continue
-        own = [_cell(one, rows, keys.collections.get(name, ())) for one in sets.columns if one.startswith(f"{name}.")]
+        own = [_cell(one, rows, keys.collections.get(name, ())) for one in sets.of_collection(name)]
         above = [pl.col(f"key:{one}").alias(one) for one in keys.profile]
         full = pl.struct("_key", "_id").hash(7).alias("_full")
         of_sub = rows.select("_key", full, *above, *own, _bits(rows, sets, sets.bit(name)))
