@@ -93,7 +93,7 @@ def test_the_key_has_a_word_per_field(shop: Shop):
     """Keys of collections are not part of it: the customer is explained."""
     ran = shop.call("explain", shop.job, "1", "2")
     assert ran.exit_code == 2
-    assert "the profile key of job shop has 1 fields (Nr), KEY has 2" in ran.stderr
+    assert "the profile key of job shop has 1 field (Nr), KEY has 2" in ran.stderr
     shop.dump("1,Ede,o1", header="Nr,City,Order.No")
     shop.done(*ORDERS)
     assert len(events(shop, "1", words=("--set", f"schema={ORDERS[0].partition('=')[2]}"))) == 1
