@@ -17,7 +17,7 @@ from pipeline.model.row_state import RowState, Why
 from pipeline.report.html.page import write_report
 from pipeline.report.summary import Summary
 from pipeline.run.loading import Loader
-from pipeline.run.plan.plan import KEPT_DAYS
+from pipeline.run.plan.record import KEPT_DAYS
 from pipeline.run.set_aside import SetAsideFiles
 from pipeline.run.summarise import summarise
 from pipeline.run.zeros import note_zeros

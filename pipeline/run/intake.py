@@ -17,7 +17,8 @@ from pipeline.model.rows import Batch, Checked
 from pipeline.report.followed import Followed
 from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
-from pipeline.run.engine.reading import Terms, reading_of
+from pipeline.run.engine.reading import reading_of
+from pipeline.run.engine.terms import Terms
 from pipeline.run.observe import Observer
 from pipeline.run.prepare import PreparedJob
 

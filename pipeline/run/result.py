@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pipeline.errors import AccountingError, Exit, InterruptedRunError, LockedError, PipelineError, Problem
 from pipeline.load.load_report import LoadReport
@@ -10,8 +11,10 @@ from pipeline.model.counts import Intake, Rebuild, Staged, Verified
 from pipeline.model.files import SourceFile
 from pipeline.model.outcome import StopCode
 from pipeline.report.summary import Records, Status
-from pipeline.run.plan.plan import Planned
 from pipeline.state.storage import StorageError, StorageStoppedError
+
+if TYPE_CHECKING:
+    from pipeline.run.plan.plan import Planned
 
 # These no longer describe a run once rows were sent.
 _NOTHING_SENT = (Exit.JOB, Exit.INPUT, Exit.API)

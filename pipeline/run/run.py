@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipeline.config.environment import read_environment
@@ -31,7 +32,6 @@ from pipeline.run.closing import end
 from pipeline.run.context import RunId, up_to_date
 from pipeline.run.earlier import deal_with_earlier, refuse_moved
 from pipeline.run.opening import Call
-from pipeline.run.plan.plan import Planned
 from pipeline.run.prepare import PreparedJob, prepare
 from pipeline.run.request import PlanRequest, RunRequest
 from pipeline.run.signals import interrupts
@@ -45,6 +45,9 @@ from pipeline.state.lock import Patience, job_lock
 from pipeline.state.retention import prune
 from pipeline.state.run_records import Destination, RunEntry, RunState
 from pipeline.state.storage import storage_faults
+
+if TYPE_CHECKING:
+    from pipeline.run.plan.plan import Planned
 
 
 def run(request: RunRequest, reporter: Reporter, environ: Mapping[str, str] = os.environ) -> Summary:

@@ -39,10 +39,9 @@ from pipeline.model.rows import Batch
 from pipeline.report.rejects import RejectsWriter
 from pipeline.run.changed import changes_of, compared, drift, gone_planned, look_for_gone
 from pipeline.run.context import Context, RunId
-from pipeline.run.engine.reading import Terms
+from pipeline.run.engine.terms import Terms
 from pipeline.run.intake import take_in
 from pipeline.run.loading import Loader
-from pipeline.run.plan.plan import make_plan, seconds_per_row
 from pipeline.run.plan.record import read_applied
 from pipeline.run.prepare import PreparedJob
 from pipeline.run.result import Tally
@@ -260,6 +259,9 @@ class Stages:
             yield error
 
     def _compare_with_target(self, manifest: Manifest, plan: PreparedJob, out: Path | None) -> None:
+        # Here and not at the top: most runs make no plan.
+        from pipeline.run.plan.plan import make_plan, seconds_per_row
+
         client, limit = self.context.target.client, self.id.job.guards.max_calls
         # The default is made for what a run sends; what a plan reads is known to be the least.
         client.limit_calls(None if "max_calls" in self.id.forced else limit)

@@ -15,7 +15,7 @@ from pipeline.report.accepted import AcceptedWriter
 from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
 from pipeline.report.summary import Summary
-from pipeline.run.engine.reading import Terms
+from pipeline.run.engine.terms import Terms
 from pipeline.run.intake import take_in
 from pipeline.run.prepare import PreparedJob, prepare
 from pipeline.run.request import ValidateRequest

@@ -21,7 +21,7 @@ from pipeline.model.counts import Intake
 from pipeline.model.job import check_job_name
 from pipeline.report.progress import Reporter
 from pipeline.report.rejects import RejectsWriter
-from pipeline.run.engine.reading import Terms
+from pipeline.run.engine.terms import Terms
 from pipeline.run.init.draft import Draft, dotted_lists, draft
 from pipeline.run.init.dumps import Dumps, read_dumps
 from pipeline.run.init.job_text import Goal, Input, job_text

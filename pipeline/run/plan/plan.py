@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from pipeline.run.context import RunId
     from pipeline.run.prepare import PreparedJob
 
-# Days that the rows of a plan stay that nobody applies.
-KEPT_DAYS = 7
 _CALLS_PER_IMPORT = 3  # the POST and two polls
 
 

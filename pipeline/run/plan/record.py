@@ -19,6 +19,9 @@ _NAME = "plan.json"
 _ROWS = "to-send.arrow"
 _APPLIED = "applied.json"
 
+# Days that the rows of a plan stay that nobody applies.
+KEPT_DAYS = 7
+
 
 @dataclass(frozen=True)
 class PlanRecord:
