@@ -45,7 +45,6 @@ from pipeline.run.loading import Loader
 from pipeline.run.plan.record import read_applied
 from pipeline.run.prepare import PreparedJob
 from pipeline.run.result import Tally
-from pipeline.run.undo.before import keep_before
 from pipeline.stage.changes import Changes
 from pipeline.stage.manifest import Manifest
 from pipeline.stage.partitions import partition_count
@@ -276,8 +275,8 @@ class Stages:
         """Send what is staged, in chunks, or only settle what is on its way."""
         self.loader, changes = loader, self._changes(loader.manifest.sets)
         if sends:
-            if keep_before(self.context, self.id, loader.manifest) and loader.watch is not None:
-                loader.watch.limit_calls()
+            if self.id.job.load.before:
+                self._keep_before(loader)
             changes.drop()
         self.tally.load = replace(loader.load(older=older, sends=sends, closes=closes), accepted=self.tally.to_send)
         changes.confirm(self._unconfirmed(loader), loader.doubtful)
@@ -289,6 +288,13 @@ class Stages:
             raise ApiRefusedError(Problem(stop.message, "the first import", do))
         self.tally.problems.extend(loader.watch.problems() if loader.watch is not None else ())
         self.tally.rebuild = self._rebuild(loader)
+
+    def _keep_before(self, loader: Loader) -> None:
+        # Here and not at the top: few jobs keep anything.
+        from pipeline.run.undo.before import keep_before
+
+        if keep_before(self.context, self.id, loader.manifest) and loader.watch is not None:
+            loader.watch.limit_calls()
 
     def _unconfirmed(self, loader: Loader) -> pl.Series:
         """Return the `_seq`s of the rows that are to be sent and are not confirmed."""

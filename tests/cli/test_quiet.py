@@ -71,7 +71,18 @@ def test_a_job_that_cannot_be_read_is_named_by_its_file(call, tmp_path):
 
 def test_nothing_that_a_quiet_night_does_not_need_is_loaded_at_its_start():
     """Bars, pages, plots, mail and metrics are loaded where they are used."""
-    heavy = ("rich", "jinja2", "pygal", "apprise", "prometheus_client")
+    heavy = (
+        "rich",
+        "jinja2",
+        "pygal",
+        "apprise",
+        "prometheus_client",
+        "pipeline.run.plan.plan",
+        "pipeline.run.undo.before",
+        "pipeline.run.engine.joining",
+        "pipeline.extract.json.ndjson",
+        "pipeline.run.init.kinds",
+    )
     code = (
         "import sys, pipeline.cli.run, pipeline.run.run, pipeline.run.announce, pipeline.report.progress\n"
         f"print([name for name in {heavy} if name in sys.modules])"

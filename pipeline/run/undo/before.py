@@ -33,7 +33,7 @@ def keep_before(context: Context, run: RunId, manifest: Manifest) -> bool:
     something cannot read it any more.
     """
     before = Before(run.folder.path)
-    if not run.job.load.before or before.whole:
+    if before.whole:
         return False
     if context.ledger.sent_anything(run.run):
         get_logger().warning("before.lost", what="the values from before are lost: this run cannot be undone")
