@@ -165,6 +165,7 @@ PROOFS: dict[int, tuple[str, ...]] = {
     ),
     24: (
         "sending/test_in_flight.py::test_the_rebuild_goes_last_and_alone",
+        "sending/test_in_flight.py::test_the_rebuild_goes_with_the_last_piece_of_a_failed_import",
         "resume/test_resume.py::test_the_rebuild_is_not_done_where_the_last_import_did_not_end_confirmed",
         "journeys/test_ways.py::test_the_per_profile_way_loads_the_same_and_cannot_rebuild",
     ),
@@ -189,6 +190,7 @@ PROOFS: dict[int, tuple[str, ...]] = {
         "journeys/test_sample_data.py::test_withdrawn_visits_go_and_a_row_that_names_none_is_set_aside",
         "guards/test_deletes.py::test_profiles_go_within_the_limit_and_at_least_ten_are_read_back",
         "resume/test_spellings.py::test_a_load_is_verified_whatever_accents_mean",
+        "resume/test_spellings.py::test_an_add_of_several_rows_with_one_key_is_verified_by_its_last",
     ),
     28: (
         "journeys/test_exit_codes.py::test_6_a_lost_answer_that_is_not_waited_for_leaves_the_run_open",
@@ -214,6 +216,7 @@ PROOFS: dict[int, tuple[str, ...]] = {
     32: (
         "profiles/test_table.py::test_each_profile_is_looked_up_and_listed_once",
         "profiles/test_table.py::test_lists_of_subprofiles_are_read_to_their_end",
+        "sending/test_in_flight.py::test_what_an_import_has_made_is_not_made_again_per_profile",
     ),
     33: (
         "profiles/test_outcomes.py::test_switching_one_interest_leaves_the_others",
@@ -233,6 +236,7 @@ PROOFS: dict[int, tuple[str, ...]] = {
         "guards/test_input.py::test_all_guards_that_refuse_are_named_and_each_is_forced_by_its_own_name",
         "guards/test_history.py::test_an_add_of_content_that_was_sent_before_is_refused",
         "guards/test_history.py::test_neither_packing_nor_a_new_state_folder_makes_content_new",
+        "guards/test_history.py::test_a_dump_beside_its_packed_copy_is_added_once",
         "guards/test_input.py::test_files_on_the_command_line_are_measured_but_a_run_with_a_limit_is_not",
         "guards/test_input.py::test_each_file_is_compared_with_those_of_its_name",
         "guards/test_input.py::test_fewer_new_files_than_expected_are_refused",
