@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +27,8 @@ class Shop:
         """Write the dump."""
         (self.folder / "dump.csv").write_text("\n".join([header, *lines]) + "\n")
 
-    def call(self, *words: str) -> dict[str, Any]:
-        """Run a command of the program; returns its document. Raises CalledProcessError where it does not end with 0."""
+    def call(self, *words: str, may_end: Collection[int] = (0,)) -> dict[str, Any]:
+        """Run a command of the program; returns its document. Raises CalledProcessError where it ends with another code."""
         environment = {
             **os.environ,
             "COPERNICA_API_URL": self.sandbox.api_url,
@@ -37,7 +37,9 @@ class Shop:
             "COPERNICA_HOST_DIR": str(self.folder / "host"),
         }
         command = [self.python, "-m", "pipeline", *words, "--json"]
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode not in may_end:
+            raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 

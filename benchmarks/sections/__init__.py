@@ -9,9 +9,21 @@ from __future__ import annotations
 from types import ModuleType
 
 from benchmarks.case import Case
-from benchmarks.sections import big, changed, in_flight, month, others, processes, readers, speed, start, undo
+from benchmarks.sections import big, changed, in_flight, linear, month, others, processes, readers, speed, start, undo
 
-SECTIONS: tuple[ModuleType, ...] = (speed, start, changed, month, undo, in_flight, processes, readers, others, big)
+SECTIONS: tuple[ModuleType, ...] = (
+    speed,
+    start,
+    changed,
+    month,
+    undo,
+    in_flight,
+    linear,
+    processes,
+    readers,
+    others,
+    big,
+)
 CASES: tuple[Case, ...] = tuple(case for section in SECTIONS for case in getattr(section, "CASES", ()))
 BY_NAME = {case.name: case for case in CASES}
 

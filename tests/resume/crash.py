@@ -1,9 +1,10 @@
 """Run the command line and stop the process at one of its steps: `crash.py WHERE NUMBER WORDS...`.
 
 WHERE is `ledger-before`, `ledger-after` (the changing statements of the ledger), `wire-before`, `wire-after` (the requests),
-`post-before`, `post-after` (those that change something), `none`, or `count`, which stops nothing and writes how many steps
-of each kind there were to the file named by NUMBER. CRASH_SIGNAL is the signal, SIGKILL by default.
-This wraps two methods of the program from outside, which no test of its behaviour does: a process cannot be killed at an
+`post-before`, `post-after` (those that change something), `end-before` (the record of how the run ended), `none`, or `count`,
+which stops nothing and writes how many steps of each kind there were to the file named by NUMBER. CRASH_SIGNAL is the signal,
+SIGKILL by default.
+This wraps methods of the program from outside, which no test of its behaviour does: a process cannot be killed at an
 exact step otherwise.
 """
 
@@ -20,8 +21,9 @@ from typing import Any
 from pipeline.__main__ import main
 from pipeline.copernica.transport import Outgoing, Transport
 from pipeline.state.database import SharedDatabase
+from pipeline.state.ledger import Ledger
 
-steps = {"ledger": 0, "wire": 0, "post": 0}
+steps = {"ledger": 0, "wire": 0, "post": 0, "end": 0}
 SIGNAL = signal.Signals[os.environ.get("CRASH_SIGNAL", "SIGKILL")]
 
 
@@ -57,6 +59,7 @@ if __name__ == "__main__":
     step = 0 if where in ("count", "none") else int(number)
     watch(SharedDatabase, "execute", "ledger", where, step, is_change)
     watch(SharedDatabase, "executemany", "ledger", where, step, is_change)
+    watch(Ledger, "end", "end", where, step, lambda *_: True)
     watch(Transport, "send", "wire", where, step, lambda *_: True)
     watch(Transport, "send", "post", where, step, changes_something)
     code = main(words)

@@ -94,6 +94,17 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(
         demand_whole(here, finish(here, job), undisturbed)
 
 
+@pytest.mark.parametrize("mode", ["imports", "profiles"])
+def test_a_run_that_is_killed_before_its_end_is_recorded_is_finished_without_its_dump(
+    shop: Shop, undisturbed: list[dict[str, Any]], mode: str
+) -> None:
+    """Its rows are kept until the ledger has the end: by then the dump may have been taken away."""
+    here, job = shop(mode=mode, rebuild="false")
+    assert start(here, "end-before", "1", "run", str(job)).wait(60) == -signal.SIGKILL
+    (here.folder / "shop.csv").unlink()
+    demand_whole(here, finish(here, job), undisturbed)
+
+
 FAULTS = [
     {"kind": "429", "share": 0.1, "seed": 1, "retry_after": 0},
     {"kind": "503", "method": "GET", "share": 0.1, "seed": 2, "retry_after": 0},
