@@ -286,6 +286,8 @@ PROOFS: dict[int, tuple[str, ...]] = {
     41: (
         "state/test_confirmed.py::test_a_write_drops_what_it_touches",
         "state/test_confirmed.py::test_what_is_in_the_journal_counts_for_nothing",
+        "state/test_confirmed.py::test_steps_are_applied_in_their_order",
+        "state/test_confirmed.py::test_a_kill_while_the_journal_is_merged_brings_nothing_back",
         "state/test_confirmed.py::test_a_damaged_state_is_a_reason_and_no_error",
         "changed/test_nights.py::test_a_write_of_another_job_is_noticed",
         "changed/test_order.py::test_a_plan_that_is_applied_by_a_job_that_sends_all_drops_what_it_writes",

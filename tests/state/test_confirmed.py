@@ -211,6 +211,36 @@ def test_a_damaged_journal_forgets_everything(tmp_path: Path, name: str) -> None
     assert known(opened(tmp_path).entries(0)) == []
 
 
+def test_a_key_that_is_written_as_a_whole_drops_all_of_its_profile(tmp_path: Path) -> None:
+    """Data rule 41: also the digests of its orders, which have other units."""
+    state = begun(tmp_path, entries((0, 1, 11, 5, 50), (1, 1, 21, 5, 51), (1, 2, 22, 5, 52)))
+    state = opened(tmp_path)
+    state.begin("run-2", "job", (NAMES, ORDERS, WHOLE), 0)
+    state.write_ahead("job", drop_modes((WHOLE,), state.meta.scopes), [(0, units((2, 1, 11, 5, 60)).select(*WRITTEN))])
+    assert known(opened(tmp_path).entries(0)) == [(1, 22)]
+
+
+def test_a_write_by_another_key_drops_its_columns_in_all_partitions(tmp_path: Path) -> None:
+    """Data rule 41: nobody can say whose profiles they are; such a step is merged at once."""
+    far = 2**63 + 5
+    others = [(1, far, at, 5, 52) for at in range(1000, 4000)]  # the journal is short beside them
+    begun(tmp_path, entries((0, 1, 11, 5, 50), (0, far, 12, 5, 51), (1, far, 22, 5, 52), *others), bits=1)
+
+    def left() -> list[list[tuple[int, int]]]:
+        state = opened(tmp_path)
+        return [known(state.entries(at).filter(pl.col("unit") < 1000)) for at in range(2)]
+
+    state = opened(tmp_path)
+    state.begin("run-2", "mail", (BY_MAIL,), 0)
+    modes = drop_modes((BY_MAIL,), state.meta.scopes)
+    state.write_ahead("mail", modes, [(0, units((2, 9, 99, 5, 60)).select(*WRITTEN))])
+    assert left() == [[], [(1, 22)]]
+    confirm(state)
+    state.tidy()
+    assert state.journal.steps() == []
+    assert left() == [[(2, 99)], [(1, 22)]]
+
+
 def test_a_state_is_split_as_the_journal_leaves_it(tmp_path: Path) -> None:
     """Steps are partitioned as the state was."""
     state = begun(tmp_path, entries((0, 1, 11, 5, 50)))
