@@ -135,6 +135,18 @@ def test_without_the_library_for_plots_the_page_is_plain():
     assert "<svg" in render(report())
 
 
+def test_plots_leave_the_process_as_it_was():
+    """Code that calls us finds its packages afterwards, and no import warns."""
+    code = (
+        "import importlib.metadata as metadata\n"
+        "from tests.report.test_page import render, report\n"
+        "assert '<svg' in render(report())\n"
+        "import wave; print(metadata.version('polars') != '')"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("True\n", 0), done.stderr
+
+
 def test_each_run_leaves_its_report(shop: Shop):
     """Its path is in the summary, the file is private, and holds no value of a customer."""
     shop.dump("1,Ede", "2,Epe", ",Secretstad", f"9,{'Longcity' * 20}")

@@ -39,14 +39,14 @@ def time_line(labels: Sequence[str], series: Mapping[str, Sequence[Mapping[str, 
 
 def _library() -> Any:
     """Return pygal, which loads in 0.08 s (matplotlib 0.4 s, altair 0.6 s); None where the extra is not installed."""
-    before = list(sys.meta_path)
     try:
         import pygal
         import pygal.style
     except ImportError:
         return None
-    # It leaves a finder for plug-ins there, of a kind that Python has given up: every later import would warn.
-    sys.meta_path[:] = before
+    # It leaves a finder for plug-ins there, of a kind that Python has given up: every later import would warn. The finder
+    # of importlib_metadata, which comes with it, has to stay: it took the place of Python's own.
+    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
     return pygal
 
 
