@@ -236,7 +236,7 @@ def _measure_in(folder: Path, result: Result, call: Call, sink: SinkAt) -> None:
     run = measure(case.command(call), environment, folder, limit_s)
     counts = sink.counts()
     result.arrived = counts["rows"]
-    result.state_bytes = sum(path.stat().st_size for path in (host / "confirmed").glob("*/*") if path.is_file())
+    result.state_bytes = sum(path.stat().st_size for path in (host / "confirmed").rglob("*") if path.is_file())
     result.error = _fault_of(result, run)
     result.runs.append(run)
     result.sink_cpu_s.append(counts["cpu_s"] - cpu_s)

@@ -25,7 +25,7 @@ HEAD, END = "head.json", "end.json"
 # More are merged: each one costs a little whenever the state is read.
 MOST_STEPS = 8
 # So many times the bytes of the steps may not be more than those of the partitions.
-LARGE = 8
+LARGE = 12
 
 
 @dataclass(frozen=True)

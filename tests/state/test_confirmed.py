@@ -171,7 +171,7 @@ def test_a_kill_while_the_journal_is_merged_brings_nothing_back(tmp_path: Path) 
 
 def test_a_long_journal_is_merged(tmp_path: Path) -> None:
     """Each step costs a little whenever the state is read."""
-    rows = [(0, at, at, 5, 50) for at in range(1, 3000)]
+    rows = [(0, at, at, 5, 50) for at in range(1, 6000)]
     state = begun(tmp_path, entries(*rows))
     lengths = []
     for night in range(12):
