@@ -9,7 +9,20 @@ from __future__ import annotations
 from types import ModuleType
 
 from benchmarks.case import Case
-from benchmarks.sections import big, changed, in_flight, linear, month, others, processes, readers, speed, start, undo
+from benchmarks.sections import (
+    big,
+    changed,
+    in_flight,
+    linear,
+    month,
+    others,
+    processes,
+    readers,
+    shapes,
+    speed,
+    start,
+    undo,
+)
 
 SECTIONS: tuple[ModuleType, ...] = (
     speed,
@@ -19,6 +32,7 @@ SECTIONS: tuple[ModuleType, ...] = (
     undo,
     in_flight,
     linear,
+    shapes,
     processes,
     readers,
     others,

@@ -6,7 +6,7 @@ CPU seconds of the program, without the sandbox, and without what a run of one r
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -82,15 +82,16 @@ def cpu_s(python: str, kind: Kind, rows: int) -> float:
     with opened(python, FIELDS, SCHEMA, JOB, faults=[kind.fault]) as shop:
         shop.dump("Nr,City", (f"{number},{'Bad' if number % 2 else 'Delft'}" for number in range(rows)))
         words = [word for setting in kind.settings for word in ("--set", setting)]
-        first_s = _spent(shop, "run", "job.yaml", *words)
+        first_s = spent(shop, "run", "job.yaml", *words)
         if not kind.resumes:
             return first_s
         shop.sandbox.set_faults([])
-        return _spent(shop, "resume")
+        return spent(shop, "resume")
 
 
-def _spent(shop: Shop, *words: str) -> float:
+def spent(shop: Shop, *words: str, may_end: Collection[int] = (0, NOT_ALL)) -> float:
+    """Call a command of the program; returns its CPU seconds."""
     before = os.times()
-    shop.call(*words, may_end=(0, NOT_ALL))
+    shop.call(*words, may_end=may_end)
     after = os.times()
     return after.children_user + after.children_system - before.children_user - before.children_system
