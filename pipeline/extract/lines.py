@@ -95,29 +95,31 @@ class WholeLines:
         self._counter = counter
 
     def __iter__(self) -> Iterator[bytes | LongLine]:
-        tail: bytes = b""
+        tail = bytearray()
         long: LongLine | None = None
         for block in self._blocks:
             self._counter.add(block, "\n")
             end = block.rfind(b"\n") + 1
             if end and long:
                 first = block.find(b"\n") + 1
-                yield self._longer(b"", long, block[: first - 1])[1] or long
+                yield self._longer(tail, long, block[: first - 1]) or long
                 block, end, long = block[first:], end - first, None
             if end:
-                yield tail + block[:end] if tail or end < len(block) else block
-                tail = b""
-            tail, long = self._longer(tail, long, block[end:])
+                yield bytes(tail) + block[:end] if tail or end < len(block) else block
+                tail.clear()
+            long = self._longer(tail, long, block[end:])
         if tail or long:
-            yield long or tail
+            yield long or bytes(tail)
 
-    def _longer(self, tail: bytes, long: LongLine | None, piece: bytes) -> tuple[bytes, LongLine | None]:
-        """Add a piece to a line; one byte more than the limit may be the CR of its end."""
+    def _longer(self, tail: bytearray, long: LongLine | None, piece: bytes) -> LongLine | None:
+        """Add a piece to a line, which is `tail` until it is too long; one byte above the limit may be the CR of its end."""
         if long is not None:
             long.length += len(piece)
             long.head += piece[: MOST_RAW_BYTES - len(long.head)]
-            return b"", long
+            return long
         tail += piece
-        if len(tail) > self._most_bytes + tail.endswith(b"\r"):
-            return b"", LongLine(tail[:MOST_RAW_BYTES], len(tail))
-        return tail, None
+        if len(tail) <= self._most_bytes + tail.endswith(b"\r"):
+            return None
+        long = LongLine(bytes(tail[:MOST_RAW_BYTES]), len(tail))
+        tail.clear()
+        return long
