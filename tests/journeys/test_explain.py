@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -113,7 +114,7 @@ def test_a_thousand_runs_are_searched(shop: Shop):
     shop.dump("1,Ede", ",Epe")
     run = shop.done("guards.max_rejects=1").document["run"]
     folder = shop.state / "runs"
-    with sqlite3.connect(shop.state / "ledger.sqlite") as db:
+    with closing(sqlite3.connect(shop.state / "ledger.sqlite")) as db, db:
         columns = [row[1] for row in db.execute("PRAGMA table_info(run)")]
         others = ", ".join(columns[1:])
         for at in range(1000):

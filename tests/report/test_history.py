@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_runs_of_one_job_are_named_by_its_file_or_its_name(ran: Shop):
 
 def test_a_run_that_was_killed_is_interrupted_and_open(ran: Shop):
     """The ledger still has it as running; nobody holds its lock."""
-    with sqlite3.connect(ledger_of(ran)) as db:
+    with closing(sqlite3.connect(ledger_of(ran))) as db, db:
         db.execute("UPDATE run SET state = 'running', is_open = 1, summary = NULL, ended_at = NULL")
     (one,) = ran.ask("runs").document["runs"]
     assert (one["status"], one["open"], one["exit_code"]) == ("interrupted", True, None)
@@ -86,7 +87,7 @@ def test_watch_ends_with_the_run(ran: Shop):
 @pytest.mark.parametrize("words", [["runs"], ["status"], ["runs", "shop"]])
 def test_a_thousand_runs_are_shown_without_polars(ran: Shop, words: list[str]):
     """With a summary and a structure in each, and nothing heavy loaded for it."""
-    with sqlite3.connect(ledger_of(ran)) as db:
+    with closing(sqlite3.connect(ledger_of(ran))) as db, db:
         columns = [row[1] for row in db.execute("PRAGMA table_info(run)")]
         others = ", ".join(columns[1:])
         for at in range(1000):

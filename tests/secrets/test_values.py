@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def test_the_ledger_keeps_positions_and_digests(shop: Makes) -> None:
     for way in ("imports", "profiles"):
         traces, job = shop(HEADER + ACCEPTED, mode=way)
         assert traces.call("run", job) == 0
-        with sqlite3.connect(traces.state / "ledger.sqlite") as ledger:
+        with closing(sqlite3.connect(traces.state / "ledger.sqlite")) as ledger, ledger:
             tables = [name for (name,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             texts = [str(cell) for table in tables for row in ledger.execute(f"SELECT * FROM {table}") for cell in row]
         ledger.close()
