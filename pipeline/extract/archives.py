@@ -126,35 +126,31 @@ _END, _END_RECORD, _ZIP64 = b"PK\x05\x06", struct.Struct("<4sHHHHIIH"), 0xFFFFFF
 # The directory of one file, with its longest name, extra field and comment, is shorter.
 _MOST_REST = 1 << 18
 _ENCRYPTED, _HAS_DESCRIPTOR = 1, 8
-_DEFLATED = 8
+_STORED, _DEFLATED = 0, 8
+_EXTRA, _LARGE = struct.Struct("<HH"), 1
 
 
 def _unzip(stored: Blocks) -> Blocks:
-    """Decompress the one member of a zip archive as it comes; its checksum is compared."""
+    """Read the one member of a zip archive as it comes, deflated or stored as it is; its checksum is compared."""
     source = _Source(stored)
     header = source.take(_HEADER.size)
     if not header.startswith(_LOCAL):
         raise BrokenArchiveError("it holds no file")
-    _, _, flags, method, _, _, crc, _, _, name_length, extra_length = _HEADER.unpack(header)
-    name = source.take(name_length)
-    source.take(extra_length)
+    _, _, flags, method, _, _, crc, size, _, name_length, extra_length = _HEADER.unpack(header)
+    name, extra = source.take(name_length), source.take(extra_length)
     if name.endswith(b"/"):
         raise BrokenArchiveError("it begins with a folder", "pack the dump alone", damaged=False)
-    if flags & _ENCRYPTED or method != _DEFLATED:
+    is_stored = method == _STORED and not flags & _HAS_DESCRIPTOR
+    if flags & _ENCRYPTED or not (is_stored or method == _DEFLATED):
         raise BrokenArchiveError(
-            "its member is encrypted, or not deflated", "pack the dump with gzip or zstd", damaged=False
+            "its member is encrypted, packed in an unusual way, or stored without its size",
+            "pack the dump with gzip or zstd",
+            damaged=False,
         )
-    inflate, checked = zlib.decompressobj(wbits=-15), 0
-    while not inflate.eof:
-        block = inflate.unconsumed_tail or source.some()
-        try:
-            piece = inflate.decompress(block, _MOST_PIECE)
-        except zlib.error as error:
-            raise BrokenArchiveError(str(error)) from error
+    checked = 0
+    for piece in _as_it_is(source, _size(size, extra)) if is_stored else _inflated(source):
         checked = zlib.crc32(piece, checked)
-        if piece:
-            yield piece
-    source.put_back(inflate.unused_data)
+        yield piece
     if flags & _HAS_DESCRIPTOR:
         first = source.take(4)
         (crc,) = struct.unpack("<I", source.take(4) if first == _DESCRIPTOR else first)
@@ -162,6 +158,41 @@ def _unzip(stored: Blocks) -> Blocks:
     if crc != checked:
         raise BrokenArchiveError("its checksum is another one")
     _check_end(source)
+
+
+def _size(size: int, extra: bytes) -> int:
+    """Return the bytes of a member as they are stored; those of a large one are in the extra field."""
+    at = 0
+    while size == _ZIP64 and at + _EXTRA.size <= len(extra):
+        kind, length = _EXTRA.unpack_from(extra, at)
+        if kind == _LARGE:
+            size = int.from_bytes(extra[at + 12 : at + 20], "little")
+        at += _EXTRA.size + length
+    return size
+
+
+def _as_it_is(source: _Source, size: int) -> Blocks:
+    """Yield the next so many bytes."""
+    while size:
+        block = source.some()
+        piece = block[:size]
+        source.put_back(block[size:])
+        size -= len(piece)
+        yield piece
+
+
+def _inflated(source: _Source) -> Blocks:
+    """Decompress up to the end of the member."""
+    inflate = zlib.decompressobj(wbits=-15)
+    while not inflate.eof:
+        block = inflate.unconsumed_tail or source.some()
+        try:
+            piece = inflate.decompress(block, _MOST_PIECE)
+        except zlib.error as error:
+            raise BrokenArchiveError(str(error)) from error
+        if piece:
+            yield piece
+    source.put_back(inflate.unused_data)
 
 
 def _check_end(source: _Source) -> None:

@@ -143,23 +143,35 @@ def test_an_unknown_extension_of_what_is_no_text_is_said_to_be_that(
 DATA = b"a,b\n" + b"".join(b"%d,%d\n" % (number, number * 7919 % 1000003) for number in range(30_000))
 
 
-def _zip(*members: tuple[str, bytes]) -> bytes:
+def _zip(*members: tuple[str, bytes], packed: int = zipfile.ZIP_DEFLATED, large: bool = False) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", packed) as archive:
         for name, data in members:
-            archive.writestr(name, data)
+            with archive.open(name, "w", force_zip64=large) as file:
+                file.write(data)
     return out.getvalue()
 
 
+class Pipe(io.BytesIO):
+    """What an archive is written to that cannot go back: sizes and checksum stand behind the data."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: object) -> int:
+        raise io.UnsupportedOperation
+
+
 def test_a_zip_of_several_files_is_refused(tmp_path: Path):
-    """Which one would be the dump? Also one that begins with a folder, and one whose data is stored as it is."""
-    stored = io.BytesIO()
+    """Which one would be the dump? Also one that begins with a folder, and one whose end cannot be found."""
+    stored = Pipe()
     with zipfile.ZipFile(stored, "w") as archive:
         archive.writestr("x.csv", DATA)
     for data, why in (
         (_zip(("x.csv", DATA), ("y.csv", DATA)), "several files"),
         (_zip(("in/", b"")), "begins with a folder"),
-        (stored.getvalue(), "not deflated"),
+        (stored.getvalue(), "stored without its size"),
+        (_zip(("x.csv", DATA), packed=zipfile.ZIP_BZIP2), "packed in an unusual way"),
     ):
         (tmp_path / "x.csv.zip").write_bytes(data)
         with pytest.raises(InputError, match=why):
@@ -168,14 +180,6 @@ def test_a_zip_of_several_files_is_refused(tmp_path: Path):
 
 def test_a_zip_that_was_written_to_a_pipe_is_read(tmp_path: Path):
     """Sizes and checksum stand behind the data there."""
-
-    class Pipe(io.BytesIO):
-        def seekable(self) -> bool:
-            return False
-
-        def seek(self, *_: object) -> int:
-            raise io.UnsupportedOperation
-
     out = Pipe()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x.csv", DATA)
@@ -196,6 +200,8 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
     "streams.csv.bz2": lambda: bz2.compress(DATA[:HALF]) + bz2.compress(DATA[HALF:]),
     "x.csv.xz": lambda: lzma.compress(DATA),
     "x.csv.zip": lambda: _zip(("x.csv", DATA)),
+    "stored.csv.zip": lambda: _zip(("x.csv", DATA), packed=zipfile.ZIP_STORED),
+    "large.csv.zip": lambda: _zip(("x.csv", DATA), packed=zipfile.ZIP_STORED, large=True),
 }
 
 
