@@ -9,15 +9,16 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.figure import Figure, at_most
-from benchmarks.sections.linear import FIELDS, JOB, MOST, TIMES, spent
+from benchmarks.sections.linear import FIELDS, JOB, quadrupled, spent
 from benchmarks.shop import opened
 
 if TYPE_CHECKING:
     from benchmarks.bench import Setting
+    from benchmarks.figure import Figure
 
 SCHEMA = "import pandera.polars as pa\nfrom pipeline.fields import Text\n\nclass Customers(pa.DataFrameModel):\n"
 NR = "Nr"
@@ -84,10 +85,7 @@ SHAPES = (
 def study(setting: Setting) -> Iterator[Figure]:
     """Validate each shape at its smallest, at its size, and four times as large."""
     for shape in SHAPES:
-        least_s, some_s, many_s = (cpu_s(setting.python, shape, size) for size in (1, shape.size, TIMES * shape.size))
-        yield Figure(f"{shape.name}: {shape.size:,}", round(some_s, 2), "CPU s", "", None)
-        yield Figure(f"the same: {TIMES * shape.size:,}", round(many_s, 2), "CPU s", "", None)
-        yield at_most("four times as large, time", (many_s - least_s) / (some_s - least_s), MOST)
+        yield from quadrupled(shape.name, shape.size, partial(cpu_s, setting.python, shape))
 
 
 def cpu_s(python: str, shape: Shape, size: int) -> float:
