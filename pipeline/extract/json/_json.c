@@ -19,7 +19,7 @@ enum kind { NOTHING, PLAIN, ESCAPED };
 typedef struct { const uint8_t *name; size_t length; bool escaped; } Key;
 typedef struct { const uint8_t *text; size_t length; uint64_t object; enum kind kind; } Cell;
 /* Where reading stands: the byte, the physical line (from 1), the elements so far, and the end of an odd element. */
-typedef struct { size_t at, stop, behind; uint64_t line, record, breaks; enum event event; } Place;
+typedef struct { size_t at, stop; uint64_t line, record; enum event event; } Place;
 
 typedef struct {
     PyObject_HEAD
@@ -462,10 +462,8 @@ scan_elements(Rows *r, const uint8_t *data, size_t length, size_t most_rows, siz
             place->event = FULL;
             return;
         }
-        place->breaks = breaks;
-        place->stop = (size_t)(to - data);
-        place->behind = (size_t)(behind - data);
         if (!flat) {
+            place->stop = (size_t)(to - data);
             place->event = ODD;
             return;
         }
@@ -475,7 +473,7 @@ scan_elements(Rows *r, const uint8_t *data, size_t length, size_t most_rows, siz
         }
         place->record++;
         place->line += breaks;
-        place->at = place->behind + 1;
+        place->at = (size_t)(behind - data) + 1;
         if (*behind == ']') {
             place->event = LAST;
             return;
@@ -587,7 +585,7 @@ scanned(Rows *r, PyObject *args, Scan scan)
     }
     const uint8_t *bytes = (const uint8_t *)PyBytes_AsString(data);
     size_t length = (size_t)PyBytes_Size(data);
-    Place place = {(size_t)at, 0, 0, line, record, 0, END};
+    Place place = {(size_t)at, 0, line, record, END};
     size_t rows = most_rows < 0 ? 0 : (size_t)most_rows, room = most_bytes < 0 ? 0 : (size_t)most_bytes;
     r->busy = true;
     Py_BEGIN_ALLOW_THREADS
@@ -595,8 +593,8 @@ scanned(Rows *r, PyObject *args, Scan scan)
     Py_END_ALLOW_THREADS
     r->busy = false;
     if (place.event == NO_MEMORY) return PyErr_NoMemory();
-    return Py_BuildValue("(inKKnnK)", (int)place.event, (Py_ssize_t)place.at, place.line, place.record,
-                         (Py_ssize_t)place.stop, (Py_ssize_t)place.behind, place.breaks);
+    return Py_BuildValue("(inKKn)", (int)place.event, (Py_ssize_t)place.at, place.line, place.record,
+                         (Py_ssize_t)place.stop);
 }
 
 static PyObject *
@@ -737,7 +735,7 @@ rows_get_bytes(Rows *r, void *Py_UNUSED(closure))
 
 static PyMethodDef rows_methods[] = {
     {"lines", (PyCFunction)rows_lines, METH_VARARGS, "Read whole lines of objects."},
-    {"elements", (PyCFunction)rows_elements, METH_VARARGS, "Read elements of an array, each with what stands behind it."},
+    {"elements", (PyCFunction)rows_elements, METH_VARARGS, "Read elements of an array."},
     {"put", (PyCFunction)rows_put, METH_VARARGS, "Put rows that were made elsewhere."},
     {"take", (PyCFunction)rows_take, METH_NOARGS, "Take the batch: its rows, the bytes of its flat objects, where each ends."},
     {NULL, NULL, 0, NULL},

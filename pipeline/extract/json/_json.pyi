@@ -8,9 +8,8 @@ FULL: Final[int]
 LAST: Final[int]
 LOST: Final[int]
 
-# Event, where reading stands in the data, line, record; for ODD elements where the element ends, where the comma or
-# bracket behind it stands, and the line ends up to there.
-Stand = tuple[int, int, int, int, int, int, int]
+# Event, where reading stands in the data, line, record; for ODD elements where the element ends.
+Stand = tuple[int, int, int, int, int]
 
 class Table:
     """Rows as an Arrow struct array, to be taken once: columns "0", "1" … then `_line`, `_record` and `_element` (0: none)."""

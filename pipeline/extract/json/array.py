@@ -79,7 +79,7 @@ class ArrayReader:
     def _read_some(self) -> None:
         """Read flat elements in bulk up to one that is not, or that one element."""
         window = self._window
-        event, window.at, window.line, _, stop, *_ = self._batches.elements(window.data, window.at, window.line)
+        event, window.at, window.line, _, stop = self._batches.elements(window.data, window.at, window.line)
         if event == LAST:
             self._inside = False
         elif event == END and not window.ended and len(window.data) - window.at <= self._task.max_record_bytes:

@@ -90,7 +90,7 @@ class JsonBatches:
         """Read flat objects, one per line, from `at` on; gives why it stopped and where, as `_json.Rows.lines`."""
         counts = self._counts
         rows = self._rows.count
-        event, at, line, record, *_ = self._rows.lines(data, at, counts.lines + 1, counts.elements, *self._room())
+        event, at, line, record, _ = self._rows.lines(data, at, counts.lines + 1, counts.elements, *self._room())
         flat, lines = self._rows.count - rows, line - 1 - counts.lines
         counts.lines = line - 1
         counts.elements = record

@@ -12,7 +12,7 @@ import polars as pl
 
 END, ODD, FULL, LAST, LOST = range(5)
 
-Stand = tuple[int, int, int, int, int, int, int]
+Stand = tuple[int, int, int, int, int]
 
 _BLANKS = re.compile(rb"[ \t\r\n]*")
 _SCALAR = re.compile(rb"[^ \t\r\n,\]}\0]*")
@@ -43,30 +43,30 @@ class Rows:
         """Pass blank lines; ODD before any other one."""
         while at < len(data):
             if self.count >= most_rows:
-                return FULL, at, line, record, 0, 0, 0
+                return FULL, at, line, record, 0
             width = 2 if data.startswith(b"\r\n", at) else int(data.startswith(b"\n", at))
             if data[at:] == b"\r":
                 width = 1
             if not width:
-                return ODD, at, line, record, 0, 0, 0
+                return ODD, at, line, record, 0
             at, line = at + width, line + 1
-        return END, at, line, record, 0, 0, 0
+        return END, at, line, record, 0
 
     def elements(self, data: bytes, at: int, line: int, record: int, most_rows: int, most_bytes: int, /) -> Stand:  # noqa: ARG002
         """Find the element that begins at a place: ODD with its end, END where it is not whole, LOST where it is none."""
         start = _end_of(_BLANKS, data, at)
         line += data.count(b"\n", at, start)
         if start == len(data):
-            return END, start, line, record, 0, 0, 0
+            return END, start, line, record, 0
         stop = _value_end(data, start)
         behind = len(data) if stop is None else _end_of(_BLANKS, data, stop)
         if stop is None or behind == len(data):
-            return END, start, line, record, 0, 0, 0
+            return END, start, line, record, 0
         if stop == start or data[behind] not in b",]":
-            return LOST, start, line, record, 0, 0, 0
+            return LOST, start, line, record, 0
         if self.count >= most_rows:
-            return FULL, start, line, record, 0, 0, 0
-        return ODD, start, line, record, stop, behind, data.count(b"\n", start, behind)
+            return FULL, start, line, record, 0
+        return ODD, start, line, record, stop
 
     def put(self, rows: list[tuple[list[str | None], int]], line: int, record: int, /) -> None:
         """Put rows of one object."""
